@@ -1,0 +1,65 @@
+"""The errors that FER-C raises on purpose.
+
+    FercError                      exit code 1
+    ├── RequestError               exit code 2: what was asked for cannot be done
+    │   └── UnknownNameError       no such plugin entry, class or column; also a KeyError
+    ├── DataError                  the data is not what it should be
+    │   └── BadImageError          one picture cannot be used; names it
+    ├── PluginError                a plugin broke its contract
+    └── RunError                   the work itself failed
+
+Every message is one sentence that says what is wrong and, where there is a remedy, what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class FercError(Exception):
+    """Base of all errors with a message meant for the user."""
+
+    exit_code = 1
+
+
+class RequestError(FercError):
+    """The request is wrong: an option, a name, a path or a combination of them."""
+
+    exit_code = 2
+
+
+class UnknownNameError(RequestError, KeyError):
+    """A name that is not known, with the nearest one that is."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = sorted(known)
+        super().__init__(f"unknown {kind} {name!r}: {suggest(name, self.known)}")
+
+    __str__ = Exception.__str__  # KeyError would show the repr of the message
+
+
+class DataError(FercError):
+    """A data set, table or picture is not what it should be."""
+
+
+class BadImageError(DataError):
+    """One picture cannot be read or used."""
+
+
+class PluginError(FercError):
+    """A plugin broke the contract of its hook."""
+
+
+class RunError(FercError):
+    """The work was understood and failed."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'x'?`` for a near name, else the list of known ones."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"known are {', '.join(names)}" if names else "none is installed"

@@ -1,0 +1,160 @@
+"""A set of labelled faces, as every dataset plugin returns it.
+
+A `FaceSet` has classes and splits; a `FaceSplit` is a sequence of `Face` samples that are read
+when they are looked at, beside arrays over all of them (labels, valence-arousal, ...).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from ferc_core.errors import DataError
+
+SPLITS = ("train", "valid", "test")
+SUM_TOLERANCE = 1e-2  # how far a label distribution may be from 1 before it is refused (SPEC 6.4)
+
+
+@dataclass(frozen=True)
+class Face:
+    """One sample. ``label`` indexes the set's classes; what is not known is None."""
+
+    id: str
+    label: int
+    read: Callable[[], npt.NDArray[np.uint8]] = field(repr=False)
+    valence: float | None = None
+    arousal: float | None = None
+    distribution: npt.NDArray[np.float64] | None = None
+    identity: str | None = None
+
+    @property
+    def image(self) -> npt.NDArray[np.uint8]:
+        """The picture, uint8 RGB [H, W, 3]; raises `BadImageError` when it cannot be read."""
+        return self.read()
+
+
+@dataclass(frozen=True)
+class FaceSplit(Sequence[Face]):
+    """N faces in a fixed order.
+
+    ids:            N different strings; with corruption, severity and seed they address the
+                    random field of a corrupted picture
+    labels:         int64 [N], 0 .. K-1
+    read:           ``read(i)`` gives picture i as uint8 RGB [H, W, 3]
+    valence_arousal: float64 [N, 2] in [-1, 1], or None
+    distributions:  float64 [N, K], rows sum to 1, or None
+    identities:     N names of persons, or None
+    """
+
+    ids: tuple[str, ...]
+    labels: npt.NDArray[np.int64]
+    read: Callable[[int], npt.NDArray[np.uint8]] = field(repr=False)
+    valence_arousal: npt.NDArray[np.float64] | None = None
+    distributions: npt.NDArray[np.float64] | None = None
+    identities: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, index: int) -> Face: ...
+    @overload
+    def __getitem__(self, index: slice) -> FaceSplit: ...
+    def __getitem__(self, index: int | slice) -> Face | FaceSplit:
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self))[index])
+        i = range(len(self))[index]  # IndexError and negative indices as in a list
+        va, dist = self.valence_arousal, self.distributions
+        return Face(
+            id=self.ids[i],
+            label=int(self.labels[i]),
+            read=lambda: self.read(i),
+            valence=None if va is None else float(va[i, 0]),
+            arousal=None if va is None else float(va[i, 1]),
+            distribution=None if dist is None else dist[i],
+            identity=None if self.identities is None else self.identities[i],
+        )
+
+    def take(self, rows: Sequence[int] | npt.NDArray[np.integer[Any]]) -> FaceSplit:
+        """Return the faces of these rows, in this order."""
+        index = np.asarray(rows, dtype=np.int64)
+        read = self.read
+        return replace(
+            self,
+            ids=tuple(self.ids[i] for i in index),
+            labels=self.labels[index],
+            read=lambda i: read(int(index[i])),
+            valence_arousal=None if self.valence_arousal is None else self.valence_arousal[index],
+            distributions=None if self.distributions is None else self.distributions[index],
+            identities=None
+            if self.identities is None
+            else tuple(self.identities[i] for i in index),
+        )
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """A data set: its name, its classes, its splits by name, and what its loader has to say.
+
+    ``notes`` are sentences for the user ("173 rows without a face were dropped"). The
+    ``fingerprint`` changes when the data does.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    splits: Mapping[str, FaceSplit]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, split in self.splits.items():
+            check_split(split, self.classes, f"{self.name}/{name}")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of ids, labels and annotations of every split (not of the pixels)."""
+        digest = blake2b("\0".join((self.name, *self.classes)).encode(), digest_size=16)
+        for name, split in sorted(self.splits.items()):
+            digest.update(f"\0{name}\0".encode())
+            digest.update("\0".join(split.ids).encode())
+            for array in (split.labels, split.valence_arousal, split.distributions):
+                digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+            digest.update("\0".join(split.identities or ()).encode())
+        return digest.hexdigest()
+
+
+def check_split(split: FaceSplit, classes: Sequence[str], where: str) -> None:
+    """Raise `DataError` with one sentence when a split breaks its promises."""
+    n, k = len(split.ids), len(classes)
+    if len(set(split.ids)) != n:
+        seen: set[str] = set()
+        twice = next(i for i in split.ids if i in seen or seen.add(i))  # type: ignore[func-returns-value]
+        raise DataError(f"{where}: sample id {twice!r} occurs twice")
+    bad = np.flatnonzero((split.labels < 0) | (split.labels >= k))
+    if len(bad):
+        raise DataError(
+            f"{where}: sample {split.ids[bad[0]]!r} has label {split.labels[bad[0]]}, "
+            f"outside the {k} classes 0 to {k - 1}"
+        )
+    va = split.valence_arousal
+    if va is not None:
+        bad = np.flatnonzero(~(np.abs(va) <= 1).all(axis=1))  # NaN fails the comparison, too
+        if len(bad):
+            raise DataError(
+                f"{where}: sample {split.ids[bad[0]]!r} has valence, arousal = "
+                f"{va[bad[0], 0]:g}, {va[bad[0], 1]:g}; both must be numbers in [-1, 1]"
+            )
+    dist = split.distributions
+    if dist is not None:
+        off = ~(np.abs(dist.sum(axis=1) - 1) <= SUM_TOLERANCE) | ~(dist >= 0).all(axis=1)
+        bad = np.flatnonzero(off)
+        if len(bad):
+            raise DataError(
+                f"{where}: the label distribution of sample {split.ids[bad[0]]!r} sums to "
+                f"{dist[bad[0]].sum():g} or has negative parts; it must be K shares that sum to 1"
+            )

@@ -1,0 +1,204 @@
+"""What a plugin registers: one small frozen dataclass per kind.
+
+The function of an entry is a callable, or a lazy ``"package.module:attribute"`` that is imported
+when the entry is first used; so listing entries never imports torch. All functions are pure,
+arrays in and arrays out. N samples, K classes; images are uint8 RGB ``[H, W, 3]``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from ferc_core.errors import BadImageError, PluginError, RequestError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from ferc_core.faces import FaceSet
+    from ferc_core.task import Task
+
+    Image = npt.NDArray[np.uint8]
+    Floats = npt.NDArray[np.floating[Any]]
+
+Lazy: TypeAlias = Callable[..., Any] | str
+
+SEVERITIES = (1, 2, 3, 4, 5)
+SMALLEST_SIDE = 32
+
+
+def resolve(target: Lazy) -> Callable[..., Any]:
+    """Return the callable that ``target`` is or names as ``"module:attribute"``."""
+    if not isinstance(target, str):
+        return target
+    module, _, attribute = target.partition(":")
+    try:
+        found = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"{target!r} cannot be imported: {error}") from error
+    return found  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What every registered thing has: a name, its function, one line about it, its source."""
+
+    name: str
+    function: Lazy
+    summary: str = field(default="", kw_only=True)
+    source: str = field(default="", kw_only=True)
+
+    @cached_property
+    def loaded(self) -> Callable[..., Any]:
+        """The function itself, imported at first use."""
+        return resolve(self.function)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self.loaded(*args, **options)
+
+
+@dataclass(frozen=True)
+class Corruption(Entry):
+    """``f(image uint8 [H,W,3], severity 1..5, rng) -> uint8 [H,W,3]``, any size from 32x32.
+
+    ``severity_tables`` names the tables that the function understands as its keyword ``table``;
+    empty when it has one fixed scale. ``in_benchmark`` marks the 17 of FER-C (paper, A.2).
+    """
+
+    group: str = field(default="other", kw_only=True)
+    in_benchmark: bool = field(default=False, kw_only=True)
+    severity_tables: tuple[str, ...] = field(default=(), kw_only=True)
+
+    def __call__(
+        self, image: Image, severity: int, rng: np.random.Generator, *, table: str | None = None
+    ) -> Image:
+        check_image(image)
+        if severity not in SEVERITIES:
+            raise RequestError(f"severity must be 1, 2, 3, 4 or 5, not {severity}")
+        if table is not None and self.severity_tables:
+            result: Image = self.loaded(image, severity, rng, table=table)
+        else:
+            result = self.loaded(image, severity, rng)
+        if result.dtype != image.dtype or result.shape != image.shape:
+            raise PluginError(
+                f"corruption {self.name!r} returned {result.dtype} {result.shape} "
+                f"for uint8 {image.shape}"
+            )
+        return result
+
+
+@dataclass(frozen=True)
+class Visibility(Entry):
+    """``f(clean, corrupted) -> float``: a degradation, 0 = identical, larger = worse.
+
+    ``scope`` says how the suite turns degradations into a visibility v in [0, 1] by default:
+    see :mod:`ferc_core.visibility`.
+    """
+
+    scope: Literal["average", "image", "dataset"] = field(default="average", kw_only=True)
+
+
+@dataclass(frozen=True)
+class LabelScheme(Entry):
+    """``f(targets [N,K], visibility [N], **options) -> [N,K]``; rows sum to 1.
+
+    ``base`` names the targets it is given: the annotated class, the valence-arousal mixture
+    (paper, eq. 6), both fused (eq. 7), or the data set's own label distributions.
+    """
+
+    base: Literal["one-hot", "gmm", "fused", "dataset"] = field(default="one-hot", kw_only=True)
+
+
+@dataclass(frozen=True)
+class DatasetSource(Entry):
+    """``open(root, **options) -> FaceSet``; ``root`` is None when ``needs_root`` is False."""
+
+    needs_root: bool = field(default=True, kw_only=True)
+
+    def open(self, root: Path | str | None = None, **options: Any) -> FaceSet:
+        """Open the data set that lies at ``root``."""
+        faces: FaceSet = self.loaded(root, **options)
+        return faces
+
+    __call__ = open
+
+
+@dataclass(frozen=True)
+class Method(Entry):
+    """``fit(task) -> Predictor``, and ``load(path) -> Predictor`` for what the predictor saved."""
+
+    load: Lazy = field(kw_only=True)
+
+    def fit(self, task: Task) -> Predictor:
+        """Train on ``task`` and return the predictor of its best epoch."""
+        predictor: Predictor = self.loaded(task)
+        return predictor
+
+    def load_predictor(self, path: Path) -> Predictor:
+        """Read a predictor that :meth:`Predictor.save` wrote."""
+        predictor: Predictor = resolve(self.load)(path)
+        return predictor
+
+
+class Predictor(Protocol):
+    """A trained model, whatever it is made of."""
+
+    def logits(self, images: Image) -> npt.NDArray[np.float32]:
+        """Return logits [B, K] for uint8 RGB images [B, H, W, 3]."""
+
+    def save(self, path: Path) -> None:
+        """Write the model to ``path`` as tensors, no pickles."""
+
+
+@dataclass(frozen=True)
+class Loss(Entry):
+    """``build(num_classes, class_prior [K], **options) -> f(logits, targets [B,K]) -> scalar``.
+
+    A ``penalty`` looks at the logits alone and needs a loss beside it: ``--loss penalty`` means
+    ``ce+penalty``.
+    """
+
+    penalty: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Calibrator(Entry):
+    """``fit(logits [N,K], targets [N] or [N,K]) -> transform(logits [M,K]) -> probs [M,K]``."""
+
+
+@dataclass(frozen=True)
+class Metric(Entry):
+    """``f(probs [N,K], targets) -> float``; ``target`` is "hard" (int [N]) or "soft" ([N,K])."""
+
+    target: Literal["hard", "soft"] = field(default="hard", kw_only=True)
+    higher_is_better: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Executor(Entry):
+    """``map(function, items, workers) -> iterator of results``, in the order of the items."""
+
+
+@dataclass(frozen=True)
+class Reporter(Entry):
+    """``render(frame: polars.DataFrame) -> str``: a table of scores as text of some format."""
+
+
+def check_image(image: Image, name: str = "image") -> None:
+    """Raise `BadImageError` unless ``image`` is uint8 RGB of at least 32x32."""
+    shape = getattr(image, "shape", ())
+    if str(getattr(image, "dtype", "")) != "uint8" or len(shape) != 3 or shape[2] != 3:
+        raise BadImageError(f"{name} must be a uint8 RGB array [H, W, 3]")
+    if min(shape[:2]) < SMALLEST_SIDE:
+        raise BadImageError(
+            f"{name} is {shape[1]}x{shape[0]}; corruptions need at least "
+            f"{SMALLEST_SIDE}x{SMALLEST_SIDE} pixels"
+        )

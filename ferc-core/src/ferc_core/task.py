@@ -1,0 +1,79 @@
+"""What a method is given to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Examples:
+    """N pictures of one size with their targets.
+
+    ``images(rows)`` reads uint8 RGB [B, S, S, 3]; ``labels`` are int64 [N]; ``targets`` are the
+    float64 [N, K] vectors to learn (one-hot unless asked otherwise).
+    """
+
+    ids: tuple[str, ...]
+    images: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.uint8]] = field(repr=False)
+    labels: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Progress of a training: epoch ``number`` of ``total`` is ``done`` (0 to 1) complete."""
+
+    number: int
+    total: int
+    done: float
+    loss: float
+    validation_f1: float | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training: data, objective and budget.
+
+    directory:  where state to resume from may be kept; empty at the first call
+    backbone:   a timm name, or "" for the method's own default
+    weights:    a local file of pretrained weights, or None
+    pretrained: fetch pretrained weights through timm's own loader (needs a network)
+    device:     "auto", "cpu" or "cuda"
+    workers:    threads that may read pictures
+    progress:   called a few times a second with an `Epoch`
+    options:    what the user wrote in parentheses behind the method's name
+    """
+
+    classes: tuple[str, ...]
+    train: Examples
+    validation: Examples
+    loss: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    image_size: int
+    seed: int
+    directory: Path
+    backbone: str = ""
+    weights: Path | None = None
+    pretrained: bool = False
+    device: str = "auto"
+    workers: int = 0
+    progress: Callable[[Epoch], None] = lambda _: None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def class_prior(self) -> npt.NDArray[np.float64]:
+        """Share of each class among the training labels, float64 [K]."""
+        counts = np.bincount(self.train.labels, minlength=len(self.classes))
+        share: npt.NDArray[np.float64] = counts / counts.sum()
+        return share

@@ -1,0 +1,1 @@
+"""Plugin of this package."""
