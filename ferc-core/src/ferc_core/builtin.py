@@ -95,4 +95,5 @@ def register_reporters(register: Callable[[Reporter], None]) -> None:
         ("markdown", "A table for GitHub and the like."),
         ("latex", "A booktabs table for a paper."),
     ):
-        register(Reporter(name, f"ferc_core.reporters:{name}", summary=summary, source="FER-C"))
+        function = f"ferc_core.reporters:{'json_' if name == 'json' else name}"
+        register(Reporter(name, function, summary=summary, source="FER-C"))

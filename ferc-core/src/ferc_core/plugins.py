@@ -18,7 +18,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
@@ -52,10 +52,11 @@ E = TypeVar("E", bound=spec.Entry)
 
 @dataclass(frozen=True)
 class Owner:
-    """Where a plugin comes from: a distribution and its version, or a file."""
+    """Where a plugin comes from: a distribution and its version, or a single file."""
 
     name: str
     version: str
+    file: Path | None = None
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}".strip()
@@ -172,7 +173,8 @@ class Host:
             if (only is None or normalise(name) in only) and normalise(name) not in without:
                 yield Owner(name, version), point.value, point.load
         for path in filter(None, os.environ.get("FERC_PLUGIN_FILES", "").split(os.pathsep)):
-            yield Owner(Path(path).name, "(file)"), path, lambda path=path: load_file(Path(path))
+            file = Path(path)
+            yield Owner(file.name, "", file), path, partial(load_file, file)
 
     def _add(self, owner: Owner, name: str, load: Callable[[], object]) -> None:
         try:
@@ -238,7 +240,7 @@ def use_plugin_files(paths: list[Path]) -> None:
     os.environ["FERC_PLUGIN_FILES"] = os.pathsep.join(dict.fromkeys(known + new))
     host.cache_clear()
     for fault in host().faults:
-        if fault.owner.version == "(file)":  # asked for by name, so no mere warning
+        if fault.owner.file is not None:  # asked for by name, so no mere warning
             raise PluginError(str(fault))
 
 

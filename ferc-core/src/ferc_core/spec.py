@@ -8,12 +8,13 @@ arrays in and arrays out. N samples, K classes; images are uint8 RGB ``[H, W, 3]
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from ferc_core.errors import BadImageError, PluginError, RequestError
+from ferc_core.errors import BadImageError, PluginError, RequestError, UnknownNameError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +65,16 @@ class Entry:
     def __call__(self, *args: Any, **options: Any) -> Any:
         return self.loaded(*args, **options)
 
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise `UnknownNameError` for an option that the function has no keyword for."""
+        if not options:  # nothing to look up, so nothing to import
+            return
+        parameters = inspect.signature(self.loaded).parameters.values()
+        known = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            for name in options.keys() - known:
+                raise UnknownNameError(f"option of {self.name!r}", name, known)
+
 
 @dataclass(frozen=True)
 class Corruption(Entry):
@@ -78,15 +89,20 @@ class Corruption(Entry):
     severity_tables: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __call__(
-        self, image: Image, severity: int, rng: np.random.Generator, *, table: str | None = None
+        self,
+        image: Image,
+        severity: int,
+        rng: np.random.Generator,
+        *,
+        table: str | None = None,
+        **options: Any,
     ) -> Image:
         check_image(image)
         if severity not in SEVERITIES:
             raise RequestError(f"severity must be 1, 2, 3, 4 or 5, not {severity}")
         if table is not None and self.severity_tables:
-            result: Image = self.loaded(image, severity, rng, table=table)
-        else:
-            result = self.loaded(image, severity, rng)
+            options = {**options, "table": table}
+        result: Image = self.loaded(image, severity, rng, **options)
         if result.dtype != image.dtype or result.shape != image.shape:
             raise PluginError(
                 f"corruption {self.name!r} returned {result.dtype} {result.shape} "

@@ -1,0 +1,47 @@
+"""The address of a corrupted picture, and the random field that belongs to it.
+
+A corrupted picture depends on (benchmark version, data set, sample id, corruption, severity,
+seed) and on nothing else: not on order, process, number of workers or interruptions.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+
+import numpy as np
+
+BENCHMARK_VERSION = "1"
+
+
+def key(*parts: object, size: int = 16) -> bytes:
+    """Return a blake2b hash of ``parts``; no two different sequences of texts share an input."""
+    digest = blake2b(digest_size=size)
+    for part in parts:
+        text = str(part).encode()
+        digest.update(len(text).to_bytes(8, "little") + text)
+    return digest.digest()
+
+
+def generator(
+    dataset: str, sample: str, corruption: str, severity: int, seed: int = 0
+) -> np.random.Generator:
+    """Return the generator of one corrupted picture: counter-based Philox, keyed by its address."""
+    address = key(BENCHMARK_VERSION, dataset, sample, corruption, severity, seed)
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(address, "little")))
+
+
+def rank(samples: tuple[str, ...], purpose: str) -> np.ndarray:
+    """Return the rows of ``samples`` in an order that looks random and depends on the ids alone.
+
+    A subset made of the first rows of this order is the same in every run, and a smaller one is
+    part of a larger one.
+    """
+    hashes = [key(purpose, sample, size=8) for sample in samples]
+    return np.array(sorted(range(len(samples)), key=hashes.__getitem__), dtype=np.int64)
+
+
+def slug(text: str) -> str:
+    """Return a text as part of a file name, different for different texts."""
+    plain = re.sub(r"[^A-Za-z0-9_.+-]+", "_", text)
+    return plain if plain == text else f"{plain}-{key(text, size=3).hex()}"

@@ -1,0 +1,207 @@
+"""The configuration of a benchmark: every option of ``ferc run``, checked and resolved.
+
+It comes from a TOML file, from command-line options (which win), or from neither. Fields have
+three parts to play, and a run directory treats them differently:
+
+* those that *make* training and predictions: another value needs another directory;
+* ``SELECTION`` and ``JUDGING`` choose among what is made and judge it: a directory takes any
+  value, makes what is missing and scores anew;
+* ``RESOURCES`` say where and how fast: they change no result.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from ferc_core.errors import RequestError, UnknownNameError
+from ferc_core.expr import parse_call, split_sum
+from ferc_core.labels import FUSION
+from ferc_core.plugins import Registries
+from ferc_core.spec import SEVERITIES, SMALLEST_SIDE
+
+SELECTION = ("methods", "losses", "noise", "seeds", "corruptions", "severities")
+JUDGING = ("visibility", "visibility_scope", "label_scheme", "fusion", "calibrators")
+RESOURCES = ("device", "workers", "executor", "out")
+
+# What an experiment on real data trains with unless told otherwise (SPEC 1.10).
+PAPER = {
+    "backbone": "resnet18",
+    "image_size": 224,
+    "epochs": 20,
+    "batch_size": 256,
+    "learning_rate": 2.5e-4,
+}
+# The embedded demonstration: small enough for a laptop's CPU.
+DEMO = {
+    "backbone": "resnet10t",
+    "image_size": 64,
+    "epochs": 6,
+    "batch_size": 64,
+    "learning_rate": 1e-3,
+}
+
+
+class Config(BaseModel):
+    """What to run. Zero, "" and [] mean "the default for this data set" where they occur."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # data
+    dataset: str = "toyfaces"
+    data_root: str = ""
+    split: str = ""
+    limit: int = 0
+    on_bad_image: str = "fail"
+    # pictures
+    image_size: int = 0
+    severity_table: str = "imagenet-c"
+    suite_seed: int = 0
+    corruptions: tuple[str, ...] = ()
+    severities: tuple[int, ...] = SEVERITIES
+    # training
+    methods: tuple[str, ...] = ("baseline",)
+    losses: tuple[str, ...] = ("ce", "maxent+mbls")
+    noise: tuple[float, ...] = (0.0,)
+    seeds: tuple[int, ...] = (0,)
+    backbone: str = ""
+    weights: str = ""
+    pretrained: bool = False
+    epochs: int = 0
+    batch_size: int = 0
+    learning_rate: float = 0.0
+    # labels and scores
+    visibility: str = "l2"
+    visibility_scope: str = ""
+    label_scheme: str = "ferc"
+    fusion: float = FUSION
+    calibrators: tuple[str, ...] = ("temperature",)
+    # resources
+    device: str = "auto"
+    workers: int = 0
+    executor: str = "threads"
+    out: str = ""
+
+    @field_validator("corruptions", "severities", "methods", "losses", "noise", "seeds")
+    @classmethod
+    def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(values))
+
+    def resolved(self, registries: Registries) -> Config:
+        """Return the configuration with every name known and every default filled in.
+
+        Raises `RequestError` with one sentence for the first thing that cannot be done.
+        """
+        check_choices(self)
+        known = {
+            "dataset": registries.datasets,
+            "visibility": registries.visibilities,
+            "label_scheme": registries.label_schemes,
+            "executor": registries.executors,
+            "methods": registries.methods,
+            "calibrators": registries.calibrators,
+            "corruptions": registries.corruptions,
+        }
+        values: dict[str, Any] = {}
+        for name, entries in known.items():
+            calls = getattr(self, name)
+            texts = (calls,) if isinstance(calls, str) else calls
+            canonical = []
+            for text in texts:
+                call = parse_call(text)
+                entry = entries[call.name]  # raises with the nearest name
+                if name != "methods":  # a method reads its options itself
+                    entry.check_options(call.options)
+                canonical.append(str(call))
+            values[name] = canonical[0] if isinstance(calls, str) else tuple(canonical)
+        values["losses"] = tuple(canonical_loss(text, registries) for text in self.losses)
+        if not values["corruptions"]:
+            values["corruptions"] = tuple(
+                name for name, c in registries.corruptions.items() if c.in_benchmark
+            )
+        tables = {t for c in registries.corruptions.values() for t in c.severity_tables}
+        if self.severity_table not in tables:
+            raise UnknownNameError("severity table", self.severity_table, tables)
+        scope = registries.visibilities[parse_call(self.visibility).name].scope
+        values["visibility_scope"] = self.visibility_scope or scope
+        defaults = DEMO if parse_call(self.dataset).name == "toyfaces" else PAPER
+        values |= {name: getattr(self, name) or default for name, default in defaults.items()}
+        values["workers"] = self.workers or min(8, os.cpu_count() or 1)
+        values["data_root"] = str(Path(self.data_root).resolve()) if self.data_root else ""
+        values["weights"] = str(Path(self.weights).resolve()) if self.weights else ""
+        return self.model_copy(update=values)
+
+    def making(self) -> dict[str, Any]:
+        """Return the fields that decide what training and prediction make."""
+        left_out = {*SELECTION, *JUDGING, *RESOURCES}
+        return {k: v for k, v in self.model_dump().items() if k not in left_out}
+
+    def to_toml(self) -> str:
+        """Return the configuration as TOML that `read_config` reads back."""
+        lines = (f"{name} = {json.dumps(v)}" for name, v in self.model_dump().items())
+        return "\n".join(lines) + "\n"
+
+
+def read_config(path: Path | None, options: dict[str, Any]) -> Config:
+    """Return the configuration of a TOML file, overridden by ``options`` that are not None."""
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise RequestError(f"cannot read {path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise RequestError(f"{path} is no valid TOML: {error}") from error
+        for name in values.keys() - Config.model_fields.keys():
+            raise UnknownNameError(f"setting in {path}", name, Config.model_fields)
+    values |= {name: value for name, value in options.items() if value is not None}
+    try:
+        return Config(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RequestError(f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
+
+
+def check_choices(config: Config) -> None:
+    """Raise `RequestError` for a value outside its range."""
+    for severity in config.severities:
+        if severity not in SEVERITIES:
+            raise RequestError(f"severity must be 1, 2, 3, 4 or 5, not {severity}")
+    if config.image_size and config.image_size < SMALLEST_SIDE:
+        raise RequestError(f"image size must be at least {SMALLEST_SIDE}, not {config.image_size}")
+    for name in ("limit", "epochs", "batch_size", "learning_rate", "workers"):
+        if getattr(config, name) < 0:
+            raise RequestError(f"{name} must not be negative, not {getattr(config, name)}")
+    for name, values in (("noise", config.noise), ("fusion", (config.fusion,))):
+        for value in values:
+            if not 0 <= value <= 1:
+                raise RequestError(f"{name} must lie between 0 and 1, not {value:g}")
+    for name, value, choices in (
+        ("device", config.device, ("auto", "cpu", "cuda")),
+        ("on_bad_image", config.on_bad_image, ("fail", "skip")),
+        ("visibility_scope", config.visibility_scope or "average", ("average", "image", "dataset")),
+    ):
+        if value not in choices:
+            near = difflib.get_close_matches(value, choices, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"choose {', '.join(choices)}"
+            raise RequestError(f"unknown {name.replace('_', ' ')} {value!r}: {hint}")
+    for name in ("methods", "losses", "noise", "seeds", "severities"):
+        if not getattr(config, name):
+            raise RequestError(f"{name} must not be empty")
+
+
+def canonical_loss(text: str, registries: Registries) -> str:
+    """Return the canonical text of a loss expression; raises for a name that is not known."""
+    if text.strip() in registries.losses:  # a preset may have a plus sign in its name
+        return text.strip()
+    terms = [parse_call(term) for term in split_sum(text)]
+    for term in terms:
+        registries.losses[term.name].check_options(term.options)
+    return "+".join(str(term) for term in terms)

@@ -1,0 +1,153 @@
+"""Drawing on a head: smooth curves and strokes that turn with it.
+
+Points are in head units: the origin is the middle of the face, x to the right, y down, z towards
+the viewer; the chin is at y = 1 and the cheeks at x = +-0.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Points: TypeAlias = npt.NDArray[np.float64]
+Colour: TypeAlias = tuple[float, float, float]
+
+HEAD = (0.84, 1.08, 0.80)  # half axes of the ellipsoid on which the features slide
+SUBPIXEL_BITS = 4  # OpenCV draws at 1/16 pixel
+SAMPLES = 6  # points between two control points of a curve
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where the head is: angles in radians, size and place in pixels.
+
+    ``yaw`` > 0 turns it to the viewer's right, ``pitch`` > 0 down, ``roll`` > 0 clockwise.
+    """
+
+    yaw: float
+    pitch: float
+    roll: float
+    scale: float
+    x: float
+    y: float
+
+    def project(self, points: Points, lift: Points | float = 0.0) -> Points:
+        """Return the pixels [N, 2] of ``points`` [N, 2], which stand ``lift`` off the head.
+
+        A point slides over the ellipsoid as the head turns; the outline stays where it is. A
+        lift of NaN means that the point does not turn at all.
+        """
+        x, y = points[:, 0], points[:, 1]
+        a, b, c = HEAD
+        rim = np.minimum((x / a) ** 2 + (y / b) ** 2, 1.0)
+        flat = np.isnan(lift)
+        z = np.where(flat, 0.0, c * np.sqrt(1 - rim) + lift)
+        inside = np.where(flat, 0.0, 1 - rim)
+        x = x * (1 - (1 - np.cos(self.yaw)) * inside) + z * np.sin(self.yaw)
+        y = y * (1 - (1 - np.cos(self.pitch)) * inside) + z * np.sin(self.pitch)
+        cos, sin = self.scale * np.cos(self.roll), self.scale * np.sin(self.roll)
+        return np.stack([self.x + cos * x - sin * y, self.y + sin * x + cos * y], axis=1)
+
+
+class Sketch:
+    """Filled shapes in head units, in the order in which they cover each other."""
+
+    def __init__(self) -> None:
+        self._shapes: list[Points] = []
+        self._lifts: list[float] = []
+        self._colours: list[Colour] = []
+
+    def fill(self, outline: Points, colour: Colour, *, lift: float = 0.0) -> None:
+        """Fill an outline [N, 2]; ``lift`` as in `Pose.project`."""
+        self._shapes.append(outline)
+        self._lifts.append(lift)
+        self._colours.append(colour)
+
+    def stroke(
+        self,
+        line: Points,
+        width: float,
+        colour: Colour,
+        *,
+        ends: tuple[float, float] = (0.15, 0.15),
+        lift: float = 0.0,
+    ) -> None:
+        """Draw a line [N, 2], ``width`` wide in its middle; ``ends`` are the widths there."""
+        along = np.empty_like(line)
+        along[1:-1] = line[2:] - line[:-2]
+        along[0], along[-1] = line[1] - line[0], line[-1] - line[-2]
+        across = along[:, ::-1] * (-1.0, 1.0)
+        across /= np.sqrt((across**2).sum(axis=1, keepdims=True)) + 1e-9
+        across *= 0.5 * width * taper(len(line), ends)
+        self.fill(np.concatenate([line + across, (line - across)[::-1]]), colour, lift=lift)
+
+    def paint(self, canvas: npt.NDArray[np.uint8], pose: Pose) -> None:
+        """Draw all shapes onto ``canvas``, uint8 RGB [H, W, 3]."""
+        lengths = [len(shape) for shape in self._shapes]
+        pixels = pose.project(np.concatenate(self._shapes), np.repeat(self._lifts, lengths))
+        fixed = np.rint(pixels * (1 << SUBPIXEL_BITS)).astype(np.int32)
+        first = 0
+        for length, colour in zip(lengths, self._colours, strict=True):
+            outline = fixed[first : first + length]
+            cv2.fillPoly(canvas, [outline], colour, cv2.LINE_AA, SUBPIXEL_BITS)
+            first += length
+
+
+def curve(control: Sequence[tuple[float, float]] | Points, *, closed: bool = False) -> Points:
+    """Return a smooth line through the control points (Catmull-Rom), [N, 2]."""
+    points = np.asarray(control, dtype=np.float64)
+    return catmull_rom(len(points), closed) @ points
+
+
+@lru_cache(maxsize=64)
+def catmull_rom(count: int, closed: bool) -> Points:
+    """Return the matrix [N, count] that turns control points into points of the curve."""
+    spans = count if closed else count - 1
+    t = np.arange(SAMPLES) / SAMPLES
+    weights = 0.5 * np.stack(
+        [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]
+    )
+    matrix = np.zeros((spans * SAMPLES + (not closed), count))
+    for span in range(spans):
+        rows = slice(span * SAMPLES, (span + 1) * SAMPLES)
+        for k in range(4):
+            column = span + k - 1
+            column = column % count if closed else min(max(column, 0), count - 1)
+            matrix[rows, column] += weights[k]
+    if not closed:
+        matrix[-1, -1] = 1.0
+    return matrix
+
+
+@lru_cache(maxsize=64)
+def taper(count: int, ends: tuple[float, float]) -> Points:
+    """Return relative widths [count, 1] of a stroke: full in the middle, ``ends`` at the ends."""
+    t = np.linspace(0, 1, count)
+    end = np.where(t < 0.5, ends[0], ends[1])
+    widths: Points = (end + (1 - end) * np.sin(np.pi * t) ** 0.7)[:, None]
+    return widths
+
+
+@lru_cache(maxsize=8)
+def unit_circle(count: int) -> Points:
+    """Return ``count`` points of the unit circle, [count, 2]."""
+    angle = 2 * np.pi * np.arange(count) / count
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def ellipse(x: float, y: float, rx: float, ry: float, count: int = 20) -> Points:
+    """Return the outline of an ellipse."""
+    return unit_circle(count) * (rx, ry) + (x, y)
+
+
+def mix(first: Colour, second: Colour, share: float) -> Colour:
+    """Return ``first`` with this share (0 to 1) of ``second``."""
+    share = min(max(share, 0.0), 1.0)
+    r, g, b = (p + (q - p) * share for p, q in zip(first, second, strict=True))
+    return r, g, b

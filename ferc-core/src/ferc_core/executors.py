@@ -1,0 +1,53 @@
+"""Where independent work runs. Results come in the order of the items, whatever the engine.
+
+Work is handed out a little ahead of its use, so that memory does not grow with the number of
+items and the consumer (a model, say) overlaps with the producer.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+AHEAD = 2  # items in flight for each worker
+
+
+def serial(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """Run one item after the other in this process."""
+    return map(function, items)
+
+
+def threads(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """Run in threads of this process."""
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        yield from in_order(pool, function, items, AHEAD * max(1, workers))
+
+
+def processes(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """Run in processes of this machine; function, items and results must be picklable."""
+    context = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
+    with ProcessPoolExecutor(max(1, workers), mp_context=context) as pool:
+        yield from in_order(pool, function, items, AHEAD * max(1, workers))
+
+
+def in_order(
+    pool: Executor, function: Callable[[T], R], items: Iterable[T], ahead: int
+) -> Iterator[R]:
+    """Submit at most ``ahead`` items before their turn and yield results in order."""
+    waiting: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()

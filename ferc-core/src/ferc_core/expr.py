@@ -1,0 +1,97 @@
+"""The notation for a name with options: ``mbls(margin=8,reduction=sum)``, and for sums of them.
+
+Every plugin entry is asked for in this way, on the command line and in configurations alike.
+Values are true, false, integers, floats or words; a call has one canonical text, which keys
+everything that is made from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ferc_core.errors import RequestError
+
+Value = bool | int | float | str
+
+_CALL = re.compile(r"\s*([A-Za-z0-9][\w.+-]*)\s*(?:\((.*)\))?\s*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A name and its options; ``str`` gives the canonical text, options in alphabetic order."""
+
+    name: str
+    options: Mapping[str, Value] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        inside = ",".join(f"{key}={show(self.options[key])}" for key in sorted(self.options))
+        return f"{self.name}({inside})" if inside else self.name
+
+
+def parse_call(text: str) -> Call:
+    """Read ``name`` or ``name(option=value, ...)``.
+
+    >>> str(parse_call("mbls( reduction=sum, margin=8 )"))
+    'mbls(margin=8,reduction=sum)'
+    """
+    match = _CALL.fullmatch(text)
+    if match is None:
+        raise RequestError(f"cannot read {text!r}: write name or name(option=value,option=value)")
+    name, inside = match.groups()
+    options: dict[str, Value] = {}
+    for part in split_outside(inside or "", ","):
+        if not part:
+            continue
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (equals and key.isidentifier() and value):
+            raise RequestError(f"cannot read {part!r} in {text!r}: write option=value")
+        if key in options:
+            raise RequestError(f"option {key!r} stands twice in {text!r}")
+        options[key] = parse_value(value)
+    return Call(name, options)
+
+
+def split_sum(text: str) -> list[str]:
+    """Split ``a+b(c=1)`` at the plus signs outside parentheses.
+
+    >>> split_sum("focal(gamma=2) + mbls")
+    ['focal(gamma=2)', 'mbls']
+    """
+    terms = split_outside(text, "+")
+    if not all(terms):
+        raise RequestError(f"cannot read {text!r}: a term is missing beside '+'")
+    return terms
+
+
+def split_outside(text: str, separator: str) -> list[str]:
+    """Split at a separator where no parenthesis is open, and strip the parts."""
+    parts, depth, start = [], 0, 0
+    for position, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            break
+        if character == separator and depth == 0:
+            parts.append(text[start:position].strip())
+            start = position + 1
+    if depth != 0:
+        raise RequestError(f"cannot read {text!r}: the parentheses do not match")
+    return [*parts, text[start:].strip()]
+
+
+def parse_value(text: str) -> Value:
+    """Read a value as bool, int or float where it is one, else as a word."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text.strip("'\"")
+
+
+def show(value: Value) -> str:
+    """Return a value as `parse_value` reads it back."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,136 @@
+"""Pictures in and out of arrays: reading files, and bringing them to one size.
+
+Everything inside FER-C is uint8 RGB ``[H, W, 3]``; OpenCV's BGR order ends here.
+"""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ferc_core.errors import BadImageError, RequestError
+
+# What counts as a picture in a folder; the content decides how a file is decoded.
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+)
+
+PNG_START = b"\x89PNG\r\n\x1a\n"
+JPEG_START = b"\xff\xd8\xff"
+JPEG_SCAN = 0xDA  # marker in front of the compressed data
+JPEG_END = b"\xff\xd9"
+
+# A picture that cannot be read becomes a BadImageError; OpenCV need not print it as well.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
+    """Read a picture file as uint8 RGB [H, W, 3].
+
+    Grey pictures get three equal channels. Transparency is dropped and the stored colours stay,
+    as in the usual training pipelines. 16-bit values are scaled to 8 bits. The orientation that a
+    camera wrote into the file (EXIF) is applied.
+
+    Raises `BadImageError` that names the path when the file is missing, empty, cut short, damaged
+    or no picture.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()  # not cv2.imread, which cannot open every path on Windows
+    except OSError as error:
+        raise BadImageError(f"picture {path} cannot be read: {error.strerror}") from error
+    if not data:
+        raise BadImageError(f"picture {path} is empty")
+    if data.startswith(PNG_START):
+        data = _png_picture(data)
+    elif data.startswith(JPEG_START):
+        data = _whole_jpeg(data)
+    if not data:
+        raise BadImageError(f"picture {path} is cut short or damaged")
+    try:
+        decoded = cv2.imdecode(
+            np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
+        )
+    except cv2.error:
+        decoded = None
+    if decoded is None:
+        raise BadImageError(f"picture {path} is damaged, or in a format that cannot be read")
+    try:
+        return to_rgb(decoded if decoded.ndim == 2 else decoded[..., ::-1])
+    except BadImageError as error:
+        raise BadImageError(f"picture {path}: {error}") from error
+
+
+def to_rgb(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return a grey [H, W] or [H, W, 1], RGB or RGBA array as uint8 RGB [H, W, 3].
+
+    uint8 values stay, uint16 values are scaled so that 65535 becomes 255; transparency is dropped.
+    Raises `BadImageError` for other shapes and number types.
+    """
+    if array.dtype == np.uint16:
+        array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if array.dtype != np.uint8:
+        raise BadImageError(f"values must have 8 or 16 bits, not {array.dtype}")
+    if array.ndim == 2:
+        array = array[..., np.newaxis]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
+        raise BadImageError(f"shape must be [H, W], [H, W, 3] or [H, W, 4], not {array.shape}")
+    if array.shape[2] == 1:
+        array = np.repeat(array, 3, axis=2)
+    return np.ascontiguousarray(array[..., :3])
+
+
+def resize(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """Return uint8 RGB [H, W, 3] as [side, side, 3]; the aspect ratio is not kept.
+
+    So the paper's authors prepared their inputs. A direction that shrinks is averaged over areas, one that grows is interpolated linearly. The
+    input itself comes back when it has that size already.
+    """
+    if side < 1:
+        raise RequestError(f"the image size must be at least 1, not {side}")
+    height, width = image.shape[:2]
+    small = (min(width, side), min(height, side))
+    if small != (width, height):
+        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    if small != (side, side):
+        image = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR).astype(
+            np.uint8, copy=False
+        )
+    return image
+
+
+def _whole_jpeg(data: bytes) -> bytes:
+    """Return a JPEG file as it is, or nothing when it has no end-of-image marker.
+
+    The segments in front of the compressed data are skipped: a thumbnail in them has an end
+    marker of its own. Decoders accept a file that is cut short and fill the rest with grey.
+    """
+    at = len(JPEG_START) - 1
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (JPEG_SCAN, 0xFF):
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return data if data.find(JPEG_END, at) >= 0 else b""
+
+
+def _png_picture(data: bytes) -> bytes:
+    """Return a PNG file reduced to what makes the picture, or nothing when it is not whole.
+
+    Kept are the critical chunks (their names begin with a capital) and the orientation; colour
+    profiles, texts and the like are what the decoder prints warnings about.
+    """
+    kept, at = [PNG_START], len(PNG_START)
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        name = data[at + 4 : at + 8]
+        if name[:1].isupper() or name == b"eXIf":
+            if zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+                return b""
+            kept.append(data[at:end])
+        if name == b"IEND":
+            return b"".join(kept)
+        at = end
+    return b""

@@ -1,0 +1,99 @@
+"""What is to be done, worked out before anything is: data opened, names resolved, runs listed."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from ferc_core.address import slug
+from ferc_core.config import Config
+from ferc_core.errors import DataError, RequestError
+from ferc_core.expr import parse_call
+from ferc_core.faces import FaceSet
+from ferc_core.plugins import Registries, registry
+from ferc_core.splits import Splits, divide
+from ferc_core.suite import CLEAN, Cell, Corruptor, Pictures, Suite, cells
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a method, a loss, a rate of label noise and a seed."""
+
+    method: str
+    loss: str
+    noise: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """A name for files and people, different for different runs."""
+        return slug(f"{self.method}-{self.loss}-noise{self.noise:g}-seed{self.seed}")
+
+    def __str__(self) -> str:
+        noise = f", noise {self.noise:g}" if self.noise else ""
+        return f"{self.method} {self.loss}{noise}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved configuration with its data: what `ferc_core.experiment` carries out."""
+
+    config: Config
+    faces: FaceSet
+    splits: Splits
+    runs: tuple[Run, ...]
+    forms: tuple[Cell, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the K classes."""
+        return self.faces.classes
+
+    @property
+    def suite(self) -> Suite:
+        """The scored split and how its forms are made."""
+        config = self.config
+        return Suite(
+            Pictures(self.splits.scored, config.image_size),
+            Corruptor(self.faces.name, config.severity_table, config.suite_seed),
+            registry().executors[config.executor],
+            config.workers,
+        )
+
+    @property
+    def benchmark_forms(self) -> tuple[Cell, ...]:
+        """All forms that visibility is measured on: the benchmark's and those selected."""
+        names = [name for name, c in registry().corruptions.items() if c.in_benchmark]
+        return tuple(dict.fromkeys((*cells(names), *self.forms[1:])))
+
+
+def make_plan(config: Config) -> Plan:
+    """Open the data and list the runs; ``config`` must be resolved."""
+    registries = registry()
+    faces = open_dataset(config, registries)
+    splits = divide(faces, config.split, config.limit)
+    if len(faces.classes) < 2:
+        raise DataError(f"{faces.name} has only the class {faces.classes[0]!r}; two are needed")
+    return Plan(config, faces, splits, runs_of(config), forms_of(config))
+
+
+def runs_of(config: Config) -> tuple[Run, ...]:
+    """Return every combination of method, loss, noise and seed."""
+    parts = itertools.product(config.methods, config.losses, config.noise, config.seeds)
+    return tuple(Run(*each) for each in parts)
+
+
+def forms_of(config: Config) -> tuple[Cell, ...]:
+    """Return the clean cell and every selected (corruption, severity)."""
+    return (CLEAN, *cells(config.corruptions, config.severities))
+
+
+def open_dataset(config: Config, registries: Registries) -> FaceSet:
+    """Open the configured data set."""
+    call = parse_call(config.dataset)
+    source = registries.datasets[call.name]
+    if source.needs_root and not config.data_root:
+        raise RequestError(f"dataset {call.name!r} lies in a folder: give it with --data-root PATH")
+    if config.data_root and not source.needs_root:
+        raise RequestError(f"dataset {call.name!r} needs no data: leave out --data-root")
+    return source.open(config.data_root or None, **call.options)

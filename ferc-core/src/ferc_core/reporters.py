@@ -1,0 +1,98 @@
+"""The formats of ``ferc results``: a table of scores as text.
+
+Formats for people (table, markdown, latex) show scores in percent as the paper does, NLL in
+nats; formats for programs (json, csv) give the plain values.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from typing import Any
+
+import polars as pl
+
+PLAIN_UNIT = ("nll", "soft_nll")  # in nats, not a share
+NAMES = {"macro_f1": "F1", "soft_nll": "soft NLL", "nll": "NLL", "ferc": "FER-C", "n": "N"}
+ACRONYMS = ("ece", "mce", "kse", "nll")
+
+
+def table(frame: pl.DataFrame) -> str:
+    """Return a table drawn for the terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in frame.columns:
+        drawn.add_column(heading(name), justify="right" if is_number(frame[name]) else "left")
+    for row in cells(frame):
+        drawn.add_row(*row)
+    buffer = io.StringIO()
+    width = max(80, shutil.get_terminal_size((120, 24)).columns)
+    Console(file=buffer, width=width).print(drawn)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def markdown(frame: pl.DataFrame) -> str:
+    """Return a pipe table."""
+    rule = ["---:" if is_number(frame[name]) else "---" for name in frame.columns]
+    rows = [[heading(name) for name in frame.columns], rule, *cells(frame)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def latex(frame: pl.DataFrame) -> str:
+    """Return a booktabs table."""
+    align = "".join("r" if is_number(frame[name]) else "l" for name in frame.columns)
+    rows = [" & ".join(escape(cell) for cell in row) + r" \\" for row in cells(frame)]
+    head = " & ".join(escape(heading(name)) for name in frame.columns) + r" \\"
+    lines = [rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *rows]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def json_(frame: pl.DataFrame) -> str:
+    """Return a list of objects."""
+    return json.dumps(frame.to_dicts(), indent=2, ensure_ascii=False)
+
+
+def csv(frame: pl.DataFrame) -> str:
+    """Return comma-separated values with a header."""
+    return frame.write_csv().rstrip("\n")
+
+
+def heading(column: str) -> str:
+    """Return what people call a column: ``ferc_soft_ece`` is "FER-C soft ECE"."""
+    for prefix in ("clean", "ferc"):
+        if column.startswith(f"{prefix}_"):
+            return f"{NAMES.get(prefix, prefix)} {heading(column.removeprefix(prefix + '_'))}"
+    if column in NAMES:
+        return NAMES[column]
+    return " ".join(w.upper() if w in ACRONYMS else w for w in column.split("_"))
+
+
+def cells(frame: pl.DataFrame) -> list[list[str]]:
+    """Return the rows of a table as people read them."""
+    return [
+        [shown(name, value) for name, value in zip(frame.columns, row, strict=True)]
+        for row in frame.iter_rows()
+    ]
+
+
+def shown(column: str, value: Any) -> str:
+    """Return a score in percent or nats with three or so digits, anything else as it is."""
+    if not isinstance(value, float) or column == "noise":
+        return "" if value is None else str(value)
+    if column.removeprefix("clean_").removeprefix("ferc_") in PLAIN_UNIT:
+        return f"{value:.3f}"
+    return f"{100 * value:.1f}"
+
+
+def is_number(column: pl.Series) -> bool:
+    """Say whether a column holds numbers."""
+    return column.dtype.is_numeric()
+
+
+def escape(text: str) -> str:
+    """Return a text with LaTeX's special characters escaped."""
+    return "".join(f"\\{c}" if c in "&%$#_{}" else c for c in text)

@@ -1,0 +1,88 @@
+"""Views of tidy scores: the summary of the paper's tables, and means by any column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from ferc_core.config import read_config
+from ferc_core.errors import DataError, RequestError, UnknownNameError
+from ferc_core.plan import runs_of
+from ferc_core.plugins import registry
+from ferc_core.rundir import RunDirectory
+from ferc_core.scoring import SCHEMA, score
+from ferc_core.store import read_parquet
+
+RUN_COLUMNS = ("dataset", "method", "loss", "calibrator", "noise", "seed")
+CELL_COLUMNS = ("corruption", "severity")
+SUMMARY_CLEAN = ("macro_f1", "ece", "kse", "nll")
+SUMMARY_CORRUPTED = ("macro_f1", "soft_ece", "soft_kse", "soft_nll")
+BY_METRICS = ("accuracy", "macro_f1", "soft_ece", "soft_kse", "soft_nll")
+
+
+def read_results(path: Path) -> pl.DataFrame:
+    """Return the tidy scores of a run directory, with those of metrics that are new since."""
+    directory = RunDirectory(path)
+    if not path.is_dir():
+        raise RequestError(f"{path} is no run directory")
+    if not directory.results.exists():
+        raise DataError(
+            f"{path} has no results yet: `ferc run` with the same options and --out {path} makes them"
+        )
+    frame = read_parquet(directory.results)
+    if missing := SCHEMA.keys() - set(frame.columns):
+        raise DataError(f"{directory.results} lacks the column {min(missing)!r}")
+    if registry().metrics.keys() - set(frame["metric"].unique()):
+        config = read_config(directory.config, {})
+        stored = [run for run in runs_of(config) if directory.validation(run).exists()]
+        frame, _ = score(directory, config, stored)
+    return frame
+
+
+def summary(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a row for each method, loss, noise and calibrator: clean beside corrupted scores.
+
+    ``clean_*`` are the scores of the clean set against hard labels; ``ferc_*`` are means over
+    all (corruption, severity) cells, calibration against soft labels. Seeds are averaged; ``n``
+    is the number of pictures in a cell.
+    """
+    clean = wide(frame.filter(corruption="clean"), [], SUMMARY_CLEAN, "clean_")
+    corrupted = wide(
+        frame.filter(pl.col("corruption") != "clean"), [], SUMMARY_CORRUPTED, "ferc_"
+    ).drop("n")
+    return clean.join(corrupted, on=group_columns(frame), how="left", maintain_order="left").select(
+        pl.exclude("n"), "n"
+    )
+
+
+def means(
+    frame: pl.DataFrame, by: Sequence[str], metrics: Sequence[str] = BY_METRICS
+) -> pl.DataFrame:
+    """Return the mean of each metric for every run and every value of the columns ``by``."""
+    for name in by:
+        if name not in (*RUN_COLUMNS, *CELL_COLUMNS):
+            raise UnknownNameError("column", name, (*RUN_COLUMNS, *CELL_COLUMNS))
+    known = frame["metric"].unique().to_list()
+    for name in metrics:
+        if name not in known:
+            raise UnknownNameError("metric", name, known)
+    return wide(frame, by, metrics, "")
+
+
+def group_columns(frame: pl.DataFrame, by: Sequence[str] = ()) -> list[str]:
+    """Return the columns that tell rows apart: method, loss, calibrator, and what varies."""
+    always = ("method", "loss", "calibrator")
+    varying = [c for c in ("dataset", "noise") if frame[c].n_unique() > 1]
+    return list(dict.fromkeys([*varying, *always, *by]))
+
+
+def wide(
+    frame: pl.DataFrame, by: Sequence[str], metrics: Sequence[str], prefix: str
+) -> pl.DataFrame:
+    """Return one row for each group with the mean of each metric as a column, and n."""
+    columns = [pl.col("value").filter(metric=m).mean().alias(f"{prefix}{m}") for m in metrics]
+    return frame.group_by(group_columns(frame, by), maintain_order=True).agg(
+        *columns, pl.col("n").first()
+    )

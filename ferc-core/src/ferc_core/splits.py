@@ -1,0 +1,128 @@
+"""Which faces train, which validate and which are scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ferc_core.address import key, rank
+from ferc_core.errors import BadImageError, DataError, RequestError, UnknownNameError
+from ferc_core.faces import FaceSet, FaceSplit
+
+VALIDATION_PER_CLASS = 250  # paper, A.5
+VALIDATION_SHARE = 0.1  # of a class too small to give 250 (SPEC, decisions)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The faces of an experiment; ``scored_name`` is the data set's own name of that split."""
+
+    train: FaceSplit
+    validation: FaceSplit
+    scored: FaceSplit
+    scored_name: str
+    notes: tuple[str, ...]
+
+
+def divide(faces: FaceSet, scored_name: str = "", limit: int = 0) -> Splits:
+    """Choose the scored split and a validation split that does not touch it.
+
+    Scored is ``scored_name``, or else ``test``, or else ``valid``. The validation split is the
+    set's own ``valid`` unless that is scored or missing; then it is taken out of ``train``.
+    ``limit`` keeps at most that many faces of each, always the same ones.
+    """
+    if "train" not in faces.splits:
+        raise DataError(f"{faces.name} has no split 'train', so there is nothing to learn from")
+    if scored_name and scored_name not in faces.splits:
+        raise UnknownNameError("split", scored_name, faces.splits)
+    name = scored_name or next((s for s in ("test", "valid") if s in faces.splits), "")
+    if name in ("", "train"):
+        raise RequestError(
+            f"{faces.name} must be scored on a split other than 'train'; "
+            f"it has {', '.join(faces.splits)}"
+        )
+    train, scored = faces.splits["train"], faces.splits[name]
+    notes = []
+    if "valid" in faces.splits and name != "valid":
+        validation = faces.splits["valid"]
+    else:
+        held_out = validation_rows(train)
+        validation = train.take(np.flatnonzero(held_out))
+        train = train.take(np.flatnonzero(~held_out))
+        by = "by identity" if train.identities is not None else "by class"
+        notes.append(f"validation: {len(validation)} faces taken out of 'train', {by}")
+    parts = {"train": train, "validation": validation, name: scored}
+    for part, split in parts.items():
+        if len(split) == 0:
+            raise DataError(f"{faces.name}: split '{part}' is empty")
+    train, validation, scored = (first(split, limit) for split in (train, validation, scored))
+    return Splits(train, validation, scored, name, tuple(notes))
+
+
+def validation_rows(train: FaceSplit) -> npt.NDArray[np.bool_]:
+    """Mark the rows [N] to validate on: 250 of each class, or 10 % of a small one.
+
+    Where identities are known, whole identities are taken until there are as many rows.
+    """
+    order = rank(train.ids, "validation")
+    counts = np.bincount(train.labels)
+    quota = np.minimum(VALIDATION_PER_CLASS, np.round(VALIDATION_SHARE * counts)).astype(int)
+    quota[(counts > 1) & (quota == 0)] = 1
+    chosen = np.zeros(len(train), dtype=bool)
+    if train.identities is None:
+        for label, wanted in enumerate(quota):
+            chosen[order[train.labels[order] == label][:wanted]] = True
+        return chosen
+    people = np.array(train.identities)
+    for person in sorted(set(train.identities), key=lambda p: key("validation", p)):
+        if chosen.sum() >= quota.sum():
+            break
+        chosen |= people == person
+    return chosen
+
+
+def first(split: FaceSplit, limit: int) -> FaceSplit:
+    """Return ``limit`` faces of a split (all for 0), the same ones in every run."""
+    if not 0 < limit < len(split):
+        return split
+    return split.take(np.sort(rank(split.ids, "limit")[:limit]))
+
+
+def flip_labels(
+    labels: npt.NDArray[np.int64], rate: float, num_classes: int, seed: int
+) -> npt.NDArray[np.int64]:
+    """Return labels with exactly int(rate N) of them changed to another class each."""
+    rng = np.random.Generator(np.random.Philox(key=int.from_bytes(key("noise", seed), "little")))
+    rows = rng.permutation(len(labels))[: int(rate * len(labels))]
+    noisy = labels.copy()
+    noisy[rows] = (labels[rows] + rng.integers(1, num_classes, len(rows))) % num_classes
+    return noisy
+
+
+def without_bad_images(
+    splits: Splits, read: Callable[[FaceSplit, int], object], advance: Callable[[int], None]
+) -> tuple[Splits, list[str]]:
+    """Return the splits without the faces that ``read`` refuses, and a sentence for each."""
+    problems: list[str] = []
+
+    def readable(split: FaceSplit, i: int) -> bool:
+        try:
+            read(split, i)
+        except BadImageError as error:
+            problems.append(str(error))
+            return False
+        finally:
+            advance(1)
+        return True
+
+    good = {}
+    for name in ("train", "validation", "scored"):
+        split: FaceSplit = getattr(splits, name)
+        rows = [i for i in range(len(split)) if readable(split, i)]
+        if not rows:
+            raise DataError(f"no picture of the {name} split can be used; first: {problems[-1]}")
+        good[name] = split.take(rows) if len(rows) < len(split) else split
+    return replace(splits, **good), problems

@@ -1,0 +1,75 @@
+"""Files that are whole or absent: every write goes to a temporary name and is then renamed."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ferc_core.errors import DataError, RunError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that takes its place when the block succeeds."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RunError(write_failure(path, error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_failure(path: Path, error: OSError) -> str:
+    """Return one sentence about a write that failed."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"the disk is full, so {path} could not be written; nothing is half-written: "
+            "free some space and run the same command again to resume"
+        )
+    return f"{path} could not be written: {error.strerror or error}"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file atomically."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as JSON: {error}") from error
+
+
+def write_parquet(path: Path, frame: pl.DataFrame, record: Mapping[str, str]) -> None:
+    """Write a table atomically; ``record`` says in its metadata what it was made from."""
+    buffer = io.BytesIO()  # a full disk then shows as an OSError, not as an error of polars
+    frame.write_parquet(buffer, compression="zstd", metadata=dict(record))
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def read_parquet(path: Path) -> pl.DataFrame:
+    """Read a table."""
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{path} cannot be read as parquet: {error}") from error

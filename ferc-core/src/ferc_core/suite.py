@@ -1,0 +1,153 @@
+"""The pictures of the benchmark: the clean set and its corrupted forms, made when asked for.
+
+A cell is (corruption, severity); the clean set is the cell ``clean``/0. Faces are first brought
+to one square size, then corrupted, as in the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ferc_core.address import generator
+from ferc_core.errors import BadImageError, FercError
+from ferc_core.expr import parse_call
+from ferc_core.faces import FaceSplit
+from ferc_core.images import resize
+from ferc_core.plugins import registry
+from ferc_core.spec import SEVERITIES, check_image
+
+Images = npt.NDArray[np.uint8]
+
+IN_MEMORY = 2 << 30  # bytes of resized pictures that are kept rather than read again
+CHUNK = 128  # pictures corrupted, and shown to a model, at a time
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One form of the set: a corruption, as its canonical call, and a severity."""
+
+    corruption: str
+    severity: int
+
+    def __str__(self) -> str:
+        return f"{self.corruption}/{self.severity}"
+
+
+CLEAN = Cell("clean", 0)
+
+
+def cells(corruptions: Sequence[str], severities: Sequence[int] = SEVERITIES) -> tuple[Cell, ...]:
+    """Return every combination, corruption by corruption."""
+    return tuple(Cell(c, s) for c in corruptions for s in severities)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The faces of a split at one square size; uint8 RGB."""
+
+    faces: FaceSplit
+    side: int
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __call__(self, rows: Sequence[int] | npt.NDArray[np.integer]) -> Images:
+        """Return the pictures of these rows, [B, side, side, 3]."""
+        if self._kept is not None:
+            return self._kept[np.asarray(rows, dtype=np.int64)]
+        return np.stack([self.read(int(i)) for i in rows])
+
+    def read(self, i: int) -> Images:
+        """Return picture i [side, side, 3]; raises `BadImageError` naming the sample."""
+        image = self.faces.read(i)
+        try:
+            check_image(image, self.faces.ids[i])
+        except BadImageError as error:
+            raise BadImageError(f"sample {error}") from error
+        return resize(image, self.side)
+
+    @cached_property
+    def _kept(self) -> Images | None:
+        if len(self) * self.side**2 * 3 > IN_MEMORY:
+            return None
+        kept = np.empty((len(self), self.side, self.side, 3), np.uint8)
+        for i in range(len(self)):
+            kept[i] = self.read(i)
+        return kept
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some clean pictures of one cell, on their way to be corrupted."""
+
+    cell: Cell
+    ids: tuple[str, ...]
+    images: Images
+
+
+@dataclass(frozen=True)
+class Corruptor:
+    """Turns clean pictures into those of a cell. A pure function of the addresses; picklable."""
+
+    dataset: str
+    table: str
+    seed: int
+
+    def __call__(self, chunk: Chunk) -> Images:
+        if chunk.cell == CLEAN:
+            return chunk.images
+        return np.stack(
+            [self.one(i, sample, chunk.cell) for i, sample in zip(chunk.images, chunk.ids, strict=True)]
+        )
+
+    def one(self, image: Images, sample: str, cell: Cell) -> Images:
+        """Return the form ``cell`` of one clean picture."""
+        call = parse_call(cell.corruption)
+        rng = generator(self.dataset, sample, cell.corruption, cell.severity, self.seed)
+        corruption = registry().corruptions[call.name]
+        try:
+            return corruption(image, cell.severity, rng, table=self.table, **call.options)
+        except FercError:
+            raise
+        except Exception as error:
+            raise BadImageError(
+                f"sample {sample}: {cell} failed with {type(error).__name__}: {error}"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The scored split in all its forms."""
+
+    pictures: Pictures
+    corruptor: Corruptor
+    engine: Callable[..., Iterator[Images]]
+    workers: int
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The sample ids [N]."""
+        return self.pictures.faces.ids
+
+    def chunks(
+        self, forms: Sequence[Cell], rows: Sequence[int] | None = None
+    ) -> Iterator[tuple[Cell, slice, Images]]:
+        """Yield cell, place among ``rows`` and pictures [B, S, S, 3] of all forms, in order."""
+        index = np.arange(len(self.pictures)) if rows is None else np.asarray(rows)
+        places = [
+            (cell, slice(start, min(start + CHUNK, len(index))))
+            for cell in forms
+            for start in range(0, len(index), CHUNK)
+        ]
+        work = (
+            Chunk(cell, tuple(self.ids[i] for i in index[place]), self.pictures(index[place]))
+            for cell, place in places
+        )
+        made = self.engine(self.corruptor, work, self.workers)
+        for (cell, place), images in zip(places, made, strict=True):
+            yield cell, place, images
