@@ -1,0 +1,64 @@
+"""The calibration statistics themselves, on scores s and outcomes a, float64 [N] in [0, 1].
+
+All return a float in [0, 1], 0 = calibrated. They do not know whether the labels were soft.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ferc_metrics.inputs import Floats, check_bins
+from ferc_metrics.reliability import (
+    ReliabilityBins,
+    equal_mass,
+    equal_width,
+    legacy_equal_mass,
+    legacy_equal_width,
+    tally,
+)
+
+
+def mean_gap(found: ReliabilityBins, n: int) -> float:
+    """Return the gap of the bins, each weighted by its share of the ``n`` samples (paper, eq. 3).
+
+    ``n`` counts the samples that legacy edges leave out of every bin as well.
+    """
+    return float(found.count @ found.gap / n)
+
+
+def equal_width_error(s: Floats, a: Floats, bins: int, legacy: bool = False) -> float:
+    """Return the mean gap over bins of equal width."""
+    check_bins(bins)
+    place = legacy_equal_width if legacy else equal_width
+    return mean_gap(tally(s, a, place(s, bins), bins), len(s))
+
+
+def equal_mass_error(s: Floats, a: Floats, bins: int, legacy: bool = False) -> float:
+    """Return the mean gap over bins of equal mass."""
+    check_bins(bins)
+    place = legacy_equal_mass if legacy else equal_mass
+    return mean_gap(tally(s, a, place(s, bins), bins), len(s))
+
+
+def largest_error(s: Floats, a: Floats, bins: int) -> float:
+    """Return the largest gap of any bin of equal width."""
+    check_bins(bins)
+    return float(tally(s, a, equal_width(s, bins), bins).gap.max())
+
+
+def classwise_error(p: Floats, y: Floats, bins: int, legacy: bool) -> float:
+    """Return the mean over classes k of `equal_width_error` of p[:, k] against y[:, k]."""
+    columns = range(p.shape[1])
+    return float(np.mean([equal_width_error(p[:, k], y[:, k], bins, legacy) for k in columns]))
+
+
+def kolmogorov_smirnov_error(s: Floats, a: Floats) -> float:
+    """Return max over scores t of |sum of (s - a) over samples with s <= t| / N.
+
+    The sum is looked at only behind a whole block of tied scores: within one, it would depend on
+    the order of the samples.
+    """
+    order = np.argsort(s, kind="stable")
+    running = np.cumsum((s - a)[order])
+    ends_block = np.append(np.diff(s[order]) > 0, True)
+    return float(np.abs(running[ends_block]).max() / len(s))
