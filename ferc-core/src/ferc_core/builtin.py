@@ -80,9 +80,7 @@ def register_executors(register: Callable[[Executor], None]) -> None:
         ("threads", "Threads of this process; OpenCV and NumPy release the interpreter lock."),
         ("processes", "Processes of this machine."),
     ):
-        register(
-            Executor(name, f"ferc_core.executors:{name}", summary=summary, source="Python")
-        )
+        register(Executor(name, f"ferc_core.executors:{name}", summary=summary, source="Python"))
 
 
 @hookimpl

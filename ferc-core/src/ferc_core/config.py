@@ -11,7 +11,6 @@ three parts to play, and a run directory treats them differently:
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import tomllib
@@ -23,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.expr import parse_call, split_sum
 from ferc_core.labels import FUSION
-from ferc_core.plugins import Registries
+from ferc_core.plugins import Registries, Registry
 from ferc_core.spec import SEVERITIES, SMALLEST_SIDE
 
 SELECTION = ("methods", "losses", "noise", "seeds", "corruptions", "severities")
@@ -45,6 +44,11 @@ DEMO = {
     "epochs": 6,
     "batch_size": 64,
     "learning_rate": 1e-3,
+}
+CHOICES = {
+    "device": ("auto", "cpu", "cuda"),
+    "on_bad_image": ("fail", "skip"),
+    "visibility_scope": ("average", "image", "dataset"),
 }
 
 
@@ -99,7 +103,7 @@ class Config(BaseModel):
         Raises `RequestError` with one sentence for the first thing that cannot be done.
         """
         check_choices(self)
-        known = {
+        known: dict[str, Registry[Any]] = {
             "dataset": registries.datasets,
             "visibility": registries.visibilities,
             "label_scheme": registries.label_schemes,
@@ -183,15 +187,9 @@ def check_choices(config: Config) -> None:
         for value in values:
             if not 0 <= value <= 1:
                 raise RequestError(f"{name} must lie between 0 and 1, not {value:g}")
-    for name, value, choices in (
-        ("device", config.device, ("auto", "cpu", "cuda")),
-        ("on_bad_image", config.on_bad_image, ("fail", "skip")),
-        ("visibility_scope", config.visibility_scope or "average", ("average", "image", "dataset")),
-    ):
-        if value not in choices:
-            near = difflib.get_close_matches(value, choices, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"choose {', '.join(choices)}"
-            raise RequestError(f"unknown {name.replace('_', ' ')} {value!r}: {hint}")
+    for name, choices in CHOICES.items():
+        if getattr(config, name) not in ("", *choices):
+            raise UnknownNameError(name.replace("_", " "), getattr(config, name), choices)
     for name in ("methods", "losses", "noise", "seeds", "severities"):
         if not getattr(config, name):
             raise RequestError(f"{name} must not be empty")

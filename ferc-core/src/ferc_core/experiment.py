@@ -16,7 +16,7 @@ import polars as pl
 
 from ferc_core import labels as label_making
 from ferc_core.config import Config
-from ferc_core.errors import FercError, RunError
+from ferc_core.errors import RunError
 from ferc_core.expr import parse_call
 from ferc_core.labelling import make_labels
 from ferc_core.plan import Plan, Run, make_plan
@@ -26,7 +26,7 @@ from ferc_core.scoring import score
 from ferc_core.spec import Predictor
 from ferc_core.splits import flip_labels, without_bad_images
 from ferc_core.store import replacing, write_parquet, write_text
-from ferc_core.suite import CHUNK, CLEAN, Cell, Pictures
+from ferc_core.suite import CHUNK, Cell, Pictures
 from ferc_core.task import Epoch, Examples, Task
 from ferc_core.watch import Watcher
 
@@ -82,11 +82,8 @@ def describe(plan: Plan, directory: RunDirectory, watcher: Watcher) -> None:
     for note in (*plan.faces.notes, *splits.notes):
         watcher.say(f"  {note}")
     watcher.say(
-        f"{len(plan.runs)} trainings: {config.backbone} at {config.image_size}x"
-        f"{config.image_size} pixels, {config.epochs} epochs, "
-        + (f"weights from {config.weights}" if config.weights else
-           "pretrained weights from timm" if config.pretrained else
-           "from random weights (nothing is downloaded; --weights FILE starts from a local file)")
+        f"trainings: {len(plan.runs)}, {config.backbone} at {config.image_size}x"
+        f"{config.image_size} pixels, {config.epochs} epochs, {beginning(config)}"
     )
     if parse_call(config.dataset).name == "toyfaces":
         watcher.say(
@@ -94,6 +91,15 @@ def describe(plan: Plan, directory: RunDirectory, watcher: Watcher) -> None:
             "pictures than the paper's (resnet18 at 224x224)"
         )
     watcher.say(f"everything goes to {directory.path}")
+
+
+def beginning(config: Config) -> str:
+    """Say what weights a training starts from."""
+    if config.weights:
+        return f"starting from {config.weights}"
+    if config.pretrained:
+        return "starting from timm's pretrained weights"
+    return "from random weights (nothing is downloaded; --weights FILE starts from a local file)"
 
 
 def skip_bad_images(plan: Plan, directory: RunDirectory, watcher: Watcher) -> Plan:

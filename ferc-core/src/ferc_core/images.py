@@ -88,7 +88,7 @@ def to_rgb(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 def resize(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
     """Return uint8 RGB [H, W, 3] as [side, side, 3]; the aspect ratio is not kept.
 
-    So the paper's authors prepared their inputs. A direction that shrinks is averaged over areas, one that grows is interpolated linearly. The
+    A direction that shrinks is averaged over areas, one that grows is interpolated linearly. The
     input itself comes back when it has that size already.
     """
     if side < 1:

@@ -52,7 +52,8 @@ def base_targets(
             "label scheme 'dataset' needs label distributions, which this data set does not have; "
             "use 'ferc' or 'one-hot'"
         )
-    assert faces.valence_arousal is not None and train.valence_arousal is not None
+    assert faces.valence_arousal is not None
+    assert train.valence_arousal is not None
     mixture = gmm.fit(train.valence_arousal, train.labels, num_classes)
     gamma = mixture.posterior(faces.valence_arousal)
     if base == "gmm":
@@ -81,9 +82,7 @@ def label_smoothing(targets: Array, visibility: Array, *, epsilon: float = 0.1) 
     return smooth
 
 
-def soften(
-    targets: Array, visibility: Array, *, exponent: float = SOFTENING_EXPONENT
-) -> Array:
+def soften(targets: Array, visibility: Array, *, exponent: float = SOFTENING_EXPONENT) -> Array:
     """Return (1 - a) y + a / K with a = (1 - v)^exponent (paper, eqs 10-11).
 
     v = 1 leaves y, v = 0 gives the uniform label; for a < 1 the largest entry stays the largest.

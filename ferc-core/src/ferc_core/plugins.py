@@ -93,10 +93,6 @@ class Registry(Mapping[str, E], Generic[E]):
     def __contains__(self, name: object) -> bool:
         return name in self._entries
 
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return the entry of this name, or ``default``."""
-        return self[name] if name in self else default
-
     def owner(self, name: str) -> Owner:
         """Return who registered ``name``."""
         return self._entries[self._known(name)][1]

@@ -29,7 +29,7 @@ def read_results(path: Path) -> pl.DataFrame:
         raise RequestError(f"{path} is no run directory")
     if not directory.results.exists():
         raise DataError(
-            f"{path} has no results yet: `ferc run` with the same options and --out {path} makes them"
+            f"{path} has no results yet: the `ferc run` that started it, run again, makes them"
         )
     frame = read_parquet(directory.results)
     if missing := SCHEMA.keys() - set(frame.columns):

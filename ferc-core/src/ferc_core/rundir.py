@@ -1,14 +1,14 @@
 """A run directory: where everything that an experiment makes lies, and what it belongs to.
 
-    config.toml            the resolved configuration
-    manifest.json          benchmark and package versions, what the data was, what was made how
-    checkpoints/RUN.safetensors
-    predictions/RUN/CORRUPTION-SEVERITY.parquet   logits of every sample
-    predictions/RUN/validation.parquet            logits on the clean validation split
-    visibility/FUNCTION-SCOPE.parquet             degradation and visibility of every form
-    labels.parquet         hard and soft label of every sample in every cell
-    results.parquet        tidy scores: a row for each run, calibrator, cell and metric
-    pooled.parquet         the same over all corrupted pictures thrown together
+config.toml            the resolved configuration
+manifest.json          benchmark and package versions, what the data was, what was made how
+checkpoints/RUN.safetensors
+predictions/RUN/CORRUPTION-SEVERITY.parquet   logits of every sample
+predictions/RUN/validation.parquet            logits on the clean validation split
+visibility/FUNCTION-SCOPE.parquet             degradation and visibility of every form
+labels.parquet         hard and soft label of every sample in every cell
+results.parquet        tidy scores: a row for each run, calibrator, cell and metric
+pooled.parquet         the same over all corrupted pictures thrown together
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class RunDirectory:
 
     def predictions(self, run: Run, cell: Cell) -> Path:
         """The logits of a run in a cell."""
-        return self.path / "predictions" / run.name / f"{slug(cell.corruption)}-{cell.severity}.parquet"
+        name = f"{slug(cell.corruption)}-{cell.severity}.parquet"
+        return self.path / "predictions" / run.name / name
 
     def validation(self, run: Run) -> Path:
         """The logits of a run on the clean validation split."""
@@ -143,15 +144,15 @@ def refuse_other(path: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
         was, now = old.get(part), new[part]
         if isinstance(was, dict) and isinstance(now, dict):
             # A plugin that only one side uses makes no difference to what both share.
-            differing = [k for k in sorted({*was} & {*now}) if was[k] != now[k]]
-            difference = differing and f"{differing[0]} {was[differing[0]]!r}, not {now[differing[0]]!r}"
+            pairs = [(name, was[name], now[name]) for name in sorted({*was} & {*now})]
         else:
-            difference = was != now and f"{part} {was!r}, not {now!r}"
-        if difference:
-            raise RequestError(
-                f"{path} was made with {difference}; give another directory with --out, "
-                "or delete this one"
-            )
+            pairs = [(part, was, now)]
+        for name, before, after in pairs:
+            if before != after:
+                raise RequestError(
+                    f"{path} was made with {name} {before!r}, not {after!r}; give another "
+                    "directory with --out, or delete this one"
+                )
 
 
 def record(identity: dict[str, Any]) -> dict[str, str]:
@@ -161,4 +162,3 @@ def record(identity: dict[str, Any]) -> dict[str, str]:
         "ferc.versions": json.dumps(identity["versions"]),
         "ferc.key": key(json.dumps(identity)).hex(),
     }
-

@@ -63,6 +63,7 @@ class Entry:
         return resolve(self.function)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        """Call the function."""
         return self.loaded(*args, **options)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
@@ -97,6 +98,7 @@ class Corruption(Entry):
         table: str | None = None,
         **options: Any,
     ) -> Image:
+        """Return the corrupted picture; checks what goes in and what comes out."""
         check_image(image)
         if severity not in SEVERITIES:
             raise RequestError(f"severity must be 1, 2, 3, 4 or 5, not {severity}")
@@ -169,6 +171,7 @@ class Predictor(Protocol):
 
     def logits(self, images: Image) -> npt.NDArray[np.float32]:
         """Return logits [B, K] for uint8 RGB images [B, H, W, 3]."""
+        ...
 
     def save(self, path: Path) -> None:
         """Write the model to ``path`` as tensors, no pickles."""
@@ -210,8 +213,8 @@ class Reporter(Entry):
 
 def check_image(image: Image, name: str = "image") -> None:
     """Raise `BadImageError` unless ``image`` is uint8 RGB of at least 32x32."""
-    shape = getattr(image, "shape", ())
-    if str(getattr(image, "dtype", "")) != "uint8" or len(shape) != 3 or shape[2] != 3:
+    shape: tuple[int, ...] = tuple(getattr(image, "shape", ()))
+    if str(getattr(image, "dtype", "")) != "uint8" or len(shape) != 3 or shape[-1] != 3:
         raise BadImageError(f"{name} must be a uint8 RGB array [H, W, 3]")
     if min(shape[:2]) < SMALLEST_SIDE:
         raise BadImageError(

@@ -118,11 +118,16 @@ def without_bad_images(
             advance(1)
         return True
 
-    good = {}
-    for name in ("train", "validation", "scored"):
-        split: FaceSplit = getattr(splits, name)
+    def good(split: FaceSplit) -> FaceSplit:
         rows = [i for i in range(len(split)) if readable(split, i)]
         if not rows:
-            raise DataError(f"no picture of the {name} split can be used; first: {problems[-1]}")
-        good[name] = split.take(rows) if len(rows) < len(split) else split
-    return replace(splits, **good), problems
+            raise DataError(f"no picture of a whole split can be used; the last: {problems[-1]}")
+        return split.take(rows) if len(rows) < len(split) else split
+
+    chosen = replace(
+        splits,
+        train=good(splits.train),
+        validation=good(splits.validation),
+        scored=good(splits.scored),
+    )
+    return chosen, problems

@@ -99,11 +99,11 @@ class Corruptor:
     seed: int
 
     def __call__(self, chunk: Chunk) -> Images:
+        """Return the pictures of a chunk in the form of its cell."""
         if chunk.cell == CLEAN:
             return chunk.images
-        return np.stack(
-            [self.one(i, sample, chunk.cell) for i, sample in zip(chunk.images, chunk.ids, strict=True)]
-        )
+        pairs = zip(chunk.images, chunk.ids, strict=True)
+        return np.stack([self.one(image, sample, chunk.cell) for image, sample in pairs])
 
     def one(self, image: Images, sample: str, cell: Cell) -> Images:
         """Return the form ``cell`` of one clean picture."""

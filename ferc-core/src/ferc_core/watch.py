@@ -10,7 +10,8 @@ from typing import Protocol
 class Advance(Protocol):
     """Moves a progress bar on by ``step`` and may change what is written beside it."""
 
-    def __call__(self, step: float, note: str = "") -> None: ...
+    def __call__(self, step: float, note: str = "") -> None:
+        """Move on."""
 
 
 class Watcher(Protocol):

@@ -20,7 +20,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def list_kind(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help=", ".join(kind.replace("_", "-") for kind in KINDS))
+        str,
+        typer.Argument(metavar="KIND", help=", ".join(kind.replace("_", "-") for kind in KINDS)),
     ],
     as_json: AsJson = False,
     plugin: PluginFiles = None,
@@ -32,7 +33,9 @@ def list_kind(
     if name not in KINDS:
         raise UnknownNameError("kind", kind, [known.replace("_", "-") for known in KINDS])
     entries: Registry[Any] = getattr(registry(), name)
-    rows = [{**public(entry), "plugin": str(entries.owner(entry.name))} for entry in entries.values()]
+    rows = [
+        {**public(entry), "plugin": str(entries.owner(entry.name))} for entry in entries.values()
+    ]
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
@@ -67,7 +70,12 @@ def plugins(as_json: AsJson = False, plugin: PluginFiles = None) -> None:
                 for p in found.plugins
             ],
             "faults": [
-                {"name": f.owner.name, "version": f.owner.version, "cause": f.cause, "fatal": f.fatal}
+                {
+                    "name": f.owner.name,
+                    "version": f.owner.version,
+                    "cause": f.cause,
+                    "fatal": f.fatal,
+                }
                 for f in found.faults
             ],
         }

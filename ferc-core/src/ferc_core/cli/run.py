@@ -47,7 +47,9 @@ def run(
     limit: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="At most N faces of each split, always the same.", rich_help_panel=DATA
+            metavar="N",
+            help="At most N faces of each split, always the same.",
+            rich_help_panel=DATA,
         ),
     ] = None,
     on_bad_image: Annotated[
@@ -150,9 +152,7 @@ def run(
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(
-            metavar="X", help="Default: 2.5e-4; toyfaces 1e-3.", rich_help_panel=TRAINING
-        ),
+        typer.Option(metavar="X", help="Default: 2.5e-4; toyfaces 1e-3.", rich_help_panel=TRAINING),
     ] = None,
     # labels and scores
     visibility: Annotated[
@@ -205,7 +205,8 @@ def run(
     workers: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Workers that make pictures. Default: all cores, at most 8.",
+            metavar="N",
+            help="Workers that make pictures. Default: all cores, at most 8.",
             rich_help_panel=RESOURCES,
         ),
     ] = None,
