@@ -64,19 +64,19 @@ def draw_view(rng: np.random.Generator) -> View:
         for h in (hue, hue + step)
     ]
     return View(
-        yaw=0.17 * n[0],
-        pitch=0.10 * n[1],
-        roll=0.08 * n[2],
-        zoom=1 + 0.05 * n[3],
-        x=0.5 + 0.02 * n[4],
-        y=0.525 + 0.02 * n[5],
+        yaw=0.15 * n[0],
+        pitch=0.08 * n[1],
+        roll=0.06 * n[2],
+        zoom=1 + 0.04 * n[3],
+        x=0.5 + 0.015 * n[4],
+        y=0.525 + 0.015 * n[5],
         light=(float(2 * u[4] - 1), float(-0.2 - 0.6 * u[5])),
         contrast=0.25 + 0.3 * float(rng.random()),
         warmth=float(n[6] / 2.2),
         exposure=1 + 0.08 * n[7],
         background=(colours[0], colours[1]),  # type: ignore[arg-type]
         blur=0.005 * float(rng.random()) ** 2,
-        noise=4.0 * float(rng.random()) ** 2,
+        noise=3.5 * float(rng.random()) ** 2,
         noise_seed=int(rng.integers(2**32)),
     )
 
@@ -145,7 +145,7 @@ def head_outline(person: Person, drop: float) -> Points:
     """Return the outline of the face; the jaw drops by ``drop``."""
     w, jaw, chin = person.width, person.width * person.jaw, person.chin
     right = [
-        (0.5 * w, -0.93), (0.87 * w, -0.62), (w, -0.15), (0.97 * w, 0.28),
+        (0.54 * w, -0.88), (0.89 * w, -0.54), (w, -0.12), (0.97 * w, 0.28),
         (jaw, 0.68 + 0.7 * drop), (chin, 0.95 + drop),
     ]  # fmt: skip
     left = [(-x, y) for x, y in reversed(right)]
@@ -191,18 +191,24 @@ def light_field(
     lit = 1 + view.contrast * (np.maximum(lambert, -0.2) - 0.75)
     lit = 1 + (lit - 1) * np.exp(-2.5 * np.maximum(rim - 1, 0.0))
 
-    def spot(x: float, y: float, radius: float) -> npt.NDArray[np.float64]:
-        place = pose.project(np.array([(x, y)]))[0]
-        gx = np.exp(-(((cells - place[0]) / (pose.scale * radius)) ** 2))
-        gy = np.exp(-(((cells - place[1]) / (pose.scale * radius)) ** 2))
-        return gy[:, None] * gx[None, :]
-
-    blush = np.zeros_like(lit)
-    for k, units in ((-1, expression.left), (1, expression.right)):
-        blush += (0.35 + 0.5 * units[6] + 0.25 * units[12]) * spot(k * 0.48, 0.26, 0.2)
-        lit -= 0.10 * spot(k * person.eye_distance, EYE_Y - 0.12, 0.2)
-    lit -= 0.16 * view.contrast * spot(-0.17 * np.sign(lx), 0.14, 0.13)
-    lit += 0.10 * spot(0.0, 0.16, 0.08) + 0.05 * spot(0.0, -0.55, 0.3)
+    # Soft spots: x, y, radius, how much brighter, how much redder.
+    eye, nose_shadow = person.eye_distance, -0.17 * np.sign(lx)
+    red = [0.35 + 0.5 * au[6] + 0.25 * au[12] for au in (expression.left, expression.right)]
+    spots = np.array(
+        [
+            (-0.48, 0.26, 0.20, 0.0, red[0]),
+            (0.48, 0.26, 0.20, 0.0, red[1]),
+            (-eye, EYE_Y - 0.12, 0.20, -0.10, 0.0),
+            (eye, EYE_Y - 0.12, 0.20, -0.10, 0.0),
+            (nose_shadow, 0.14, 0.13, -0.16 * view.contrast, 0.0),
+            (0.0, 0.16, 0.08, 0.10, 0.0),
+            (0.0, -0.55, 0.30, 0.05, 0.0),
+        ]
+    )
+    place = pose.project(spots[:, :2])[:, :, None]
+    fall = np.exp(-(((cells - place) / (pose.scale * spots[:, 2, None, None])) ** 2))
+    lit += (spots[:, 3, None] * fall[:, 1]).T @ fall[:, 0]
+    blush = (spots[:, 4, None] * fall[:, 1]).T @ fall[:, 0]
     colour = np.stack([lit, lit * (1 - 0.13 * blush), lit * (1 - 0.10 * blush)], axis=2)
     tint = np.array([1 + 0.06 * view.warmth, 1.0, 1 - 0.08 * view.warmth])
     return to_bytes(200 * view.exposure * colour * tint)

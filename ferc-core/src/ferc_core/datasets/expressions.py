@@ -75,11 +75,11 @@ FULL_VA: Mapping[str, tuple[float, float]] = {
 
 UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 17, 19, 20, 23, 24, 25, 26, 43)
 
-INTENSITY = (0.35, 1.0)  # the weakest and the strongest expression drawn
-INTENSITY_SHAPE = (1.8, 1.2)  # of the beta distribution between them; its mean is 0.6
+INTENSITY = (0.2, 1.0)  # the weakest and the strongest expression drawn
+INTENSITY_SHAPE = (1.6, 1.0)  # of the beta distribution between them
 VA_SPREAD = 0.09  # standard deviation of valence and arousal around intensity * FULL_VA
 AU_SPREAD = 0.15  # relative standard deviation of each action unit
-TWITCH = 0.06  # standard deviation of movements that do not belong to the expression
+TWITCH = 0.08  # standard deviation of movements that do not belong to the expression
 TWITCHING = (1, 2, 4, 5, 7, 12, 15, 17, 43)  # the units that make them
 TEAR = 0.6  # a sad face weeps when its intensity times a uniform draw exceeds this
 GAZE = 0.15  # standard deviation of where the eyes look; 1 is as far as they go

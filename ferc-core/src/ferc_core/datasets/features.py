@@ -91,8 +91,8 @@ def draw_brow(sketch: Sketch, person: Person, side: int, au: AUs) -> None:
     """Draw the brow on this side."""
     frown = au[4] * (1 - 0.75 * min(au[1], 1.0))
     inner = BROW_Y - 0.17 * au[1] - 0.05 * au[2] + 0.17 * frown + 0.05 * au[9]
-    middle = BROW_Y - 0.06 * person.brow_arch - 0.07 * au[1] - 0.12 * au[2] + 0.10 * frown
-    outer = BROW_Y + 0.05 + 0.07 * au[1] - 0.16 * au[2] + 0.02 * au[4]
+    middle = BROW_Y - 0.06 * person.brow_arch - 0.03 * au[1] - 0.14 * au[2] + 0.10 * frown
+    outer = BROW_Y + 0.05 + 0.09 * au[1] - 0.16 * au[2] + 0.02 * au[4]
     squeeze = 0.05 * au[4]
     control = [
         (side * (0.155 - squeeze), inner),

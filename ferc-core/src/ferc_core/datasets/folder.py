@@ -44,7 +44,9 @@ def open_folder(
     Raises `RequestError` for a wrong ``root`` or option and `DataError` for wrong data.
     """
     if root is None:
-        raise RequestError("the data set 'folder' needs a data root: a folder of pictures or a table")
+        raise RequestError(
+            "the data set 'folder' needs a data root: a folder of pictures or a table"
+        )
     path = Path(root)
     named = read_classes(classes)
     try:
@@ -67,7 +69,8 @@ def _find_table(root: Path) -> Path | None:
     found = [path for suffix in TABLE_SUFFIXES if (path := root / f"labels{suffix}").is_file()]
     if len(found) > 1:
         raise RequestError(
-            f"{root} holds both {found[0].name} and {found[1].name}; give the one to use as data root"
+            f"{root} holds both {found[0].name} and {found[1].name}; "
+            "give the one to use as data root"
         )
     return found[0] if found else None
 
@@ -112,11 +115,12 @@ def open_tree(root: Path, named: tuple[str, ...] | None) -> FaceSet:
 
 def _parts(root: Path, skipped: Counter[str]) -> list[tuple[str, Path]]:
     """Return the split folders as (split, folder), or the root alone as the split ``""``."""
-    folders = _folders(root, Counter())
+    beside: Counter[str] = Counter()
+    folders = _folders(root, beside)
     known = {f: SPLIT_NAMES[f.name.lower()] for f in folders if f.name.lower() in SPLIT_NAMES}
     if not known:
         return [("", root)]
-    _folders(root, skipped)
+    skipped.update(beside)
     for folder in folders:
         twin = next((f for f in known if f != folder and known[f] == known.get(folder)), None)
         if twin is not None:
@@ -153,7 +157,9 @@ def _pictures(folder: Path, above: tuple[Path, ...], skipped: Counter[str]) -> I
     if here in above:
         skipped["links that lead back to a folder above"] += 1
         return
-    for entry in os.scandir(folder):
+    with os.scandir(folder) as listing:
+        entries = list(listing)
+    for entry in entries:
         path = folder / entry.name
         if _is_hidden(path):
             skipped["hidden files and folders"] += 1

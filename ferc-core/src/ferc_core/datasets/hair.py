@@ -65,7 +65,9 @@ def draw_front_hair(sketch: Sketch, person: Person) -> None:
     light = mix(hair, (255, 236, 210), 0.16)
     temple = [(w + 0.02, -0.12), (w - 0.07, -0.34)]
     temple_left = [(-x, y) for x, y in reversed(temple)]
-    if style == "buzz":
+    if style == "bald":
+        sketch.stroke(curve([(-0.4, -0.72), (-0.1, -0.82), (0.2, -0.78)]), 0.07, mix(person.skin, (255, 244, 232), 0.35))
+    elif style == "buzz":
         line = [*temple, (0.55, -0.66), (0.25, -0.74), (-0.25, -0.74), (-0.55, -0.66), *temple_left]
         sketch.fill(cap(w + 0.025, 1.0, -0.15, line), mix(hair, person.skin, 0.3))
     elif style == "crop":
@@ -126,7 +128,7 @@ def draw_moustache(sketch: Sketch, person: Person, y: float) -> None:
     if person.beard not in ("moustache", "full"):
         return
     for side in (-1, 1):
-        line = curve([(side * 0.01, y - 0.075), (side * 0.14, y - 0.085), (side * 0.30, y - 0.02)])
+        line = curve([(side * 0.01, y - 0.075), (side * 0.15, y - 0.095), (side * 0.29, y - 0.06)])
         sketch.stroke(line, 0.065, person.hair, ends=(0.9, 0.15))
 
 

@@ -10,8 +10,8 @@ from ferc_core.datasets.sketch import Colour
 
 # Light to dark; the ten steps follow the idea of the Monk Skin Tone scale (2022), in our colours.
 SKINS: tuple[Colour, ...] = (
-    (252, 226, 208), (246, 212, 188), (238, 196, 164), (226, 176, 138), (208, 154, 114),
-    (188, 134, 98), (166, 114, 82), (144, 96, 70), (124, 82, 60), (106, 70, 54),
+    (246, 216, 196), (240, 204, 180), (234, 192, 160), (226, 176, 138), (208, 154, 114),
+    (190, 138, 102), (170, 118, 86), (150, 102, 75), (132, 88, 66), (116, 78, 60),
 )  # fmt: skip
 HAIRS: tuple[Colour, ...] = (
     (30, 26, 28), (48, 34, 28), (78, 50, 34), (112, 68, 40), (150, 74, 40),
@@ -63,7 +63,7 @@ def draw_person(rng: np.random.Generator) -> Person:
     skin = SKINS[tone]
     age = float(rng.beta(1.0, 2.4))
     dark = tone >= DARK_TONES
-    hair_choice = rng.integers(3 if dark else 7)
+    hair_choice = rng.integers(2 if dark else 7)
     hair = HAIRS[7 + rng.integers(2)] if rng.random() < age - 0.35 else HAIRS[hair_choice]
     iris = IRISES[rng.integers(2 if dark else len(IRISES))]
     feminine = rng.random() < 0.5

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -34,12 +35,13 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters, und
 
 
 class PictureReader:
-    """``reader(i)`` reads file i of a list; unlike a closure it can be sent to a process."""
+    """A list of files; unlike a closure it can be sent to another process."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self.paths = tuple(paths)
 
     def __call__(self, i: int) -> npt.NDArray[np.uint8]:
+        """Read file i as uint8 RGB [H, W, 3]."""
         return read_image(self.paths[i])
 
 
@@ -75,7 +77,7 @@ def read_classes(classes: str | int | Sequence[str] | None) -> tuple[str, ...] |
 def infer_classes(names: Iterable[str]) -> tuple[str, ...]:
     """Return the different names in natural order; two that differ by case alone are refused."""
     classes = tuple(sorted(set(names), key=natural))
-    for one, other in zip(classes, classes[1:], strict=False):
+    for one, other in pairwise(classes):
         if one.casefold() == other.casefold():
             raise DataError(
                 f"classes {one!r} and {other!r} differ by upper and lower case alone; "

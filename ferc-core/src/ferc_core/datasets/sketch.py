@@ -79,13 +79,11 @@ class Sketch:
         lift: float = 0.0,
     ) -> None:
         """Draw a line [N, 2], ``width`` wide in its middle; ``ends`` are the widths there."""
-        along = np.empty_like(line)
-        along[1:-1] = line[2:] - line[:-2]
-        along[0], along[-1] = line[1] - line[0], line[-1] - line[-2]
-        across = along[:, ::-1] * (-1.0, 1.0)
-        across /= np.sqrt((across**2).sum(axis=1, keepdims=True)) + 1e-9
-        across *= 0.5 * width * taper(len(line), ends)
-        self.fill(np.concatenate([line + across, (line - across)[::-1]]), colour, lift=lift)
+        z = line[:, 0] + 1j * line[:, 1]  # a factor of 1j turns by a right angle
+        along = np.concatenate([z[1:2], z[2:], z[-1:]]) - np.concatenate([z[:1], z[:-2], z[-2:-1]])
+        across = 1j * along / (np.abs(along) + 1e-9) * (0.5 * width * taper(len(line), ends))
+        outline = np.concatenate([z + across, (z - across)[::-1]])
+        self.fill(outline.view(np.float64).reshape(-1, 2), colour, lift=lift)
 
     def paint(self, canvas: npt.NDArray[np.uint8], pose: Pose) -> None:
         """Draw all shapes onto ``canvas``, uint8 RGB [H, W, 3]."""
@@ -127,10 +125,10 @@ def catmull_rom(count: int, closed: bool) -> Points:
 
 @lru_cache(maxsize=64)
 def taper(count: int, ends: tuple[float, float]) -> Points:
-    """Return relative widths [count, 1] of a stroke: full in the middle, ``ends`` at the ends."""
+    """Return relative widths [count] of a stroke: full in the middle, ``ends`` at the ends."""
     t = np.linspace(0, 1, count)
     end = np.where(t < 0.5, ends[0], ends[1])
-    widths: Points = (end + (1 - end) * np.sin(np.pi * t) ** 0.7)[:, None]
+    widths: Points = (end + (1 - end) * np.sin(np.pi * t) ** 0.7)
     return widths
 
 

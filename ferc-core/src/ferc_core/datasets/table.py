@@ -59,13 +59,11 @@ class Table:
 
     def texts(self, name: str) -> list[str]:
         """Return a column as texts without outer blanks; every cell must hold one."""
-        try:
-            column = self.columns[name].cast(pl.String).str.strip_chars()
-        except pl.exceptions.PolarsError as error:
-            raise DataError(
-                f"{self.path}: column {name!r} holds {self.columns[name].dtype}, not text"
-            ) from error
-        texts: list[str] = column.fill_null("").to_list()
+        column = self.columns[name]
+        if column.dtype.is_nested() or column.dtype == pl.Binary:
+            raise DataError(f"{self.path}: column {name!r} holds {column.dtype}, not text")
+        column = column.cast(pl.String).str.strip_chars().fill_null("")
+        texts: list[str] = column.to_list()
         if "" in texts:
             raise DataError(f"{self.row(texts.index(''))}: {name} is missing")
         return texts
@@ -100,50 +98,169 @@ def open_table(path: Path, named: tuple[str, ...] | None) -> FaceSet:
 
 
 def read_table(path: Path) -> Table:
-    """Read a .csv or .parquet file; blank rows are left out, header names are lower-cased."""
-    frame = _read_csv(path) if path.suffix.lower() == ".csv" else _read_parquet(path)
-    header = [name.strip().lower() for name in frame.columns]
+    """Read a .csv or .parquet file; blank rows are left out, column names are lower-cased."""
+    names, cells = _read_csv(path) if path.suffix.lower() == ".csv" else _read_parquet(path)
+    header = [name.strip().lower() for name in names]
     for name in REQUIRED:
         if name not in header:
             near = difflib.get_close_matches(name, header, n=1)
             hint = f"; rename {near[0]!r} if that is it" if near else ""
             raise DataError(
-                f"{path} has no column {name!r}, it has {', '.join(map(repr, header))}{hint}"
+                f"{path} has no column {name!r}, only {', '.join(map(repr, header))}{hint}"
             )
     for name in (*REQUIRED, *OPTIONAL):
         if header.count(name) > 1:
             raise DataError(f"{path} has two columns {name!r}; keep one of them")
     if ("valence" in header) != ("arousal" in header):
         one, other = ("valence", "arousal") if "valence" in header else ("arousal", "valence")
-        raise DataError(f"{path} has a column {one!r} and none {other!r}; both or neither")
-    filled = [i for i, row in enumerate(frame.iter_rows()) if any(c is not None for c in row)]
-    if not filled:
+        raise DataError(f"{path} has a column {one!r} but none {other!r}; give both or neither")
+    blank = cells.select(pl.all_horizontal(pl.all().is_null())).to_series().to_numpy()
+    filled = np.flatnonzero(~blank)
+    if len(filled) == 0:
         raise DataError(f"{path} has a header and no rows")
-    columns = dict(zip(header, frame[filled].get_columns(), strict=True))
-    return Table(path, columns, [i + 1 for i in filled])
+    columns = dict(zip(header, cells[filled].get_columns(), strict=True))
+    return Table(path, columns, (filled + 1).tolist())
 
 
-def _read_csv(path: Path) -> pl.DataFrame:
-    """Return a CSV file as texts, with the names that stand in its first line."""
+def _read_csv(path: Path) -> tuple[list[str], pl.DataFrame]:
+    """Return the header of a CSV file and the rows below it, all as text."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
-    if "\0" in text:  # UTF-16 of plain letters is valid UTF-8, full of zeros
+    if "\0" in text:  # UTF-16 of plain letters is valid UTF-8 with zeros between
         raise DataError(f"{path} is not UTF-8 text; save it as 'CSV UTF-8'")
     text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
     if not text.strip():
-        raise DataError(f"{path} is empty; it needs a header with {' and '.join(REQUIRED)}")
+        raise DataError(f"{path} is empty; it needs the columns {' and '.join(REQUIRED)}")
     try:
-        # The header is read as a row, for polars would rename a name that stands twice.
+        # The header is read as a row: polars would rename a column that stands twice.
         cells = pl.read_csv(io.BytesIO(text.encode()), has_header=False, infer_schema=False)
     except pl.exceptions.PolarsError as error:
         raise DataError(
             f"{path} is no well-formed CSV: a row has more cells than the header, or a quote is "
-            "not closed; put cells that hold a comma between double quotes"
+            "not closed; put a cell that holds a comma between double quotes"
         ) from error
-    ...
+    return [name or "" for name in cells.row(0)], cells[1:]
 
 
-def _read_parquet(path: Path) -> pl.DataFrame:
-    ...
+def _read_parquet(path: Path) -> tuple[list[str], pl.DataFrame]:
+    """Return the column names of a parquet file and its rows."""
+    try:
+        cells = pl.read_parquet(io.BytesIO(path.read_bytes()))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise DataError(f"{path} is damaged or no parquet file") from error
+    return cells.columns, cells
+
+
+def _labels(
+    table: Table, named: tuple[str, ...] | None
+) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Return the classes and the class [N] of each row."""
+    texts = [normal(text) for text in table.texts("label")]
+    different = set(texts)
+    if named is not None:
+        classes = named
+    elif all(re.fullmatch(r"[0-9]{1,6}", text) for text in different):
+        largest = max(map(int, different))
+        if largest >= MOST_CLASSES:
+            i = [int(text) for text in texts].index(largest)
+            raise DataError(f"{table.row(i)}: label {largest} counts no class; use class names")
+        classes = tuple(str(i) for i in range(largest + 1))
+    else:
+        classes = infer_classes(different)
+    index = {text: class_index(text, classes) for text in different}
+    for i, text in enumerate(texts):
+        if index[text] is None:
+            raise DataError(
+                f"{table.row(i)}: label {text!r} is none of the {len(classes)} classes: "
+                f"{suggest(text, classes)}"
+            )
+    return classes, np.array([index[text] for text in texts], dtype=np.int64)
+
+
+def _ids_and_paths(table: Table) -> tuple[tuple[str, ...], list[Path]]:
+    """Return the sample ids and the files, which must all be there."""
+    texts = table.texts("path")
+    ids = [sample_id(text, table.row(i)) for i, text in enumerate(texts)]
+    if "id" in table:
+        ids = [sample_id(text, table.row(i)) for i, text in enumerate(table.texts("id"))]
+    first: dict[str, int] = {}
+    for i, name in enumerate(ids):
+        if first.setdefault(name, i) != i:
+            raise DataError(
+                f"{table.row(i)}: sample id {name!r} stands in row {table.rows[first[name]]}, too; "
+                "ids must differ"
+            )
+    paths = [table.path.parent / text.replace("\\", "/") for text in texts]
+    missing = [i for i, file in enumerate(paths) if not file.is_file()]
+    if missing:
+        raise DataError(
+            f"{table.path}: {len(missing)} of {len(paths)} pictures are missing, the first in row "
+            f"{table.rows[missing[0]]}: {paths[missing[0]]}"
+        )
+    return tuple(ids), paths
+
+
+def _valence_arousal(table: Table) -> npt.NDArray[np.float64] | None:
+    """Return valence and arousal [N, 2], or None."""
+    if "valence" not in table:
+        return None
+    both = []
+    for name in ("valence", "arousal"):
+        try:
+            numbers = table.columns[name].cast(pl.Float64, strict=False).to_numpy()
+        except pl.exceptions.PolarsError:  # lists and the like
+            numbers = np.full(len(table.rows), math.nan)
+        bad = np.flatnonzero(~(np.abs(numbers) <= 1))  # a cell that is no number is NaN here
+        if len(bad):
+            raise DataError(
+                f"{table.row(bad[0])}: {name} is {table.columns[name][int(bad[0])]!r}; "
+                "it must be a number in [-1, 1]"
+            )
+        both.append(numbers)
+    return np.stack(both, axis=1)
+
+
+def _distributions(table: Table, classes: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    """Return label distributions [N, K]; what rounding left over 1 or under is evened out."""
+    column = table.columns["distribution"]
+    cells = column.to_list() if column.dtype.is_nested() else table.texts("distribution")
+    result = np.empty((len(cells), len(classes)))
+    for i, cell in enumerate(cells):
+        shares = _shares(cell)
+        if len(shares) != len(classes):
+            raise DataError(
+                f"{table.row(i)}: the distribution has {len(shares)} shares for {len(classes)} "
+                f"classes ({', '.join(classes)}); the option classes fixes them"
+            )
+        total = math.fsum(shares)
+        if not (abs(total - 1) <= SUM_TOLERANCE and min(shares) >= 0):
+            raise DataError(
+                f"{table.row(i)}: the distribution sums to {total:g} or has negative parts; "
+                "it must be shares that sum to 1"
+            )
+        result[i] = np.array(shares) / total
+    return result
+
+
+def _shares(cell: object) -> list[float]:
+    """Return the numbers of a list, or of a text like ``0.7;0.3``, ``0.7 0.3``, ``[0.7, 0.3]``."""
+    if isinstance(cell, str):
+        cell = re.split(r"[;,\s]+", cell.strip("[] "))
+    if not isinstance(cell, list):
+        return []
+    try:
+        return [float(part) for part in cell]
+    except (TypeError, ValueError):
+        return [math.nan] * len(cell)
+
+
+def _splits(table: Table) -> list[str]:
+    """Return the split of each row by its usual name."""
+    splits = []
+    for i, text in enumerate(table.texts("split")):
+        if text.lower() not in SPLIT_NAMES:
+            raise DataError(f"{table.row(i)}: split {text!r} must be train, valid or test")
+        splits.append(SPLIT_NAMES[text.lower()])
+    return splits

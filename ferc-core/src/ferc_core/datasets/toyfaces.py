@@ -8,7 +8,7 @@ stored: every picture is drawn when it is read, from the address (split, number)
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -90,6 +90,7 @@ def person_number(split: str, index: int) -> int:
     return index // len(CLASSES) % PERSONS[split]
 
 
+@cache
 def person_of(split: str, number: int) -> Person:
     """Return person ``number`` of a split."""
     return draw_person(stream(split, number, "person"))
