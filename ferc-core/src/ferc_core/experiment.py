@@ -165,6 +165,7 @@ def train(plan: Plan, directory: RunDirectory, run: Run, watcher: Watcher) -> No
             device=config.device,
             workers=config.workers,
             progress=progress,
+            say=lambda text: watcher.say(f"  {run}: {text}"),
             options=call.options,
         )
         predictor = registry().methods[call.name].fit(task)
@@ -188,7 +189,7 @@ def predict(
     validating = [run for run in runs if not directory.validation(run).exists()]
     needed = {*validating, *(run for cell in pending.values() for run in cell)}
     forms = [cell for cell in plan.forms if pending[cell]]
-    predictors = {run: load(directory, run) for run in runs if run in needed}
+    predictors = {run: load(plan, directory, run) for run in runs if run in needed}
     faces = plan.splits.validation
     pictures = Pictures(faces, plan.config.image_size)
     for run in validating:
@@ -212,10 +213,10 @@ def predict(
             step(len(images), str(cell))
 
 
-def load(directory: RunDirectory, run: Run) -> Predictor:
+def load(plan: Plan, directory: RunDirectory, run: Run) -> Predictor:
     """Return the trained model of a run."""
     method = registry().methods[parse_call(run.method).name]
-    return method.load_predictor(directory.checkpoint(run))
+    return method.load_predictor(directory.checkpoint(run), plan.config.device)
 
 
 def predictions_frame(

@@ -71,7 +71,7 @@ class Entry:
         if not options:  # nothing to look up, so nothing to import
             return
         parameters = inspect.signature(self.loaded).parameters.values()
-        known = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+        known = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty}
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             for name in options.keys() - known:
                 raise UnknownNameError(f"option of {self.name!r}", name, known)
@@ -151,7 +151,7 @@ class DatasetSource(Entry):
 
 @dataclass(frozen=True)
 class Method(Entry):
-    """``fit(task) -> Predictor``, and ``load(path) -> Predictor`` for what the predictor saved."""
+    """``fit(task) -> Predictor``, and ``load(path, device) -> Predictor`` for what it saved."""
 
     load: Lazy = field(kw_only=True)
 
@@ -160,9 +160,9 @@ class Method(Entry):
         predictor: Predictor = self.loaded(task)
         return predictor
 
-    def load_predictor(self, path: Path) -> Predictor:
-        """Read a predictor that :meth:`Predictor.save` wrote."""
-        predictor: Predictor = resolve(self.load)(path)
+    def load_predictor(self, path: Path, device: str = "auto") -> Predictor:
+        """Read a predictor that :meth:`Predictor.save` wrote, to run on "auto", "cpu" or "cuda"."""
+        predictor: Predictor = resolve(self.load)(path, device)
         return predictor
 
 

@@ -44,6 +44,9 @@ def divide(faces: FaceSet, scored_name: str = "", limit: int = 0) -> Splits:
             f"{faces.name} must be scored on a split other than 'train'; "
             f"it has {', '.join(faces.splits)}"
         )
+    for part, split in faces.splits.items():
+        if len(split) == 0:
+            raise DataError(f"{faces.name}: split '{part}' is empty")
     train, scored = faces.splits["train"], faces.splits[name]
     notes = []
     if "valid" in faces.splits and name != "valid":
@@ -54,10 +57,8 @@ def divide(faces: FaceSet, scored_name: str = "", limit: int = 0) -> Splits:
         train = train.take(np.flatnonzero(~held_out))
         by = "by identity" if train.identities is not None else "by class"
         notes.append(f"validation: {len(validation)} faces taken out of 'train', {by}")
-    parts = {"train": train, "validation": validation, name: scored}
-    for part, split in parts.items():
-        if len(split) == 0:
-            raise DataError(f"{faces.name}: split '{part}' is empty")
+    if not (len(train) and len(validation)):
+        raise DataError(f"{faces.name}: {len(faces.splits['train'])} faces of 'train' are too few")
     train, validation, scored = (first(split, limit) for split in (train, validation, scored))
     return Splits(train, validation, scored, name, tuple(notes))
 

@@ -19,7 +19,7 @@ from ferc_core.errors import DataError, RunError
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place when the block succeeds."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.part")  # a kill leaves it to the next writer
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

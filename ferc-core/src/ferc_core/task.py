@@ -50,6 +50,7 @@ class Task:
     device:     "auto", "cpu" or "cuda"
     workers:    threads that may read pictures
     progress:   called a few times a second with an `Epoch`
+    say:        called with a sentence for the user, such as how many weights fitted
     options:    what the user wrote in parentheses behind the method's name
     """
 
@@ -69,6 +70,7 @@ class Task:
     device: str = "auto"
     workers: int = 0
     progress: Callable[[Epoch], None] = lambda _: None
+    say: Callable[[str], None] = lambda _: None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property

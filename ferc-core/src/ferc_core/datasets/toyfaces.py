@@ -9,15 +9,16 @@ stored: every picture is drawn when it is read, from the address (split, number)
 from __future__ import annotations
 
 from functools import cache, partial
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.datasets.drawing import draw_face, draw_view
-from ferc_core.datasets.expressions import CLASSES, Feeling, draw_feeling, express
-from ferc_core.datasets.people import Person, draw_person
+from ferc_core.address import key
+from ferc_core.datasets.drawing.expressions import CLASSES, Feeling, express, random_feeling
+from ferc_core.datasets.drawing.face import draw_face
+from ferc_core.datasets.drawing.people import Person, random_person
+from ferc_core.datasets.drawing.views import random_view
 from ferc_core.errors import RequestError
 from ferc_core.faces import FaceSet, FaceSplit
 
@@ -82,7 +83,7 @@ def draw_toy_face(split: str, size: int, index: int) -> npt.NDArray[np.uint8]:
     """Draw face number ``index`` of a split, uint8 RGB [size, size, 3]."""
     person = person_of(split, person_number(split, index))
     expression = express(feeling_of(split, index), stream(split, index, "expression"))
-    return draw_face(person, expression, draw_view(stream(split, index, "view")), size)
+    return draw_face(person, expression, random_view(stream(split, index, "view")), size)
 
 
 def person_number(split: str, index: int) -> int:
@@ -93,16 +94,15 @@ def person_number(split: str, index: int) -> int:
 @cache
 def person_of(split: str, number: int) -> Person:
     """Return person ``number`` of a split."""
-    return draw_person(stream(split, number, "person"))
+    return random_person(stream(split, number, "person"))
 
 
 def feeling_of(split: str, index: int) -> Feeling:
     """Return what face ``index`` of a split feels; the classes take turns."""
-    return draw_feeling(index % len(CLASSES), stream(split, index, "feeling"))
+    return random_feeling(index % len(CLASSES), stream(split, index, "feeling"))
 
 
 def stream(split: str, number: int, purpose: str) -> np.random.Generator:
     """Return the random numbers of an address: the same ones in every process and order."""
-    address = f"{VERSION}/{split}/{number}/{purpose}".encode()
-    key = int.from_bytes(blake2b(address, digest_size=16).digest(), "little")
-    return np.random.Generator(np.random.Philox(key=key))
+    address = key(VERSION, split, number, purpose)
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(address, "little")))

@@ -23,6 +23,13 @@ SUBPIXEL_BITS = 4  # OpenCV draws at 1/16 pixel
 SAMPLES = 6  # points between two control points of a curve
 
 
+FLAT = float("nan")  # the lift of what does not turn with the head
+INK: Colour = (40.0, 26.0, 26.0)
+
+ACROSS = np.linspace(-1.0, 1.0, 17)  # along an eye or a mouth, corner to corner
+BULGE = 1 - ACROSS**2  # of a lid or a lip above that line
+
+
 @dataclass(frozen=True)
 class Pose:
     """Where the head is: angles in radians, size and place in pixels.
@@ -40,18 +47,18 @@ class Pose:
     def project(self, points: Points, lift: Points | float = 0.0) -> Points:
         """Return the pixels [N, 2] of ``points`` [N, 2], which stand ``lift`` off the head.
 
-        A point slides over the ellipsoid as the head turns; the outline stays where it is. A
-        lift of NaN means that the point does not turn at all.
+        A point slides over the ellipsoid as the head turns; the outline stays where it is, and
+        so does what is `FLAT`.
         """
         x, y = points[:, 0], points[:, 1]
         a, b, c = HEAD
         rim = np.minimum((x / a) ** 2 + (y / b) ** 2, 1.0)
         flat = np.isnan(lift)
+        cos, sin = self.scale * np.cos(self.roll), self.scale * np.sin(self.roll)
         z = np.where(flat, 0.0, c * np.sqrt(1 - rim) + lift)
         inside = np.where(flat, 0.0, 1 - rim)
         x = x * (1 - (1 - np.cos(self.yaw)) * inside) + z * np.sin(self.yaw)
         y = y * (1 - (1 - np.cos(self.pitch)) * inside) + z * np.sin(self.pitch)
-        cos, sin = self.scale * np.cos(self.roll), self.scale * np.sin(self.roll)
         return np.stack([self.x + cos * x - sin * y, self.y + sin * x + cos * y], axis=1)
 
 
@@ -85,7 +92,7 @@ class Sketch:
         outline = np.concatenate([z + across, (z - across)[::-1]])
         self.fill(outline.view(np.float64).reshape(-1, 2), colour, lift=lift)
 
-    def paint(self, canvas: npt.NDArray[np.uint8], pose: Pose) -> None:
+    def paint(self, canvas: cv2.typing.MatLike, pose: Pose) -> None:
         """Draw all shapes onto ``canvas``, uint8 RGB [H, W, 3]."""
         lengths = [len(shape) for shape in self._shapes]
         pixels = pose.project(np.concatenate(self._shapes), np.repeat(self._lifts, lengths))
@@ -128,7 +135,7 @@ def taper(count: int, ends: tuple[float, float]) -> Points:
     """Return relative widths [count] of a stroke: full in the middle, ``ends`` at the ends."""
     t = np.linspace(0, 1, count)
     end = np.where(t < 0.5, ends[0], ends[1])
-    widths: Points = (end + (1 - end) * np.sin(np.pi * t) ** 0.7)
+    widths: Points = end + (1 - end) * np.sin(np.pi * t) ** 0.7
     return widths
 
 
@@ -144,8 +151,18 @@ def ellipse(x: float, y: float, rx: float, ry: float, count: int = 20) -> Points
     return unit_circle(count) * (rx, ry) + (x, y)
 
 
+def lens(x: Points, upper: Points, lower: Points) -> Points:
+    """Return the outline [2N, 2] between two curves over the same x, each [N]."""
+    return np.stack([np.append(x, x[::-1]), np.append(upper, lower[::-1])], axis=1)
+
+
 def mix(first: Colour, second: Colour, share: float) -> Colour:
     """Return ``first`` with this share (0 to 1) of ``second``."""
     share = min(max(share, 0.0), 1.0)
     r, g, b = (p + (q - p) * share for p, q in zip(first, second, strict=True))
     return r, g, b
+
+
+def shadow(skin: Colour, depth: float) -> Colour:
+    """Return the skin in a fold of this depth: 0 is plain skin, 1 nearly black."""
+    return mix(skin, (0.34 * skin[0], 0.22 * skin[1], 0.22 * skin[2]), depth)

@@ -16,8 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
+
+AUs: TypeAlias = Mapping[int, float]
 
 CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
 
@@ -99,17 +103,22 @@ class Feeling:
 class Expression:
     """Action units of the left and right half of the picture, 0 (absent) to about 1 (full).
 
-    ``gaze`` is where the eyes look, (right, down), each -1 to 1.
+    ``gaze`` is where the eyes look, (right, down), each about -1 to 1.
     """
 
-    left: Mapping[int, float]
-    right: Mapping[int, float]
-    gaze: tuple[float, float] = (0.0, 0.0)
-    tear: bool = False
+    left: AUs
+    right: AUs
+    gaze: tuple[float, float]
+    tear: bool
+
+    @cached_property
+    def mean(self) -> AUs:
+        """Action units of the whole face."""
+        return {unit: (self.left[unit] + self.right[unit]) / 2 for unit in UNITS}
 
 
-def draw_feeling(label: int, rng: np.random.Generator) -> Feeling:
-    """Draw how strongly a face of this class feels, and its valence and arousal.
+def random_feeling(label: int, rng: np.random.Generator) -> Feeling:
+    """Return what a face of this class feels: how strongly, and where in valence and arousal.
 
     Valence and arousal scatter around ``intensity * FULL_VA``: weak expressions crowd around
     neutral, where the classes overlap, as they do in AffectNet.
@@ -132,20 +141,17 @@ def express(feeling: Feeling, rng: np.random.Generator) -> Expression:
     valence = feeling.valence - feeling.intensity * FULL_VA[name][0]
     arousal = feeling.arousal - feeling.intensity * FULL_VA[name][1]
     beside = {12: valence, 15: -valence, 5: arousal, 43: -arousal}
-    stronger = rng.integers(2)  # the side that shows one-sided units
-
-    both = {
-        unit: feeling.intensity * prototype.get(unit, 0.0) * (1 + AU_SPREAD * scatter)
+    scatter, twitch = rng.standard_normal((2, len(UNITS)))
+    left = {
+        unit: feeling.intensity * prototype.get(unit, 0.0) * (1 + AU_SPREAD * scatter[i])
         + max(0.0, beside.get(unit, 0.0))
-        + TWITCH * abs(twitch) * (unit in TWITCHING)
-        for unit, scatter, twitch in zip(
-            UNITS, rng.standard_normal(len(UNITS)), rng.standard_normal(len(UNITS)), strict=True
-        )
+        + (TWITCH * abs(twitch[i]) if unit in TWITCHING else 0.0)
+        for i, unit in enumerate(UNITS)
     }
-    sides = [dict(both), dict(both)]
+    right = dict(left)
     if name == "contempt":
-        for unit in ONE_SIDED:
-            sides[1 - stronger][unit] = 0.0
-    gaze = GAZE * rng.standard_normal(2)
+        relaxed = (left, right)[rng.integers(2)]
+        relaxed.update(dict.fromkeys(ONE_SIDED, 0.0))
+    across, down = GAZE * rng.standard_normal(2)
     tear = name == "sad" and feeling.intensity * rng.random() > TEAR
-    return Expression(*sides, gaze=(float(gaze[0]), float(gaze[1])), tear=bool(tear))
+    return Expression(left, right, gaze=(across, down), tear=tear)

@@ -1,0 +1,80 @@
+"""Draw the picture of the README from a finished run: faces, corruptions, and scores.
+
+    ferc run --out overview-run
+    python docs/make_overview.py overview-run docs/images/overview.png
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import polars as pl
+
+from ferc_core import registry
+from ferc_core.address import generator
+
+COLOURS = {"ce": "#c1453b", "maxent+mbls": "#2b6ca3"}
+STYLES = {"none": "-", "temperature": "--"}
+PANELS = (
+    ("macro_f1", "macro F1 (higher is better)"),
+    ("soft_ece", "soft ECE (lower is better)"),
+    ("soft_nll", "soft NLL (lower is better)"),
+)
+
+
+def corrupted_faces(columns: int = 9) -> np.ndarray:
+    """Return a picture of one face in its clean form and in all 17 corruptions at severity 5."""
+    faces = registry().datasets["toyfaces"].open().splits["test"]
+    row = int(np.flatnonzero(faces.labels == 1)[2])
+    clean = faces.read(row)
+    tiles = [clean]
+    for name, corruption in registry().corruptions.items():
+        if corruption.in_benchmark:
+            rng = generator("toyfaces", faces.ids[row], name, 5)
+            tiles.append(corruption(clean, 5, rng))
+    rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
+    return np.vstack(rows)
+
+
+def draw(results: pl.DataFrame, out: Path) -> None:
+    """Draw scores over severity, means over the corruptions, for every loss and calibrator."""
+    figure = plt.figure(figsize=(11, 6.4), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1.05, 1))
+    axis = top.subplots()
+    axis.imshow(corrupted_faces(), interpolation="lanczos")
+    axis.set_axis_off()
+    axis.set_title("A toy face, and its 17 corruptions at severity 5", fontsize=11)
+    for axis, (metric, title) in zip(bottom.subplots(1, len(PANELS)), PANELS, strict=True):
+        means = (
+            results.filter(metric=metric)
+            .group_by("loss", "calibrator", "severity")
+            .agg(pl.col("value").mean())
+            .sort("severity")
+        )
+        for (loss, calibrator), line in means.group_by("loss", "calibrator", maintain_order=True):
+            axis.plot(
+                line["severity"],
+                line["value"],
+                STYLES.get(calibrator, ":"),
+                color=COLOURS.get(loss),
+                marker="o",
+                markersize=3,
+                label=loss if calibrator == "none" else f"{loss}, {calibrator}",
+            )
+        axis.set_title(title, fontsize=10)
+        axis.set_xticks(range(6), ["clean", *"12345"])
+        axis.set_xlabel("severity")
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(alpha=0.25)
+    bottom.axes[-1].legend(fontsize=8, frameon=False)
+    figure.savefig(out, dpi=110)
+
+
+if __name__ == "__main__":
+    draw(pl.read_parquet(Path(sys.argv[1]) / "results.parquet"), Path(sys.argv[2]))
