@@ -1,0 +1,71 @@
+"""Pictures on their way to a network: order, mirroring, reading ahead, normalisation."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Rows = npt.NDArray[np.int64]
+Images = npt.NDArray[np.uint8]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# ImageNet's statistics, for every backbone alike (SPEC 1.10); of values in [0, 1], R G B
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+AHEAD = 2  # batches that each reading thread may be ahead of the training
+
+
+def normalise(images: Images, device: torch.device) -> Tensor:
+    """Turn uint8 [B, H, W, 3] into float32 [B, 3, H, W] on the device, channels last in memory."""
+    pixels = torch.tensor(np.ascontiguousarray(images), device=device).permute(0, 3, 1, 2).float()
+    shape = (1, 3, 1, 1)
+    mean = torch.tensor(MEAN, device=device).mul(255).view(shape)
+    std = torch.tensor(STD, device=device).mul(255).view(shape)
+    return (pixels - mean) / std
+
+
+def shuffled_batches(n: int, size: int, rng: np.random.Generator) -> list[Rows]:
+    """Return the rows 0 .. n-1 in a random order, cut into batches.
+
+    A single row that is left over joins the batch before it, because batch normalisation cannot
+    learn from one picture.
+    """
+    cuts = list(range(size, n, size))
+    if cuts and n - cuts[-1] == 1:
+        cuts.pop()
+    return np.split(rng.permutation(n), cuts)
+
+
+def mirrored(images: Images, chosen: npt.NDArray[np.bool_]) -> Images:
+    """Return the images [B, H, W, 3] with the chosen ones [B] flipped left to right."""
+    return np.where(chosen[:, None, None, None], images[:, :, ::-1], images)
+
+
+def read_ahead(
+    read: Callable[[Item], Result], items: Iterable[Item], threads: int
+) -> Iterator[Result]:
+    """Yield ``read(item)`` for all items in order, read by so many threads (0: by this one)."""
+    if threads == 0:
+        yield from map(read, items)
+        return
+    waiting: deque[Future[Any]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="ferc-read") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(read, item))
+                if len(waiting) > AHEAD * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,49 @@
+"""Where torch computes, and how it computes the same thing twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from ferc_core.errors import RequestError
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device for "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Raises `RequestError` for another name, and for "cuda" where torch finds no GPU.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise RequestError(f"device must be auto, cpu or cuda, not {name!r}")
+    present = torch.cuda.is_available()
+    if name == "cuda" and not present:
+        raise RequestError("device 'cuda' was asked for, but torch finds no GPU; use auto or cpu")
+    return torch.device("cuda" if present and name != "cpu" else "cpu")
+
+
+@contextmanager
+def seeded(*key: int) -> Iterator[None]:
+    """Run a block on torch's generators seeded by ``key``, and put their state back afterwards."""
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
+        yield
+
+
+@contextmanager
+def deterministic(device: torch.device) -> Iterator[None]:
+    """Run a block on deterministic algorithms; on a GPU, where not all exist, torch may warn."""
+    on_gpu = device.type == "cuda"
+    if on_gpu:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by cuBLAS
+    before = torch.are_deterministic_algorithms_enabled()
+    warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=on_gpu)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned)

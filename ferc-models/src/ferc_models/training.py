@@ -1,0 +1,166 @@
+"""The training loop that all methods share.
+
+A method brings a network, which maps pictures to logits in evaluation mode, and a function that
+computes the loss of a batch. What it changes besides the parameters while it learns belongs into
+buffers of the network: then it is saved, and an interrupted training goes on to the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from scipy.special import softmax
+from torch import Tensor, nn
+
+from ferc_core.errors import DataError, RequestError, RunError
+from ferc_core.task import Epoch, Examples, Task
+from ferc_metrics.classification import accuracy, macro_f1
+from ferc_models.options import choice
+from ferc_models.pictures import Images, Rows, mirrored, normalise, read_ahead, shuffled_batches
+from ferc_models.predictor import BATCH, network_logits
+from ferc_models.runtime import choose_device, deterministic, seeded
+from ferc_models.state import FILE, State, describe, load_state, save_state
+
+WEIGHT_DECAY = 1e-5  # of Adam, an L2 term in the gradient (SPEC 1.10)
+SECONDS_BETWEEN_REPORTS = 0.3
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch of epoch ``epoch`` (from 1): its rows of `Task.train`, pictures and targets.
+
+    ``images`` are normalised float32 [B, 3, S, S], ``targets`` float32 [B, K], on one device.
+    """
+
+    epoch: int
+    rows: Rows
+    images: Tensor
+    targets: Tensor
+
+
+BatchLoss = Callable[[nn.Module, Batch], Tensor]
+
+
+def train(
+    task: Task, network: nn.Module, batch_loss: BatchLoss, *, method: str, augment: str = "none"
+) -> State:
+    """Train ``network`` in place and leave it with the weights of its best epoch.
+
+    Adam without a schedule. The best epoch is the one with the highest validation macro-F1, the
+    first of equals. The state after every epoch is kept in ``task.directory``; where there is one
+    of the same task, the training goes on from it and ends with the same bytes as if it had never
+    stopped (on one machine and device). ``augment="flip"`` mirrors each picture with chance 1/2.
+
+    Raises `RequestError` for a task that cannot be trained or whose directory holds the state of
+    another one, `DataError` for too few pictures, and `RunError` when the loss is not finite.
+    """
+    check(task)
+    flips = choice("augment", augment, ("none", "flip")) == "flip"
+    device = choose_device(task.device)
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision="no")
+    network.to(device, memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(
+        network.parameters(), lr=task.learning_rate, weight_decay=WEIGHT_DECAY
+    )
+    model, stepper = accelerator.prepare(network, optimizer)
+    task.directory.mkdir(parents=True, exist_ok=True)
+    path, description = task.directory / FILE, describe(task, method)
+    state = load_state(path, description, network, optimizer)
+
+    def step(batch: Batch) -> float:
+        """Learn from one batch and return its loss."""
+        stepper.zero_grad()
+        loss = batch_loss(model, batch)
+        value = loss.item()
+        if math.isfinite(value):
+            accelerator.backward(loss)
+            stepper.step()
+        return value
+
+    with deterministic(device):
+        for epoch in range(state.epoch + 1, task.epochs + 1):
+            with seeded(task.seed, epoch):
+                loss = train_epoch(task, epoch, network, step, batches(task, epoch, flips, device))
+            f1, right = validate(network, task.validation, device, task.workers)
+            state.history.append({"epoch": epoch, "loss": loss, "f1": f1, "accuracy": right})
+            if f1 > state.best_f1:
+                state.best_f1 = f1
+                state.best = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
+            save_state(path, description, state, network, optimizer)
+            task.progress(Epoch(epoch, task.epochs, 1.0, loss, f1))
+    network.load_state_dict(state.best)
+    return state
+
+
+def train_epoch(
+    task: Task,
+    epoch: int,
+    network: nn.Module,
+    step: Callable[[Batch], float],
+    batches: Iterator[Batch],
+) -> float:
+    """Take a step for every batch of an epoch, and return the mean loss of a picture."""
+    network.train()
+    total, seen, reported = 0.0, 0, time.monotonic()
+    for number, batch in enumerate(batches, start=1):
+        value = step(batch)
+        if not math.isfinite(value):
+            raise RunError(
+                f"loss {task.loss!r} became {value} in epoch {epoch}, batch {number}; "
+                f"a learning rate below {task.learning_rate:g} may help"
+            )
+        total, seen = total + value * len(batch.rows), seen + len(batch.rows)
+        if time.monotonic() - reported > SECONDS_BETWEEN_REPORTS:
+            reported = time.monotonic()
+            task.progress(Epoch(epoch, task.epochs, seen / len(task.train), total / seen))
+    return total / seen
+
+
+def batches(task: Task, epoch: int, flips: bool, device: torch.device) -> Iterator[Batch]:
+    """Yield the batches of an epoch, in an order that seed and epoch alone decide."""
+    rng = np.random.default_rng((task.seed, epoch))
+    rows = shuffled_batches(len(task.train), task.batch_size, rng)
+    chosen = rng.random(len(task.train)) < 0.5
+
+    def read(rows: Rows) -> tuple[Rows, Images]:
+        images = task.train.images(rows)
+        return rows, mirrored(images, chosen[rows]) if flips else images
+
+    for batch, images in read_ahead(read, rows, task.workers):
+        targets = torch.tensor(task.train.targets[batch], dtype=torch.float32, device=device)
+        yield Batch(epoch, batch, normalise(images, device), targets)
+
+
+def validate(
+    network: nn.Module, examples: Examples, device: torch.device, workers: int
+) -> tuple[float, float]:
+    """Return macro-F1 and accuracy on the validation pictures, in [0, 1]; higher is better."""
+    network.eval()
+    rows = [np.arange(i, min(i + BATCH, len(examples))) for i in range(0, len(examples), BATCH)]
+    parts = read_ahead(examples.images, rows, workers)
+    logits = np.concatenate([network_logits(network, images, device) for images in parts])
+    if not np.isfinite(logits).all():
+        raise RunError("the network's logits are no longer finite; try a lower learning rate")
+    probs = softmax(logits.astype(np.float64), axis=1)
+    return macro_f1(probs, examples.labels), accuracy(probs, examples.labels)
+
+
+def check(task: Task) -> None:
+    """Raise unless the task can be trained at all."""
+    if task.epochs < 1:
+        raise RequestError(f"a training needs at least 1 epoch, not {task.epochs}")
+    if task.batch_size < 2:
+        raise RequestError(
+            f"batches of {task.batch_size} cannot be trained, because batch normalisation needs "
+            "at least 2 pictures at once"
+        )
+    if len(task.train) < 2:
+        raise DataError(f"a training needs at least 2 training pictures, not {len(task.train)}")
+    if len(task.validation) < 1:
+        raise DataError("there is no validation picture to choose the best epoch with")

@@ -1,0 +1,318 @@
+"""Losses: values and gradients of the reference, laws, and expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
+
+from ferc_core.errors import RequestError, UnknownNameError
+from ferc_core.plugins import host
+from ferc_models.losses import build_loss
+
+UNIFORM = np.full(6, 1 / 6)
+
+# ../shared/golden/golden.json, "losses": made with the reference's functions (SPEC section 5)
+LOGITS = (
+    (2.0, -1.0, 0.5, 0.0, -0.5, 1.0),
+    (0.1, 0.2, -0.3, 0.4, 0.0, -0.2),
+    (-1.0, 3.0, 0.0, 12.5, 1.0, 2.0),
+    (5.0, -6.0, 1.0, 0.0, 2.0, -4.0),
+)
+LABELS = (0, 3, 1, 4)
+CLASS_WEIGHTS = np.array([1.0, 2.0, 1.5, 3.0, 1.2, 2.5])
+GOLDEN = {  # expression: targets: value, sum of absolute gradients
+    "ce": {
+        "hard": (3.661221022791114, 1.5907784524100903),
+        "hard_weighted": (6.9162887201357295, 2.952206015971681),
+        "soft": (3.9949710227911135, 1.2935553685399936),
+    },
+    "focal": {
+        "hard": (3.457152009542112, 1.630165021400957),
+        "hard_weighted": (6.5350143878536056, 3.0822106275285845),
+        "soft": (3.8094777016457777, 1.323094291128026),
+    },
+    "focal(gamma=2)": {
+        "hard": (3.319463363840772, 1.6083526748262886),
+        "hard_weighted": (6.260193196777231, 3.0700890108113006),
+        "soft": (3.6787991396785142, 1.3167986754732572),
+    },
+    "focal(gamma=3)": {
+        "hard": (3.2192886744798086, 1.5731039316600501),
+        "hard_weighted": (6.0536473858255615, 2.9966079475638687),
+        "soft": (3.5798915730397316, 1.3320232672016656),
+    },
+    "maxent": {
+        "hard": (4.067441764141584, 1.644045453415947),
+        "hard_weighted": (7.145304142453078, 3.093524183963858),
+        "soft": (4.41976745624525, 1.5153559419776859),
+    },
+}
+FIRST_ROW = {  # gradient of the first sample, hard targets without weights
+    "ce": (
+        -0.11546242633740772,
+        0.006698231377986014,
+        0.03001939035731539,
+        0.018207680637593572,
+        0.011043516548956571,
+        0.04949360741555621,
+    ),
+    "focal": (
+        -0.0918269203083042,
+        0.00532708326391397,
+        0.023874330840664062,
+        0.014480513634985646,
+        0.008782875488005626,
+        0.039362117080734914,
+    ),
+    "maxent": (
+        0.008214306439767364,
+        0.008193581467298884,
+        0.024664227211651076,
+        0.006081060560557074,
+        -0.0026464053016515264,
+        -0.04450677037762284,
+    ),
+}
+# the reference's MaxEnt rounds to float32 on its way; the rest agrees to 1e-12
+TOLERANCE = {"maxent": 2e-7}
+EVERY = ["ce", "focal", "focal(gamma=2)", "maxent", "maxent(strength=0.5)", "mbls", "maxent+mbls"]
+
+
+def logits(dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.tensor(LOGITS, dtype=dtype, requires_grad=True)
+
+
+def hard() -> Tensor:
+    return F.one_hot(torch.tensor(LABELS), 6).double()
+
+
+def targets_of(kind: str) -> Tensor:
+    return 0.7 * hard() + 0.3 / 6 if kind == "soft" else hard()
+
+
+def with_option(expression: str, option: str) -> str:
+    return f"{expression[:-1]},{option})" if "(" in expression else f"{expression}({option})"
+
+
+@pytest.mark.parametrize("kind", ["hard", "hard_weighted", "soft"])
+@pytest.mark.parametrize("expression", GOLDEN)
+def test_values_and_gradients_are_those_of_the_reference(expression: str, kind: str) -> None:
+    value, gradients = GOLDEN[expression][kind]
+    tolerance = TOLERANCE.get(expression, 1e-12)
+    prior = UNIFORM
+    if kind == "hard_weighted":  # classes this frequent have just the weights of the reference
+        prior = (1 / CLASS_WEIGHTS) / (1 / CLASS_WEIGHTS).sum()
+        expression = with_option(expression, "class_weights=balanced")
+    x = logits()
+    loss = build_loss(expression, 6, prior)(x, targets_of(kind))
+    loss.backward()
+    assert loss.item() == pytest.approx(value, abs=tolerance)
+    assert x.grad is not None
+    assert x.grad.abs().sum().item() == pytest.approx(gradients, abs=tolerance)
+
+
+@pytest.mark.parametrize("expression", FIRST_ROW)
+def test_gradient_of_a_sample_is_that_of_the_reference(expression: str) -> None:
+    x = logits()
+    build_loss(expression, 6, UNIFORM)(x, hard()).backward()
+    assert x.grad is not None
+    np.testing.assert_allclose(
+        x.grad[0].numpy(), FIRST_ROW[expression], atol=TOLERANCE.get(expression, 1e-12)
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "value"),
+    [
+        ("margin=8,weight=1,reduction=sum", 5.375),
+        ("margin=8,weight=1,reduction=mean", 0.8958333333333334),
+        ("margin=10,weight=1,reduction=sum", 2.25),
+        ("margin=10,weight=1", 0.375),
+        ("weight=0.1", 0.0375),
+    ],
+)
+def test_margin_penalty_is_that_of_the_reference(options: str, value: float) -> None:
+    both = build_loss(f"ce+mbls({options})", 6, UNIFORM)(logits(), hard())
+    alone = build_loss("ce", 6, UNIFORM)(logits(), hard())
+    assert (both - alone).item() == pytest.approx(value, abs=1e-12)
+
+
+def test_margin_penalty_pulls_the_largest_logit_down_and_the_distant_ones_up() -> None:
+    x, y = logits(), torch.zeros(4, 6, dtype=torch.float64)  # no target: ce is silent
+    build_loss("mbls(margin=8,weight=1,reduction=sum)", 6, UNIFORM)(x, y).backward()
+    assert x.grad is not None
+    assert x.grad[2].tolist() == [-0.25, -0.25, -0.25, 1.25, -0.25, -0.25]
+    assert x.grad[3].tolist() == [0.5, -0.25, 0.0, 0.0, 0.0, -0.25]
+    assert x.grad[:2].abs().sum() == 0  # all within the margin
+
+
+def test_maxent_multiplier_is_one_clamped_newton_step() -> None:
+    expected = (1.6520086291160192, 2.394526988921616, 2.9999076706614973, 0.23872719507296278)
+    multipliers = (0.20735348928555297, 0.03841866904029041, 0.0, 1.0)
+    for row, (mean, multiplier) in enumerate(zip(expected, multipliers, strict=True)):
+        x, y = logits()[row : row + 1], hard()[row : row + 1]
+        penalty = build_loss("maxent", 6, UNIFORM)(x, y) - build_loss("focal", 6, UNIFORM)(x, y)
+        assert penalty.item() == pytest.approx(multiplier * abs(mean - 2.5), abs=1e-9)
+
+
+def test_maxent_of_a_fixed_strength_pushes_from_both_sides() -> None:
+    y = F.one_hot(torch.tensor([0, 5]), 6).double()
+    x = 3 * y  # as far below the middle of the indices as above it
+    one_sided, two_sided = (
+        [
+            (build_loss(e, 6, UNIFORM)(x[i : i + 1], y[i : i + 1])).item()
+            - build_loss("focal", 6, UNIFORM)(x[i : i + 1], y[i : i + 1]).item()
+            for i in (0, 1)
+        ]
+        for e in ("maxent", "maxent(strength=0.5)")
+    )
+    assert one_sided[0] > 0.1
+    assert one_sided[1] == 0
+    assert two_sided[0] == pytest.approx(two_sided[1])
+    assert two_sided[0] > 0.1
+
+
+@pytest.mark.parametrize("expression", EVERY)
+def test_gradients_agree_with_finite_differences(expression: str) -> None:
+    loss = build_loss(expression, 6, UNIFORM)
+    shares = torch.rand(5, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    shares = shares / shares.sum(dim=1, keepdim=True)
+    x = 6 * torch.randn(5, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: loss(x, shares), x.requires_grad_(True))
+
+
+def test_one_hot_targets_give_the_usual_cross_entropy_and_focal_loss() -> None:
+    x, labels = logits(), torch.tensor(LABELS)
+    usual = F.cross_entropy(x, labels)
+    assert build_loss("ce", 6, UNIFORM)(x, hard()).item() == pytest.approx(usual.item(), abs=1e-12)
+    p = torch.softmax(x, dim=1).gather(1, labels[:, None])
+    focal = -((1 - p) ** 2 * p.log()).mean()
+    ours = build_loss("focal(gamma=2)", 6, UNIFORM)(x, hard())
+    assert ours.item() == pytest.approx(focal.item(), abs=1e-12)
+
+
+@given(st.lists(st.floats(-50, 50), min_size=4, max_size=4), st.floats(-1000, 1000))
+def test_margin_penalty_does_not_see_a_shift_of_all_logits(row: list[float], shift: float) -> None:
+    loss = build_loss("mbls(margin=3)", 4, np.full(4, 0.25))
+    x, none = torch.tensor([row], dtype=torch.float64), torch.zeros(1, 4, dtype=torch.float64)
+    assert loss(x + shift, none).item() == pytest.approx(loss(x, none).item(), abs=1e-9)
+
+
+@pytest.mark.parametrize("expression", EVERY)
+@pytest.mark.parametrize("label", [0, 2, 5])
+def test_extreme_logits_have_a_finite_loss_and_gradient(expression: str, label: int) -> None:
+    rows = [[1e4, -1e4, 0, 0, 0, 0], [-1e4] * 5 + [1e4], [1e4] * 6, [0.0] * 6, [-1e4, 1e4] * 3]
+    x = torch.tensor(rows, dtype=torch.float32, requires_grad=True)
+    y = F.one_hot(torch.full((len(rows),), label), 6).float()
+    loss = build_loss(expression, 6, UNIFORM)(x, y)
+    loss.backward()
+    assert x.grad is not None
+    assert torch.isfinite(loss)
+    assert torch.isfinite(x.grad).all()
+
+
+def test_a_confidently_wrong_sample_still_learns() -> None:
+    x = torch.tensor([[40.0, -40.0]], requires_grad=True)  # p of the target is below float32's 1
+    build_loss("focal", 2, np.array([0.5, 0.5]))(x, torch.tensor([[0.0, 1.0]])).backward()
+    assert x.grad is not None
+    assert x.grad[0, 1] < -0.9
+
+
+@pytest.mark.parametrize("expression", EVERY)
+def test_half_precision_logits_are_computed_in_float32(expression: str) -> None:
+    loss = build_loss(expression, 6, UNIFORM)
+    half = logits(torch.bfloat16).detach()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = loss(half, hard())
+    assert mixed.dtype == torch.float32
+    assert mixed.item() == loss(half.float(), hard()).item()
+
+
+def test_balanced_weights_stay_finite_for_a_class_without_pictures() -> None:
+    loss = build_loss("ce(class_weights=balanced)", 3, np.array([0.8, 0.2, 0.0]))
+    x, even = torch.zeros(1, 3), torch.full((1, 3), 1 / 3)
+    assert loss(x, even).item() == pytest.approx(np.log(3) * (1 + 4 + 4) / 3)
+
+
+def test_preset_is_the_objective_of_equation_14() -> None:
+    preset = build_loss("maxent+mbls", 6, UNIFORM)(logits(), hard())
+    written = build_loss("maxent + mbls(margin=10,weight=1,reduction=sum)", 6, UNIFORM)
+    assert preset.item() == written(logits(), hard()).item()
+    assert preset.item() == pytest.approx(4.067441764141584 + 2.25, abs=TOLERANCE["maxent"])
+
+
+def test_terms_add_up_whatever_their_order() -> None:
+    parts = [build_loss(e, 6, UNIFORM)(logits(), hard()) for e in ("ce", "focal(gamma=2)")]
+    for expression in ("ce+focal(gamma=2)", "focal(gamma=2) + ce"):
+        whole = build_loss(expression, 6, UNIFORM)(logits(), hard())
+        assert whole.item() == pytest.approx(sum(parts).item())
+
+
+def test_penalties_alone_get_cross_entropy() -> None:
+    for expression in ("mbls", "mbls(margin=3)"):
+        alone = build_loss(expression, 6, UNIFORM)(logits(), hard())
+        written = build_loss(f"ce+{expression}", 6, UNIFORM)(logits(), hard())
+        assert alone.item() == written.item()
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("focl", "unknown loss 'focl': did you mean 'focal'"),
+        ("ce+mbsl", "unknown loss 'mbsl': did you mean 'mbls'"),
+        ("mbls(margn=3)", "unknown option of 'mbls' 'margn': did you mean 'margin'"),
+        ("mbls(num_classes=3)", "unknown option of 'mbls' 'num_classes'"),
+        ("ce(gamma=2)", "unknown option of 'ce' 'gamma'"),
+        ("mbls(margin=wide)", "option 'margin' must be a number of at least 0, not 'wide'"),
+        ("mbls(weight=-1)", "option 'weight' must be a number of at least 0, not -1"),
+        ("mbls(weight=nan)", "option 'weight' must be a number"),
+        ("mbls(reduction=max)", "option 'reduction' must be mean or sum, not 'max'"),
+        ("focal(gamma=0.5)", "option 'gamma' must be 0 or at least 1"),
+        ("maxent(strength=dual)", "option 'strength' must be newton1 or a number, not 'dual'"),
+        ("ce(class_weights=true)", "option 'class_weights' must be none or balanced"),
+        ("ce++mbls", "a term is missing"),
+        ("mbls(margin=3", "parentheses"),
+    ],
+)
+def test_a_wrong_expression_is_refused_in_one_sentence(expression: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message.replace("(", r"\(")):
+        build_loss(expression, 6, UNIFORM)
+
+
+def test_an_unknown_loss_is_an_unknown_name() -> None:
+    with pytest.raises(UnknownNameError):
+        build_loss("nothing-like-it", 6, UNIFORM)
+
+
+@pytest.fixture
+def single_file_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A plugin with a penalty that takes any options."""
+    file = tmp_path / "squares.py"
+    file.write_text(
+        "from ferc_core import Loss, hookimpl\n"
+        "def squares(num_classes, class_prior, **options):\n"
+        "    return lambda logits, targets: options['weight'] * logits.square().mean()\n"
+        "@hookimpl\n"
+        "def register_losses(register):\n"
+        "    register(Loss('squares', squares, penalty=True))\n"
+    )
+    monkeypatch.setenv("FERC_PLUGIN_FILES", str(file))
+    host.cache_clear()
+    yield
+    monkeypatch.undo()
+    host.cache_clear()
+
+
+@pytest.mark.usefixtures("single_file_plugin")
+def test_a_plugin_loss_is_added_like_our_own() -> None:
+    with_plugin = build_loss("squares(weight=2)", 6, UNIFORM)(logits(), hard())
+    without = build_loss("ce", 6, UNIFORM)(logits(), hard())
+    assert (with_plugin - without).item() == pytest.approx(2 * logits().square().mean().item())

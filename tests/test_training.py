@@ -1,0 +1,442 @@
+"""The training loop: what it learns, and that no interruption changes it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from ferc_core import registry
+from ferc_core.errors import BadImageError, DataError, FercError, RequestError, RunError
+from ferc_core.task import Epoch, Examples, Task
+from ferc_metrics.classification import macro_f1
+from ferc_models.pictures import MEAN, STD, mirrored, read_ahead, shuffled_batches
+from ferc_models.training import Batch, train
+
+SIDE = 32
+CLASSES = ("red", "green", "blue")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small are fastest on one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def colours(n: int, seed: int) -> Examples:
+    """Noise with one bright channel: the class."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    images = rng.integers(0, 160, (n, SIDE, SIDE, 3), dtype=np.uint8)
+    images[np.arange(n), :, :, labels] += 90
+    ids = tuple(f"{seed}/{i}" for i in range(n))
+    return Examples(ids, lambda rows: images[rows], labels, np.eye(3)[labels])
+
+
+def task(directory: Path, **changes: Any) -> Task:
+    usual = Task(
+        classes=CLASSES,
+        train=colours(48, 0),
+        validation=colours(24, 1),
+        loss="maxent+mbls",
+        epochs=3,
+        batch_size=16,
+        learning_rate=3e-3,
+        image_size=SIDE,
+        seed=5,
+        directory=directory,
+        backbone="test_byobnet",
+        device="cpu",
+    )
+    return replace(usual, **changes)
+
+
+def fit(asked: Task) -> Any:
+    return registry().methods["baseline"].fit(asked)
+
+
+def saved(asked: Task) -> bytes:
+    """The bytes of the trained model's file."""
+    path = asked.directory / "model.safetensors"
+    fit(asked).save(path)
+    return path.read_bytes()
+
+
+# --- learning -----------------------------------------------------------------------------------
+
+
+def test_a_small_network_learns_colours_and_tells_its_history(tmp_path: Path) -> None:
+    asked = task(tmp_path, epochs=6)
+    predictor = fit(asked)
+    history = predictor.card.history
+    assert [h["epoch"] for h in history] == [1, 2, 3, 4, 5, 6]
+    assert history[-1]["loss"] < history[0]["loss"]
+    best = max(h["f1"] for h in history)
+    assert best > 0.9
+    logits = predictor.logits(asked.validation.images(np.arange(24)))
+    probs = torch.softmax(torch.tensor(logits, dtype=torch.float64), dim=1).numpy()
+    assert macro_f1(probs, asked.validation.labels) == best
+    assert json.dumps(history)
+
+
+@pytest.mark.parametrize("backbone", ["test_vit", "test_efficientnet"])
+def test_other_backbones_train_too(tmp_path: Path, backbone: str) -> None:
+    predictor = fit(task(tmp_path, backbone=backbone, epochs=1, loss="ce"))
+    assert predictor.card.backbone == backbone
+    assert math.isfinite(predictor.card.history[0]["loss"])
+
+
+def test_pretrained_weights_are_where_the_training_starts(tmp_path: Path) -> None:
+    first = fit(task(tmp_path / "first", epochs=6))
+    first.save(tmp_path / "w.safetensors")
+    again = task(tmp_path / "again", weights=tmp_path / "w.safetensors", epochs=1, seed=9)
+    predictor = fit(replace(again, learning_rate=1e-6))
+    assert predictor.card.history[0]["f1"] > 0.9
+    count = len(first.network.state_dict())
+    assert predictor.card.notes == (f"{count} of {count} tensors are from w.safetensors",)
+
+
+def test_weights_from_a_file_and_from_timm_exclude_each_other(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="ask for one of them"):
+        fit(task(tmp_path, weights=tmp_path / "w.pth", pretrained=True))
+
+
+class Counter(nn.Module):
+    """Answers rightly at the validation of epochs 2 and 3 alone, by a buffer and not by learning.
+
+    It knows the class by the brightest channel.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.register_buffer("epoch", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, images: Tensor) -> Tensor:
+        sign = 1 if int(self.epoch) in (2, 3) else -1
+        return sign * self.weight * images.mean(dim=(2, 3))
+
+
+def count(network: nn.Module, batch: Batch) -> Tensor:
+    network.epoch.fill_(batch.epoch)
+    return network.weight.square()
+
+
+def test_the_first_of_the_best_epochs_is_kept_whole(tmp_path: Path) -> None:
+    network = Counter()
+    state = train(task(tmp_path, epochs=4), network, count, method="counter")
+    assert [h["f1"] for h in state.history] == [0, 1, 1, 0]
+    assert state.best_f1 == 1
+    assert int(network.epoch) == 2
+
+
+def test_a_method_sees_rows_pictures_and_targets_that_belong_together(tmp_path: Path) -> None:
+    asked, seen = task(tmp_path, epochs=2, batch_size=20), []
+
+    def look(network: nn.Module, batch: Batch) -> Tensor:
+        pixels = batch.images * torch.tensor(STD)[:, None, None] + torch.tensor(MEAN)[:, None, None]
+        given = asked.train.images(batch.rows).transpose(0, 3, 1, 2) / 255
+        np.testing.assert_allclose(pixels.numpy(), given, atol=1e-6)
+        np.testing.assert_array_equal(batch.targets.numpy(), asked.train.targets[batch.rows])
+        assert network.training
+        seen.append((batch.epoch, batch.rows.tolist()))
+        return network.weight.square()
+
+    train(asked, Counter(), look, method="look")
+    for epoch in (1, 2):
+        rows = [r for e, r in seen if e == epoch]
+        assert [len(r) for r in rows] == [20, 20, 8]
+        assert sorted(r for batch in rows for r in batch) == list(range(48))
+    assert seen[0][1] != seen[3][1]  # another order in every epoch
+
+
+# --- the same bytes -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    torch.set_num_threads(1)
+    return saved(task(tmp_path_factory.mktemp("undisturbed")))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_training_twice_gives_the_same_bytes(
+    tmp_path: Path, undisturbed: bytes, workers: int
+) -> None:
+    torch.manual_seed(99)  # whatever was drawn before
+    assert saved(task(tmp_path, workers=workers)) == undisturbed
+
+
+def test_another_seed_gives_another_model(tmp_path: Path, undisturbed: bytes) -> None:
+    assert saved(task(tmp_path, seed=6)) != undisturbed
+
+
+def test_a_finished_training_is_not_repeated(tmp_path: Path, undisturbed: bytes) -> None:
+    assert saved(task(tmp_path)) == undisturbed
+
+    def refuse(_: Epoch) -> None:
+        raise AssertionError("trained again")
+
+    assert saved(task(tmp_path, progress=refuse)) == undisturbed
+
+
+def stop_after(epochs: int) -> Callable[[Epoch], None]:
+    def progress(at: Epoch) -> None:
+        if at.number == epochs and at.validation_f1 is not None:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.mark.parametrize("options", [{}, {"augment": "flip"}])
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_ctrl_c_between_epochs_changes_nothing(
+    tmp_path: Path, epochs: int, options: dict[str, str]
+) -> None:
+    whole = saved(task(tmp_path / "whole", options=options))
+    asked = task(tmp_path / "stopped", options=options)
+    with pytest.raises(KeyboardInterrupt):
+        fit(replace(asked, progress=stop_after(epochs)))
+    assert saved(asked) == whole
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("reads", [1, 5, 6])
+def test_a_break_within_an_epoch_changes_nothing(
+    tmp_path: Path, undisturbed: bytes, reads: int, workers: int
+) -> None:
+    asked, done = task(tmp_path, workers=workers), []
+
+    def break_off(rows: Any) -> Any:
+        done.append(rows)
+        if len(done) == reads:
+            raise KeyboardInterrupt
+        return asked.train.images(rows)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(replace(asked, train=replace(asked.train, images=break_off)))
+    assert saved(asked) == undisturbed
+
+
+def test_networks_that_draw_random_numbers_go_on_with_the_same_ones(tmp_path: Path) -> None:
+    def dropout(network: nn.Module, batch: Batch) -> Tensor:
+        kept = nn.functional.dropout(batch.images, 0.5)
+        return (network.weight * kept).mean().square()
+
+    def run(directory: Path, **changes: Any) -> Any:
+        network = Counter()
+        train(task(directory, **changes), network, dropout, method="dropout")
+        return network.weight.item()
+
+    whole = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped", progress=stop_after(1))
+    torch.rand(7)
+    assert run(tmp_path / "stopped") == whole
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import torch
+from test_training import fit, task
+torch.set_num_threads(1)
+fit(task(Path(sys.argv[2]), epochs=40, progress=lambda e: print(e.number, flush=True)))
+"""
+
+
+def test_resume_after_a_kill_gives_the_same_bytes(tmp_path: Path) -> None:
+    whole, killed = task(tmp_path / "whole", epochs=40), task(tmp_path / "killed", epochs=40)
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(killed.directory)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        for epoch in process.stdout:
+            if int(epoch) == 5:
+                break
+        time.sleep(0.01)  # somewhere in epoch 6, or in the writing of its state
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert saved(killed) == saved(whole)
+
+
+def test_a_state_that_was_being_written_when_the_blow_fell_is_no_hindrance(
+    tmp_path: Path, undisturbed: bytes
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(task(tmp_path, progress=stop_after(1)))
+    (tmp_path / ".training.safetensors.part").write_bytes(b"half a state")
+    assert saved(task(tmp_path)) == undisturbed
+    assert not (tmp_path / ".training.safetensors.part").exists()
+
+
+def test_nothing_but_the_state_is_left_and_it_has_no_times_in_it(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        fit(task(tmp_path / name))
+        assert [p.name for p in (tmp_path / name).iterdir()] == ["training.safetensors"]
+    a, b = ((tmp_path / n / "training.safetensors").read_bytes() for n in ("a", "b"))
+    assert a == b
+
+
+@pytest.mark.parametrize(
+    ("changes", "difference"),
+    [
+        ({"seed": 6}, "its seed is 5, not 6"),
+        ({"epochs": 9}, "its epochs is 3, not 9"),
+        ({"loss": "ce"}, r"its loss is 'maxent\+mbls', not 'ce'"),
+        ({"backbone": "test_resnet"}, "its backbone is 'test_byobnet', not 'test_resnet'"),
+        ({"learning_rate": 1e-3}, "its learning rate is 0.003, not 0.001"),
+        ({"options": {"augment": "flip"}}, "its options is {}"),
+        ({"train": colours(48, 3)}, "its training data is '48 pictures"),
+        ({"validation": colours(30, 1)}, "its validation data is '24 pictures"),
+    ],
+)
+def test_the_state_of_another_training_is_refused(
+    tmp_path: Path, changes: dict[str, Any], difference: str
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(task(tmp_path, progress=stop_after(1)))
+    with pytest.raises(RequestError, match=f"belongs to another training: {difference}"):
+        fit(task(tmp_path, **changes))
+
+
+def test_a_damaged_state_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    fit(task(tmp_path, epochs=1))
+    state = tmp_path / "training.safetensors"
+    state.write_bytes(state.read_bytes()[:-10])
+    with pytest.raises(DataError, match=r"training.safetensors .*; delete it to train anew"):
+        fit(task(tmp_path, epochs=1))
+
+
+def test_training_leaves_torch_as_it_was(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    fit(task(tmp_path, epochs=1))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.get_num_threads() == 1
+
+
+# --- what can go wrong --------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_no_number_is_named_with_epoch_and_batch(tmp_path: Path) -> None:
+    def burst(network: nn.Module, batch: Batch) -> Tensor:
+        factor = math.inf if batch.epoch == 2 and 7 in batch.rows else 1.0
+        return factor * network.weight.square()
+
+    with pytest.raises(RunError, match=r"loss 'maxent\+mbls' became inf in epoch 2, batch [123];"):
+        train(task(tmp_path), Counter(), burst, method="burst")
+
+
+def test_weights_that_are_no_numbers_are_noticed_at_the_validation(tmp_path: Path) -> None:
+    def ruin(network: nn.Module, batch: Batch) -> Tensor:
+        with torch.no_grad():
+            network.epoch.fill_(0)
+        return network.weight.sqrt() * 0  # finite here; its gradient is not, once weight is 0
+
+    network = Counter()
+    nn.init.zeros_(network.weight)
+    with pytest.raises(RunError, match="no longer finite"):
+        train(task(tmp_path, batch_size=48), network, ruin, method="ruin")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train": colours(1, 0)}, "at least 2 training pictures, not 1"),
+        ({"validation": colours(0, 1)}, "no validation picture"),
+        ({"batch_size": 1}, "batches of 1 cannot be trained"),
+        ({"epochs": 0}, "at least 1 epoch, not 0"),
+        ({"backbone": "resnet-18"}, "unknown backbone 'resnet-18': did you mean"),
+        ({"loss": "focl"}, "unknown loss 'focl': did you mean 'focal'"),
+        (
+            {"options": {"agument": "flip"}},
+            "option of 'baseline' 'agument': did you mean 'aug",
+        ),
+        ({"options": {"augment": "turn"}}, "'augment' must be none or flip, not 'turn'"),
+        ({"device": "gpu"}, "device must be auto, cpu or cuda, not 'gpu'"),
+        ({"weights": Path("missing.pth")}, "missing.pth do not exist"),
+    ],
+)
+def test_a_wrong_task_is_refused_in_one_sentence(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(FercError, match=message):
+        fit(task(tmp_path, **changes))
+
+
+def test_a_picture_that_cannot_be_read_stops_the_training_as_it_is(tmp_path: Path) -> None:
+    def broken(rows: Any) -> Any:
+        raise BadImageError("faces/7.png cannot be read")
+
+    for workers in (0, 2):
+        asked = task(tmp_path, workers=workers)
+        with pytest.raises(BadImageError, match=r"faces/7\.png"):
+            fit(replace(asked, train=replace(asked.train, images=broken)))
+
+
+def test_a_single_picture_left_over_does_not_break_batch_normalisation(tmp_path: Path) -> None:
+    predictor = fit(task(tmp_path, train=colours(17, 0), batch_size=8, epochs=1))
+    assert math.isfinite(predictor.card.history[0]["loss"])
+
+
+def test_progress_tells_of_every_epoch_and_runs_from_start_to_end(tmp_path: Path) -> None:
+    heard: list[Epoch] = []
+    predictor = fit(task(tmp_path, progress=heard.append))
+    ends = [e for e in heard if e.validation_f1 is not None]
+    assert [e.number for e in ends] == [1, 2, 3]
+    assert [e.validation_f1 for e in ends] == [h["f1"] for h in predictor.card.history]
+    assert all(0 < e.done <= 1 and e.total == 3 for e in heard)
+    assert sorted(heard, key=lambda e: (e.number, e.done)) == heard
+
+
+# --- pictures on their way ----------------------------------------------------------------------
+
+
+@given(st.integers(2, 200), st.integers(2, 50), st.integers(0, 9))
+def test_batches_hold_every_row_once_and_never_a_single_one(n: int, size: int, seed: int) -> None:
+    batches = shuffled_batches(n, size, np.random.default_rng(seed))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(n))
+    assert all(2 <= len(batch) <= size + 1 for batch in batches)
+
+
+def test_mirroring_flips_the_chosen_pictures_left_to_right() -> None:
+    images = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
+    flipped = mirrored(images, np.array([False, True]))
+    np.testing.assert_array_equal(flipped[0], images[0])
+    np.testing.assert_array_equal(flipped[1, :, 0], images[1, :, 3])
+
+
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_reading_ahead_keeps_the_order_and_its_distance(threads: int) -> None:
+    started: list[int] = []
+
+    def read(i: int) -> int:
+        started.append(i)
+        time.sleep(0.001 * (i % 3))
+        return i * i
+
+    squares = read_ahead(read, range(50), threads)
+    assert [next(squares) for _ in range(5)] == [0, 1, 4, 9, 16]
+    assert len(started) <= 5 + 2 * threads + 1
+    assert list(squares) == [i * i for i in range(5, 50)]
