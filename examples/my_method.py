@@ -16,7 +16,7 @@ from ferc_core import Method, hookimpl
 from ferc_core.task import Epoch, Task
 
 SIDE = 16  # pictures are shrunk to SIDE x SIDE grey values
-STEP, DECAY = 0.5, 1e-3
+STEP, DECAY = 0.05, 1e-3
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def fit(task: Task) -> Regression:
     return Regression(weights)
 
 
-def load(path: Path) -> Regression:
-    """Read what `Regression.save` wrote."""
+def load(path: Path, device: str) -> Regression:
+    """Read what `Regression.save` wrote; NumPy has but one device."""
     with open(path, "rb") as file:
         return Regression(np.load(file, allow_pickle=False))
 

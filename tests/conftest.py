@@ -19,7 +19,12 @@ Ferc = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def ferc(tmp_path: Path) -> Ferc:
-    """Run ``ferc ...`` as a user does, in an empty folder; returns code, output and errors."""
+    """Run ``ferc ...`` in an empty folder."""
+    return ferc_in(tmp_path)
+
+
+def ferc_in(folder: Path) -> Ferc:
+    """Run ``ferc ...`` as a user does, in a folder; returns code, output and errors."""
 
     def run(*arguments: object, path: Path | None = None, **environment: str):
         full = os.environ | environment
@@ -27,7 +32,7 @@ def ferc(tmp_path: Path) -> Ferc:
             full["PYTHONPATH"] = str(path)
         return subprocess.run(
             [sys.executable, "-m", "ferc_core.cli", *map(str, arguments)],
-            cwd=tmp_path,
+            cwd=folder,
             env=full,
             text=True,
             capture_output=True,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import polars as pl
 import pytest
-from conftest import EXAMPLES, one_sentence
+from conftest import EXAMPLES, ferc_in, one_sentence
 
 SMALL = (
     "--plugin",
@@ -36,12 +37,20 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def done(ferc, tmp_path):
-    """A finished small run."""
-    result = ferc("run", *SMALL, *TWO, "--out", "run")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A small run, made once."""
+    folder = tmp_path_factory.mktemp("finished")
+    result = ferc_in(folder)("run", *SMALL, *TWO, "--out", "run")
     assert result.returncode == 0, result.stderr
-    return tmp_path / "run", result
+    return folder / "run", result
+
+
+@pytest.fixture
+def done(finished, tmp_path):
+    """A copy of the finished run, for a test of its own."""
+    folder, result = finished
+    return Path(shutil.copytree(folder, tmp_path / "run")), result
 
 
 def test_a_run_leaves_what_the_contract_says(done):

@@ -82,7 +82,7 @@ def test_limit_is_nested_and_keeps_the_order():
         ({"train": split([0]), "test": split([])}, "", "split 'test' is empty"),
         ({"train": split([0]), "test": split([0], "t")}, "tset", "did you mean 'test'"),
         ({"train": split([0]), "test": split([0], "t")}, "train", "other than 'train'"),
-        ({"train": split([0]), "test": split([1], "t")}, "", "split 'validation' is empty"),
+        ({"train": split([0]), "test": split([1], "t")}, "", "1 faces of 'train' are too few"),
     ],
 )
 def test_impossible_divisions_are_refused(splits, wanted, message):

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ferc_core import BadImageError, registry
+from ferc_core import registry
 from ferc_core.address import generator, rank
+from ferc_core.errors import BadImageError
 from ferc_core.faces import FaceSplit
 from ferc_core.suite import CHUNK, CLEAN, Cell, Corruptor, Pictures, Suite, cells
 from ferc_core.visibility import measure, normalise, sample_rows

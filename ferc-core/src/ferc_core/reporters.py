@@ -27,7 +27,10 @@ def table(frame: pl.DataFrame) -> str:
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in frame.columns:
         # "clean F1" in two lines: the table stays narrow, and the halves are seen side by side.
-        drawn.add_column(heading(name).replace(" ", "\n", 1), justify="right" if is_number(frame[name]) else "left")
+        drawn.add_column(
+            heading(name).replace(" ", "\n", 1),
+            justify="right" if is_number(frame[name]) else "left",
+        )
     for row in cells(frame):
         drawn.add_row(*row)
     buffer = io.StringIO()

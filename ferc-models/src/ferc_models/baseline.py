@@ -6,7 +6,6 @@ here with its pooled features before the classifier instead of ImageNet's 1000 l
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from torch import nn
@@ -23,8 +22,6 @@ from ferc_models.weights import load_matching
 
 NAME = "baseline"
 DEFAULT_BACKBONE = "resnet18"
-
-log = logging.getLogger(__name__)
 
 
 def fit(task: Task) -> NetworkPredictor:
@@ -45,7 +42,7 @@ def fit(task: Task) -> NetworkPredictor:
     notes = [load_matching(network, task.weights)] if task.weights else []
     notes += [f"pretrained weights of {backbone} are from timm"] if task.pretrained else []
     for note in notes:
-        log.info(note)
+        task.say(note)
     state = train(
         task,
         network,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from ferc_core.errors import DataError, RequestError
+from ferc_core.store import replacing
 
 HEADER = "ferc"  # one key alone: safetensors does not keep the order of several
 
@@ -20,12 +20,12 @@ HEADER = "ferc"  # one key alone: safetensors does not keep the order of several
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     """Write ``path``; whoever is killed meanwhile leaves the old file or the new one.
 
-    The same tensors and header give the same bytes.
+    The same tensors and header give the same bytes. Raises `RunError` when the disk is full.
     """
-    temporary = path.with_name(f".{path.name}.part")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(plain, temporary, metadata={HEADER: json.dumps(header, sort_keys=True)})
-    os.replace(temporary, path)
+    content = save(plain, metadata={HEADER: json.dumps(header, sort_keys=True)})
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -64,8 +64,3 @@ def main() -> None:
             raise
         typer.echo(f"ferc: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        if os.environ.get("FERC_DEBUG"):
-            raise
-        typer.echo("ferc: stopped; the same command goes on from here", err=True)
-        sys.exit(1)

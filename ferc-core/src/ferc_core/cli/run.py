@@ -122,7 +122,7 @@ def run(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="A timm model. Default: resnet18; toyfaces resnet10t.",
+            help="A timm model. Default: resnet18; toyfaces test_resnet.",
             rich_help_panel=TRAINING,
         ),
     ] = None,
@@ -144,7 +144,7 @@ def run(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Default: 20; toyfaces 6.", rich_help_panel=TRAINING),
+        typer.Option(metavar="N", help="Default: 20; toyfaces 8.", rich_help_panel=TRAINING),
     ] = None,
     batch_size: Annotated[
         int | None,
@@ -152,7 +152,7 @@ def run(
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(metavar="X", help="Default: 2.5e-4; toyfaces 1e-3.", rich_help_panel=TRAINING),
+        typer.Option(metavar="X", help="Default: 2.5e-4; toyfaces 2e-3.", rich_help_panel=TRAINING),
     ] = None,
     # labels and scores
     visibility: Annotated[
@@ -279,8 +279,11 @@ def run(
         "executor": executor,
         "out": out,
     }
-    with Bars() as bars:
-        outcome = run_benchmark(read_config(config, options), bars)
+    try:
+        with Bars() as bars:
+            outcome = run_benchmark(read_config(config, options), bars)
+    except KeyboardInterrupt:
+        raise RunError("stopped; the same command goes on from here") from None
     typer.echo(table(summary(outcome.results)))
     typer.echo(
         "F1, ECE and KSE in percent, NLL in nats; FER-C columns are means over the corrupted "

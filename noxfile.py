@@ -1,0 +1,60 @@
+"""The chores of the project: ``nox -l`` lists them, ``nox -s tests`` runs one."""
+
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+LIGHT = ("ferc-core", "ferc-corruptions", "ferc-metrics")
+PACKAGES = (*LIGHT, "ferc-models")  # with torch, several gigabytes
+REFERENCES = ("imagecorruptions-imaug", "scikit-image", "scikit-learn")
+TEST_TOOLS = ("hypothesis", "import-linter", "pytest")
+RUFF, MYPY = "ruff==0.17.6", "mypy==2.4.1"  # pinned: their opinions change
+
+
+def install(session: nox.Session, *packages: str) -> None:
+    """Install packages of this folder so that edits act at once."""
+    session.install(*(part for package in packages for part in ("-e", f"./{package}")))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(RUFF)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types: strictly in core, corruptions and metrics."""
+    install(session, *LIGHT)
+    session.install(MYPY)
+    session.run("mypy", *(f"{package}/src" for package in PACKAGES))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the test suite; arguments go to pytest."""
+    install(session, *PACKAGES)
+    session.install(*TEST_TOOLS, *REFERENCES)
+    session.run("lint-imports")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the benchmark on the built-in toy faces."""
+    install(session, *PACKAGES)
+    session.run("ferc", "run", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Time the corruptions against the reference implementation, side by side."""
+    install(session, *LIGHT)
+    session.install(*REFERENCES)
+    for script in sorted(Path("benchmarks").glob("*.py")):
+        session.run("python", str(script), *session.posargs)
