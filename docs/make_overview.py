@@ -1,7 +1,7 @@
 """Draw the picture of the README from a finished run: faces, corruptions, and scores.
 
-    ferc run --out overview-run
-    python docs/make_overview.py overview-run docs/images/overview.png
+ferc run --out overview-run
+python docs/make_overview.py overview-run docs/images/overview.png
 """
 
 from __future__ import annotations
@@ -28,34 +28,33 @@ PANELS = (
 )
 
 
-def corrupted_faces(columns: int = 9) -> np.ndarray:
-    """Return a picture of one face in its clean form and in all 17 corruptions at severity 5."""
-    faces = registry().datasets["toyfaces"].open().splits["test"]
+def corrupted_faces() -> dict[str, np.ndarray]:
+    """Return one toy face in its clean form and in all 17 corruptions at severity 5, by name."""
+    faces = registry().datasets["toyfaces"].open(size=128).splits["test"]
     row = int(np.flatnonzero(faces.labels == 1)[2])
     clean = faces.read(row)
-    tiles = [clean]
+    tiles = {"clean": clean}
     for name, corruption in registry().corruptions.items():
         if corruption.in_benchmark:
-            rng = generator("toyfaces", faces.ids[row], name, 5)
-            tiles.append(corruption(clean, 5, rng))
-    rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
-    return np.vstack(rows)
+            tiles[name] = corruption(clean, 5, generator("toyfaces", faces.ids[row], name, 5))
+    return tiles
 
 
 def draw(results: pl.DataFrame, out: Path) -> None:
     """Draw scores over severity, means over the corruptions, for every loss and calibrator."""
-    figure = plt.figure(figsize=(11, 6.4), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1.05, 1))
-    axis = top.subplots()
-    axis.imshow(corrupted_faces(), interpolation="lanczos")
-    axis.set_axis_off()
-    axis.set_title("A toy face, and its 17 corruptions at severity 5", fontsize=11)
+    figure = plt.figure(figsize=(11, 6), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.1))
+    tiles = corrupted_faces()
+    for axis, (name, tile) in zip(top.subplots(2, 9).flat, tiles.items(), strict=True):
+        axis.imshow(tile)
+        axis.set_axis_off()
+        axis.set_title(name.replace("_", " "), fontsize=8, pad=2)
     for axis, (metric, title) in zip(bottom.subplots(1, len(PANELS)), PANELS, strict=True):
         means = (
             results.filter(metric=metric)
             .group_by("loss", "calibrator", "severity")
             .agg(pl.col("value").mean())
-            .sort("severity")
+            .sort("loss", "calibrator", "severity")
         )
         for (loss, calibrator), line in means.group_by("loss", "calibrator", maintain_order=True):
             axis.plot(
@@ -73,7 +72,7 @@ def draw(results: pl.DataFrame, out: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.25)
     bottom.axes[-1].legend(fontsize=8, frameon=False)
-    figure.savefig(out, dpi=110)
+    figure.savefig(out, dpi=100)
 
 
 if __name__ == "__main__":
