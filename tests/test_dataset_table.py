@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-import numpy as np
 import polars as pl
 import pytest
+from test_dataset_folder import picture, samples, sentence
 
 from ferc_core.datasets.folder import open_folder
-from ferc_core.errors import DataError, RequestError
-
-
-def picture(path: Path, value: int = 0) -> Path:
-    """Write a small grey picture and the folders above it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(".png", np.full((32, 32), value, np.uint8))[1].tobytes())
-    return path
+from ferc_core.errors import RequestError
 
 
 def table(root: Path, text: str, pictures: str = "a b c d") -> Path:
@@ -27,24 +19,6 @@ def table(root: Path, text: str, pictures: str = "a b c d") -> Path:
     path = root / "labels.csv"
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def samples(faces) -> list[tuple[str, str, str]]:
-    """(split, id, class) of every sample."""
-    return [
-        (name, face.id, faces.classes[face.label])
-        for name, split in faces.splits.items()
-        for face in split
-    ]
-
-
-def sentence(root, error: type[Exception] = DataError, **options) -> str:
-    """The one-line message with which ``root`` is refused."""
-    with pytest.raises(error) as caught:
-        open_folder(root, **options)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def test_a_table_with_every_column(tmp_path):

@@ -6,7 +6,8 @@
     ├── DataError                  the data is not what it should be
     │   └── BadImageError          one picture cannot be used; names it
     ├── PluginError                a plugin broke its contract
-    └── RunError                   the work itself failed
+    ├── StoreError                 a file could not be written
+    └── RunError                   a part of the work failed; the rest goes on
 
 Every message is one sentence that says what is wrong and, where there is a remedy, what to do.
 """
@@ -52,8 +53,12 @@ class PluginError(FercError):
     """A plugin broke the contract of its hook."""
 
 
+class StoreError(FercError):
+    """A file could not be written: the disk is full, say."""
+
+
 class RunError(FercError):
-    """The work was understood and failed."""
+    """A part of the work was understood and failed; other parts may succeed."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from ferc_core.errors import DataError, RunError
+from ferc_core.errors import DataError, StoreError
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        raise RunError(write_failure(path, error)) from error
+        raise StoreError(write_failure(path, error)) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from ferc_core import executors
 
 Rows = npt.NDArray[np.int64]
 Images = npt.NDArray[np.uint8]
@@ -20,8 +20,6 @@ Result = TypeVar("Result")
 # ImageNet's statistics, for every backbone alike (SPEC 1.10); of values in [0, 1], R G B
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-
-AHEAD = 2  # batches that each reading thread may be ahead of the training
 
 
 def normalise(images: Images, device: torch.device) -> Tensor:
@@ -51,21 +49,7 @@ def mirrored(images: Images, chosen: npt.NDArray[np.bool_]) -> Images:
 
 
 def read_ahead(
-    read: Callable[[Item], Result], items: Iterable[Item], threads: int
+    read: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[Result]:
     """Yield ``read(item)`` for all items in order, read by so many threads (0: by this one)."""
-    if threads == 0:
-        yield from map(read, items)
-        return
-    waiting: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="ferc-read") as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(read, item))
-                if len(waiting) > AHEAD * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    return (executors.threads if workers else executors.serial)(read, items, workers)

@@ -20,7 +20,7 @@ HEADER = "ferc"  # one key alone: safetensors does not keep the order of several
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     """Write ``path``; whoever is killed meanwhile leaves the old file or the new one.
 
-    The same tensors and header give the same bytes. Raises `RunError` when the disk is full.
+    The same tensors and header give the same bytes. Raises `StoreError` when the disk is full.
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = save(plain, metadata={HEADER: json.dumps(header, sort_keys=True)})
