@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 
 import numpy as np
 import pytest
@@ -135,3 +136,18 @@ def test_the_average_uses_a_hundred_faces():
     many = suite(faces(130, 40))
     assert len(sample_rows(many, "average")) == 100
     assert len(sample_rows(many, "dataset")) == 130
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_work_is_handed_out_only_a_little_ahead(workers):
+    started = []
+
+    def work(i: int) -> int:
+        started.append(i)
+        time.sleep(0.001 * (i % 3))
+        return i * i
+
+    squares = registry().executors["threads"](work, range(50), workers)
+    assert [next(squares) for _ in range(5)] == [0, 1, 4, 9, 16]
+    assert len(started) <= 5 + 2 * workers + 1
+    assert list(squares) == [i * i for i in range(5, 50)]

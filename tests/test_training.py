@@ -25,7 +25,7 @@ from ferc_core import registry
 from ferc_core.errors import BadImageError, DataError, FercError, RequestError, RunError
 from ferc_core.task import Epoch, Examples, Task
 from ferc_metrics.classification import macro_f1
-from ferc_models.pictures import MEAN, STD, mirrored, read_ahead, shuffled_batches
+from ferc_models.pictures import MEAN, STD, mirrored, shuffled_batches
 from ferc_models.training import Batch, train
 
 SIDE = 32
@@ -425,18 +425,3 @@ def test_mirroring_flips_the_chosen_pictures_left_to_right() -> None:
     flipped = mirrored(images, np.array([False, True]))
     np.testing.assert_array_equal(flipped[0], images[0])
     np.testing.assert_array_equal(flipped[1, :, 0], images[1, :, 3])
-
-
-@pytest.mark.parametrize("threads", [0, 1, 3])
-def test_reading_ahead_keeps_the_order_and_its_distance(threads: int) -> None:
-    started: list[int] = []
-
-    def read(i: int) -> int:
-        started.append(i)
-        time.sleep(0.001 * (i % 3))
-        return i * i
-
-    squares = read_ahead(read, range(50), threads)
-    assert [next(squares) for _ in range(5)] == [0, 1, 4, 9, 16]
-    assert len(started) <= 5 + 2 * threads + 1
-    assert list(squares) == [i * i for i in range(5, 50)]

@@ -53,7 +53,7 @@ CHOICES = {
 
 
 class Config(BaseModel):
-    """What to run. Zero, "" and [] mean "the default for this data set" where they occur."""
+    """What to run. Zero, "" and [] stand for the default of the data set."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -88,7 +88,7 @@ class Config(BaseModel):
     calibrators: tuple[str, ...] = ("temperature",)
     # resources
     device: str = "auto"
-    workers: int = 0
+    workers: int = -1  # as many as there are cores, but for two that the model keeps busy
     executor: str = "threads"
     out: str = ""
 
@@ -136,7 +136,8 @@ class Config(BaseModel):
         values["visibility_scope"] = self.visibility_scope or scope
         defaults = DEMO if parse_call(self.dataset).name == "toyfaces" else PAPER
         values |= {name: getattr(self, name) or default for name, default in defaults.items()}
-        values["workers"] = self.workers or min(8, os.cpu_count() or 1)
+        if self.workers < 0:
+            values["workers"] = min(8, max(0, (os.cpu_count() or 1) - 2))
         values["data_root"] = str(Path(self.data_root).resolve()) if self.data_root else ""
         values["weights"] = str(Path(self.weights).resolve()) if self.weights else ""
         return self.model_copy(update=values)
@@ -180,7 +181,7 @@ def check_choices(config: Config) -> None:
             raise RequestError(f"severity must be 1, 2, 3, 4 or 5, not {severity}")
     if config.image_size and config.image_size < SMALLEST_SIDE:
         raise RequestError(f"image size must be at least {SMALLEST_SIDE}, not {config.image_size}")
-    for name in ("limit", "epochs", "batch_size", "learning_rate", "workers"):
+    for name in ("limit", "epochs", "batch_size", "learning_rate"):
         if getattr(config, name) < 0:
             raise RequestError(f"{name} must not be negative, not {getattr(config, name)}")
     for name, values in (("noise", config.noise), ("fusion", (config.fusion,))):

@@ -24,9 +24,12 @@ def serial(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iter
 
 
 def threads(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """Run in threads of this process."""
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        yield from in_order(pool, function, items, AHEAD * max(1, workers))
+    """Run in threads of this process; with no workers, as `serial` does."""
+    if workers == 0:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield from in_order(pool, function, items, AHEAD * workers)
 
 
 def processes(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:

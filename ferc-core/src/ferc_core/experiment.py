@@ -117,18 +117,22 @@ def skip_bad_images(plan: Plan, directory: RunDirectory, watcher: Watcher) -> Pl
     return replace(plan, splits=good)
 
 
-def examples(plan: Plan, split: str, run: Run) -> Examples:
-    """Return the training or validation split as a method sees it."""
-    faces = getattr(plan.splits, split)
-    labels = faces.labels
-    if split == "train" and run.noise:
+def keep_pictures(plan: Plan, parts: Sequence[str], watcher: Watcher) -> None:
+    """Read the pictures of some parts into memory, where they fit and are not there yet."""
+    missing = [plan.pictures[part] for part in parts if plan.pictures[part].worth_keeping]
+    with watcher.track("read pictures", sum(map(len, missing))) as step:
+        for pictures in missing:
+            pictures.keep(step)
+
+
+def examples(plan: Plan, part: str, run: Run) -> Examples:
+    """Return the training or validation pictures as a method sees them."""
+    pictures = plan.pictures[part]
+    labels = pictures.faces.labels
+    if part == "train" and run.noise:
         labels = flip_labels(labels, run.noise, len(plan.classes), run.seed)
-    return Examples(
-        faces.ids,
-        Pictures(faces, plan.config.image_size),
-        labels,
-        label_making.one_hot(labels, len(plan.classes)),
-    )
+    targets = label_making.one_hot(labels, len(plan.classes))
+    return Examples(pictures.faces.ids, pictures, labels, targets)
 
 
 def train(plan: Plan, directory: RunDirectory, run: Run, watcher: Watcher) -> None:
@@ -138,6 +142,7 @@ def train(plan: Plan, directory: RunDirectory, run: Run, watcher: Watcher) -> No
         shutil.rmtree(state, ignore_errors=True)  # a kill may have come between the two
         return
     config, call = plan.config, parse_call(run.method)
+    keep_pictures(plan, ("train", "validation"), watcher)
     with watcher.track(f"train {run}", config.epochs) as step:
         reached = 0.0
 
@@ -190,14 +195,17 @@ def predict(
     needed = {*validating, *(run for cell in pending.values() for run in cell)}
     forms = [cell for cell in plan.forms if pending[cell]]
     predictors = {run: load(plan, directory, run) for run in runs if run in needed}
-    faces = plan.splits.validation
-    pictures = Pictures(faces, plan.config.image_size)
+    if needed:
+        keep_pictures(plan, ("validation", "scored"), watcher)
+    pictures = plan.pictures["validation"]
     for run in validating:
         rows = range(len(pictures))
         logits = np.concatenate(
             [predictors[run].logits(pictures(rows[i : i + CHUNK])) for i in rows[::CHUNK]]
         )
-        frame = predictions_frame(faces.ids, logits).with_columns(label=pl.Series(faces.labels))
+        frame = predictions_frame(pictures.faces.ids, logits).with_columns(
+            label=pl.Series(pictures.faces.labels)
+        )
         write_parquet(directory.validation(run), frame, record)
     suite = plan.suite
     parts: dict[Run, list[np.ndarray]] = {run: [] for run in runs}

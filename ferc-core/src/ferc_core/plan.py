@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 
 from ferc_core.address import slug
 from ferc_core.config import Config
@@ -49,12 +50,18 @@ class Plan:
         """The names of the K classes."""
         return self.faces.classes
 
+    @cached_property
+    def pictures(self) -> dict[str, Pictures]:
+        """The pictures of the parts "train", "validation" and "scored"."""
+        parts = ("train", "validation", "scored")
+        return {p: Pictures(getattr(self.splits, p), self.config.image_size) for p in parts}
+
     @property
     def suite(self) -> Suite:
         """The scored split and how its forms are made."""
         config = self.config
         return Suite(
-            Pictures(self.splits.scored, config.image_size),
+            self.pictures["scored"],
             Corruptor(self.faces.name, config.severity_table, config.suite_seed),
             registry().executors[config.executor],
             config.workers,

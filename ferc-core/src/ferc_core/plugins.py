@@ -18,7 +18,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
@@ -144,7 +144,7 @@ class Host:
         for owner, name, load in self._offered():
             self._add(owner, name, load)
 
-    @property
+    @cached_property
     def registries(self) -> Registries:
         """What is registered; raises `PluginError` when two plugins claim one name."""
         for fault in self.faults:

@@ -6,15 +6,16 @@ to one square size, then corrupted, as in the paper.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from ferc_core.address import generator
 from ferc_core.errors import BadImageError, FercError
+from ferc_core.executors import threads
 from ferc_core.expr import parse_call
 from ferc_core.faces import FaceSplit
 from ferc_core.images import resize
@@ -46,15 +47,29 @@ def cells(corruptions: Sequence[str], severities: Sequence[int] = SEVERITIES) ->
     return tuple(Cell(c, s) for c in corruptions for s in severities)
 
 
-@dataclass(frozen=True)
 class Pictures:
-    """The faces of a split at one square size; uint8 RGB."""
+    """The faces of a split at one square size; uint8 RGB. Kept in memory when asked to."""
 
-    faces: FaceSplit
-    side: int
+    def __init__(self, faces: FaceSplit, side: int) -> None:
+        self.faces = faces
+        self.side = side
+        self._kept: Images | None = None
 
     def __len__(self) -> int:
         return len(self.faces)
+
+    @property
+    def worth_keeping(self) -> bool:
+        """Whether the pictures are not kept yet and would fit into memory."""
+        return self._kept is None and len(self) * self.side**2 * 3 <= IN_MEMORY
+
+    def keep(self, advance: Callable[[int], None] = lambda _: None) -> None:
+        """Read all pictures once, on all cores, and keep them."""
+        kept = np.empty((len(self), self.side, self.side, 3), np.uint8)
+        for i, image in enumerate(threads(self.read, range(len(self)), os.cpu_count() or 1)):
+            kept[i] = image
+            advance(1)
+        self._kept = kept
 
     def __call__(self, rows: Sequence[int] | npt.NDArray[np.integer]) -> Images:
         """Return the pictures of these rows, [B, side, side, 3]."""
@@ -70,15 +85,6 @@ class Pictures:
         except BadImageError as error:
             raise BadImageError(f"sample {error}") from error
         return resize(image, self.side)
-
-    @cached_property
-    def _kept(self) -> Images | None:
-        if len(self) * self.side**2 * 3 > IN_MEMORY:
-            return None
-        kept = np.empty((len(self), self.side, self.side, 3), np.uint8)
-        for i in range(len(self)):
-            kept[i] = self.read(i)
-        return kept
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,14 @@
-"""Pictures on their way to a network: order, mirroring, reading ahead, normalisation."""
+"""Pictures on their way to a network: order, mirroring, normalisation."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ferc_core import executors
-
 Rows = npt.NDArray[np.int64]
 Images = npt.NDArray[np.uint8]
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 # ImageNet's statistics, for every backbone alike (SPEC 1.10); of values in [0, 1], R G B
 MEAN = (0.485, 0.456, 0.406)
@@ -46,10 +39,3 @@ def shuffled_batches(n: int, size: int, rng: np.random.Generator) -> list[Rows]:
 def mirrored(images: Images, chosen: npt.NDArray[np.bool_]) -> Images:
     """Return the images [B, H, W, 3] with the chosen ones [B] flipped left to right."""
     return np.where(chosen[:, None, None, None], images[:, :, ::-1], images)
-
-
-def read_ahead(
-    read: Callable[[Item], Result], items: Iterable[Item], workers: int
-) -> Iterator[Result]:
-    """Yield ``read(item)`` for all items in order, read by so many threads (0: by this one)."""
-    return (executors.threads if workers else executors.serial)(read, items, workers)

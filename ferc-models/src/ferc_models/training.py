@@ -19,10 +19,11 @@ from scipy.special import softmax
 from torch import Tensor, nn
 
 from ferc_core.errors import DataError, RequestError, RunError
+from ferc_core.executors import threads
 from ferc_core.task import Epoch, Examples, Task
 from ferc_metrics.classification import accuracy, macro_f1
 from ferc_models.options import choice
-from ferc_models.pictures import Images, Rows, mirrored, normalise, read_ahead, shuffled_batches
+from ferc_models.pictures import Images, Rows, mirrored, normalise, shuffled_batches
 from ferc_models.predictor import BATCH, network_logits
 from ferc_models.runtime import choose_device, deterministic, seeded
 from ferc_models.state import FILE, State, describe, load_state, save_state
@@ -132,7 +133,7 @@ def batches(task: Task, epoch: int, flips: bool, device: torch.device) -> Iterat
         images = task.train.images(rows)
         return rows, mirrored(images, chosen[rows]) if flips else images
 
-    for batch, images in read_ahead(read, rows, task.workers):
+    for batch, images in threads(read, rows, task.workers):
         targets = torch.tensor(task.train.targets[batch], dtype=torch.float32, device=device)
         yield Batch(epoch, batch, normalise(images, device), targets)
 
@@ -143,7 +144,7 @@ def validate(
     """Return macro-F1 and accuracy on the validation pictures, in [0, 1]; higher is better."""
     network.eval()
     rows = [np.arange(i, min(i + BATCH, len(examples))) for i in range(0, len(examples), BATCH)]
-    parts = read_ahead(examples.images, rows, workers)
+    parts = threads(examples.images, rows, workers)
     logits = np.concatenate([network_logits(network, images, device) for images in parts])
     if not np.isfinite(logits).all():
         raise RunError("the network's logits are no longer finite; try a lower learning rate")

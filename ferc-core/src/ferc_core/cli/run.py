@@ -206,7 +206,8 @@ def run(
         int | None,
         typer.Option(
             metavar="N",
-            help="Workers that make pictures. Default: all cores, at most 8.",
+            help="Workers that make pictures beside the model; 0 for none. Default: all cores "
+            "but two, at most 8.",
             rich_help_panel=RESOURCES,
         ),
     ] = None,
