@@ -93,6 +93,21 @@ def test_a_wrong_configuration_file_names_the_setting(ferc, tmp_path):
     assert "epochs" in one_sentence(ferc("run", "c.toml"), 2)
 
 
+@pytest.mark.parametrize(
+    ("installed", "hint"),
+    [
+        ("ferc-core", "no metric is installed: pip install ferc-metrics"),
+        ("ferc-core,ferc-metrics", "no visibility is installed: pip install ferc-corruptions"),
+        (
+            "ferc-core,ferc-metrics,ferc-corruptions",
+            "no method is installed: pip install ferc-models",
+        ),
+    ],
+)
+def test_a_missing_package_is_named(ferc, installed, hint):
+    assert hint in one_sentence(ferc("run", FERC_PLUGINS=installed), 2)
+
+
 def test_unknown_options_and_commands_exit_with_2(ferc):
     assert ferc("run", "--no-such-option").returncode == 2
     assert ferc("rnu").returncode == 2

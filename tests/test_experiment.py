@@ -221,6 +221,12 @@ def test_config_of_a_run_repeats_it(ferc, done, tmp_path):
     assert contents(tmp_path / "copy") == contents(done[0])
 
 
+def test_calibrator_none_leaves_the_plain_softmax_alone(ferc, done):
+    assert ferc("run", *SMALL, *TWO, "--out", "run", "--calibrator", "none").returncode == 0
+    frame = pl.read_parquet(done[0] / "results.parquet")
+    assert set(frame["calibrator"]) == {"none"}
+
+
 def test_noise_and_seeds_make_separate_trainings(ferc, tmp_path):
     result = ferc("run", *SMALL, "--noise", 0, "--noise", 0.5, "--corruption", "contrast",
                   "--severity", 1, "--out", "noisy")  # fmt: skip

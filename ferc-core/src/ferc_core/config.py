@@ -23,7 +23,7 @@ from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.expr import parse_call, split_sum
 from ferc_core.labels import FUSION
 from ferc_core.plugins import Registries, Registry
-from ferc_core.spec import SEVERITIES, SMALLEST_SIDE
+from ferc_core.spec import SEVERITIES, SMALLEST_SIDE, UNCALIBRATED
 
 SELECTION = ("methods", "losses", "noise", "seeds", "corruptions", "severities")
 JUDGING = ("visibility", "visibility_scope", "label_scheme", "fusion", "calibrators")
@@ -103,6 +103,7 @@ class Config(BaseModel):
         Raises `RequestError` with one sentence for the first thing that cannot be done.
         """
         check_choices(self)
+        registries.metrics.require()
         known: dict[str, Registry[Any]] = {
             "dataset": registries.datasets,
             "visibility": registries.visibilities,
@@ -119,6 +120,8 @@ class Config(BaseModel):
             canonical = []
             for text in texts:
                 call = parse_call(text)
+                if name == "calibrators" and call.name == UNCALIBRATED:
+                    continue
                 entry = entries[call.name]  # raises with the nearest name
                 if name != "methods":  # a method reads its options itself
                     entry.check_options(call.options)

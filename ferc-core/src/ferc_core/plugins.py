@@ -47,6 +47,18 @@ KINDS: Mapping[str, type[spec.Entry]] = MappingProxyType(
     }
 )
 
+# kind -> the distribution that brings FER-C's own entries, to be named where none is installed
+HOMES: Mapping[str, str] = MappingProxyType(
+    {
+        "corruptions": "ferc-corruptions",
+        "visibilities": "ferc-corruptions",
+        "metrics": "ferc-metrics",
+        "methods": "ferc-models",
+        "losses": "ferc-models",
+        "calibrators": "ferc-models",
+    }
+)
+
 E = TypeVar("E", bound=spec.Entry)
 
 
@@ -97,8 +109,15 @@ class Registry(Mapping[str, E], Generic[E]):
         """Return who registered ``name``."""
         return self._entries[self._known(name)][1]
 
+    def require(self) -> None:
+        """Raise `RequestError` when nothing of this kind is registered."""
+        if not self._entries:
+            hint = f": pip install {HOMES[self.kind]}" if self.kind in HOMES else ""
+            raise RequestError(f"no {singular(self.kind)} is installed{hint}")
+
     def _known(self, name: str) -> str:
         if name not in self._entries:
+            self.require()
             raise UnknownNameError(singular(self.kind), name, self._entries)
         return name
 

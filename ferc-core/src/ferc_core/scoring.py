@@ -19,6 +19,7 @@ from ferc_core.expr import parse_call
 from ferc_core.plan import Run, forms_of
 from ferc_core.plugins import registry
 from ferc_core.rundir import RunDirectory
+from ferc_core.spec import UNCALIBRATED
 from ferc_core.store import read_parquet
 from ferc_core.suite import CLEAN, Cell
 
@@ -38,7 +39,6 @@ SCHEMA = {
     "n": pl.Int64,
 }
 POOLED = Cell("pooled", 0)
-UNCALIBRATED = "none"
 
 
 def softmax(logits: npt.NDArray[np.floating[Any]]) -> Array:
@@ -118,9 +118,7 @@ def fitted(
     transforms: dict[str, Callable[[Array], Array]] = {UNCALIBRATED: softmax}
     for text in calibrators:
         call = parse_call(text)
-        if call.name != UNCALIBRATED:
-            entry = registry().calibrators[call.name]
-            transforms[text] = entry(logits, labels, **call.options)
+        transforms[text] = registry().calibrators[call.name](logits, labels, **call.options)
     return transforms
 
 

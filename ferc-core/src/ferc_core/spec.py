@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Lazy: TypeAlias = Callable[..., Any] | str
 
 SEVERITIES = (1, 2, 3, 4, 5)
+UNCALIBRATED = "none"  # where a calibrator is named: the plain softmax
 SMALLEST_SIDE = 32
 
 

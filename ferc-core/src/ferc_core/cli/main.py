@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from ferc_core.cli import plugins, results, run
+from ferc_core.cli import corrupt, plugins, results, run
 from ferc_core.errors import FercError
 
 app = typer.Typer(
@@ -51,6 +51,7 @@ def options(
 
 app.command("run")(run.run)
 app.command("results")(results.results)
+app.command("corrupt")(corrupt.corrupt)
 app.command("list")(plugins.list_kind)
 app.command("plugins")(plugins.plugins)
 
