@@ -27,7 +27,7 @@ from ferc_core.spec import SEVERITIES, SMALLEST_SIDE, UNCALIBRATED
 
 SELECTION = ("methods", "losses", "noise", "seeds", "corruptions", "severities")
 JUDGING = ("visibility", "visibility_scope", "label_scheme", "fusion", "calibrators")
-RESOURCES = ("device", "workers", "executor", "out")
+RESOURCES = ("data_root", "device", "workers", "executor", "out")
 
 # What an experiment on real data trains with unless told otherwise (SPEC 1.10).
 PAPER = {
@@ -45,6 +45,9 @@ DEMO = {
     "batch_size": 64,
     "learning_rate": 2e-3,
 }
+# A build leaves no core to a model.
+BUILD_RESOURCES = {"executor": "processes", "workers": os.cpu_count() or 1}
+
 CHOICES = {
     "device": ("auto", "cpu", "cuda"),
     "on_bad_image": ("fail", "skip"),
@@ -97,22 +100,23 @@ class Config(BaseModel):
     def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(dict.fromkeys(values))
 
-    def resolved(self, registries: Registries) -> Config:
+    def resolved(self, registries: Registries, *, training: bool = True) -> Config:
         """Return the configuration with every name known and every default filled in.
 
-        Raises `RequestError` with one sentence for the first thing that cannot be done.
+        Names of methods, losses and calibrators matter only where there is ``training``. Raises
+        `RequestError` with one sentence for the first thing that cannot be done.
         """
         check_choices(self)
-        registries.metrics.require()
         known: dict[str, Registry[Any]] = {
             "dataset": registries.datasets,
             "visibility": registries.visibilities,
             "label_scheme": registries.label_schemes,
             "executor": registries.executors,
-            "methods": registries.methods,
-            "calibrators": registries.calibrators,
             "corruptions": registries.corruptions,
         }
+        if training:
+            registries.metrics.require()
+            known |= {"methods": registries.methods, "calibrators": registries.calibrators}
         values: dict[str, Any] = {}
         for name, entries in known.items():
             calls = getattr(self, name)
@@ -127,7 +131,8 @@ class Config(BaseModel):
                     entry.check_options(call.options)
                 canonical.append(str(call))
             values[name] = canonical[0] if isinstance(calls, str) else tuple(canonical)
-        values["losses"] = tuple(canonical_loss(text, registries) for text in self.losses)
+        if training:
+            values["losses"] = tuple(canonical_loss(text, registries) for text in self.losses)
         if not values["corruptions"]:
             values["corruptions"] = tuple(
                 name for name, c in registries.corruptions.items() if c.in_benchmark

@@ -50,7 +50,7 @@ def run_benchmark(config: Config, watcher: Watcher) -> Outcome:
     describe(plan, directory, watcher)
     with directory.claimed(plan) as record:
         if plan.config.on_bad_image == "skip":
-            plan = skip_bad_images(plan, directory, watcher)
+            plan = skip_bad_images(plan, directory.path / "skipped.txt", watcher)
         failed: dict[Run, str] = {}
         for run in plan.runs:
             try:
@@ -62,7 +62,7 @@ def run_benchmark(config: Config, watcher: Watcher) -> Outcome:
         if not done:
             raise RunError(next(iter(failed.values())))
         predict(plan, directory, done, record, watcher)
-        make_labels(plan, directory, record, watcher)
+        make_labels(plan, directory.labels, directory.visibility(plan.config), record, watcher)
         steps = len(done) * (1 + len(plan.config.calibrators)) * len(plan.forms)
         with watcher.track("score", steps) as step:
             results, pooled = score(directory, plan.config, done, step)
@@ -102,8 +102,8 @@ def beginning(config: Config) -> str:
     return "from random weights (nothing is downloaded; --weights FILE starts from a local file)"
 
 
-def skip_bad_images(plan: Plan, directory: RunDirectory, watcher: Watcher) -> Plan:
-    """Return the plan without the pictures that cannot be read; lists them in ``skipped.txt``."""
+def skip_bad_images(plan: Plan, listing: Path, watcher: Watcher) -> Plan:
+    """Return the plan without the pictures that cannot be read, and name them in a file."""
     splits = plan.splits
     total = len(splits.train) + len(splits.validation) + len(splits.scored)
     with watcher.track("check pictures", total) as step:
@@ -111,7 +111,6 @@ def skip_bad_images(plan: Plan, directory: RunDirectory, watcher: Watcher) -> Pl
             splits, lambda faces, i: Pictures(faces, plan.config.image_size).read(i), step
         )
     if problems:
-        listing = directory.path / "skipped.txt"
         write_text(listing, "\n".join(problems) + "\n")
         watcher.say(f"{len(problems)} pictures are skipped; {listing} names them")
     return replace(plan, splits=good)

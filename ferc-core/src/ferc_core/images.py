@@ -44,6 +44,11 @@ def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
         data = path.read_bytes()  # not cv2.imread, which cannot open every path on Windows
     except OSError as error:
         raise BadImageError(f"picture {path} cannot be read: {error.strerror}") from error
+    return decode_image(data, path)
+
+
+def decode_image(data: bytes, path: Path) -> npt.NDArray[np.uint8]:
+    """Decode the content of a picture file as `read_image` does; ``path`` is for the message."""
     if not data:
         raise BadImageError(f"picture {path} is empty")
     if data.startswith(PNG_START):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -11,16 +13,15 @@ from ferc_core.expr import parse_call
 from ferc_core.labels import base_targets
 from ferc_core.plan import Plan
 from ferc_core.plugins import registry
-from ferc_core.rundir import RunDirectory
 from ferc_core.store import read_parquet, write_parquet
 from ferc_core.suite import CLEAN, Cell
 from ferc_core.watch import Watcher
 
 
 def make_labels(
-    plan: Plan, directory: RunDirectory, record: dict[str, str], watcher: Watcher
-) -> None:
-    """Store the hard label, the visibility and the soft label of every sample in every cell."""
+    plan: Plan, path: Path, visibility_path: Path, record: dict[str, str], watcher: Watcher
+) -> pl.DataFrame:
+    """Store and return hard label, visibility and soft label of every sample in every cell."""
     config, faces = plan.config, plan.splits.scored
     call = parse_call(config.label_scheme)
     scheme = registry().label_schemes[call.name]
@@ -28,7 +29,7 @@ def make_labels(
         scheme.base, faces, plan.splits.train, len(plan.classes), config.fusion
     )
     watcher.say(f"soft labels by scheme {config.label_scheme}, from: {origin}")
-    visible = cell_visibilities(plan, directory, record, watcher)
+    visible = cell_visibilities(plan, visibility_path, record, watcher)
     tables = []
     for cell in plan.forms:
         v = np.array(np.broadcast_to(visible[cell], len(faces)))
@@ -43,14 +44,16 @@ def make_labels(
         if faces.valence_arousal is not None:
             columns["valence"], columns["arousal"] = faces.valence_arousal.T
         tables.append(pl.DataFrame(columns))
-    write_parquet(directory.labels, pl.concat(tables), record)
+    table = pl.concat(tables)
+    write_parquet(path, table, record)
+    return table
 
 
 def cell_visibilities(
-    plan: Plan, directory: RunDirectory, record: dict[str, str], watcher: Watcher
+    plan: Plan, path: Path, record: dict[str, str], watcher: Watcher
 ) -> dict[Cell, npt.NDArray[np.float64]]:
-    """Return v of every cell, [1] or [N], measuring it unless a file has it; 1 for clean."""
-    path, forms = directory.visibility(plan.config), plan.forms[1:]
+    """Return v of every cell, [1] or [N], measuring it unless ``path`` has it; 1 for clean."""
+    forms = plan.forms[1:]
     if not (path.exists() and covers(read_parquet(path), forms)):
         write_parquet(path, measured(plan, watcher), record)
     table = read_parquet(path).partition_by(["corruption", "severity"], as_dict=True)
@@ -73,23 +76,23 @@ def measured(plan: Plan, watcher: Watcher) -> pl.DataFrame:
     config, suite, forms = plan.config, plan.suite, plan.benchmark_forms
     call, scope = parse_call(config.visibility), config.visibility_scope
     entry = registry().visibilities[call.name]
-    rows = visibility.sample_rows(suite, scope)
-    with watcher.track(f"visibility {config.visibility}", len(rows) * len(forms)) as step:
+    sample = suite.take(visibility.sample_rows(suite, scope))
+    ids = sample.ids
+    with watcher.track(f"visibility {config.visibility}", len(ids) * len(forms)) as step:
         degradation = visibility.measure(
-            suite, forms, lambda a, b: entry(a, b, **call.options), rows, step
+            sample, forms, lambda a, b: entry(a, b, **call.options), step
         )
     corruptions = registry().corruptions
     official = np.array([corruptions[parse_call(c.corruption).name].in_benchmark for c in forms])
     yardstick = official if official.any() else np.ones(len(forms), bool)
     visible = visibility.normalise(degradation, yardstick, scope)
     visible = np.broadcast_to(visible, degradation.shape)
-    samples = [suite.ids[i] for i in rows]
     return pl.concat(
         pl.DataFrame(
             {
-                "sample": samples,
-                "corruption": [cell.corruption] * len(rows),
-                "severity": [cell.severity] * len(rows),
+                "sample": ids,
+                "corruption": [cell.corruption] * len(ids),
+                "severity": [cell.severity] * len(ids),
                 "degradation": degradation[:, j],
                 "visibility": visible[:, j],
             }

@@ -74,14 +74,15 @@ class Plan:
         return tuple(dict.fromkeys((*cells(names), *self.forms[1:])))
 
 
-def make_plan(config: Config) -> Plan:
-    """Open the data and list the runs; ``config`` must be resolved."""
+def make_plan(config: Config, *, training: bool = True) -> Plan:
+    """Open the data and list the runs, none without ``training``; ``config`` must be resolved."""
     registries = registry()
     faces = open_dataset(config, registries)
-    splits = divide(faces, config.split, config.limit)
+    splits = divide(faces, config.split, config.limit, training=training)
     if len(faces.classes) < 2:
         raise DataError(f"{faces.name} has only the class {faces.classes[0]!r}; two are needed")
-    return Plan(config, faces, splits, runs_of(config), forms_of(config))
+    runs = runs_of(config) if training else ()
+    return Plan(config, faces, splits, runs, forms_of(config))
 
 
 def runs_of(config: Config) -> tuple[Run, ...]:

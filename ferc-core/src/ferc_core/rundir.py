@@ -21,15 +21,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ferc_core.address import BENCHMARK_VERSION, key, slug
 from ferc_core.config import Config
 from ferc_core.errors import RequestError
 from ferc_core.expr import parse_call
 from ferc_core.plan import Plan, Run
 from ferc_core.plugins import normalise, registry
-from ferc_core.store import read_json, write_json, write_text
+from ferc_core.store import claim, read_json, write_json, write_text
 from ferc_core.suite import Cell
 
 # Packages whose version may change what training and corruptions make.
@@ -84,15 +82,7 @@ class RunDirectory:
         Raises `RequestError` when another process holds it, or when it was made by other
         versions, with other settings or from other data.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock")
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise RequestError(f"another process is working in {self.path}") from error
-        except OSError as error:
-            raise RequestError(f"cannot write to {self.path}: {error.strerror}") from error
-        with lock:
+        with claim(self.path):
             identity = identify(plan)
             if self.manifest.exists():
                 old = read_json(self.manifest)
@@ -124,7 +114,7 @@ def versions(plan: Plan) -> dict[str, str]:
     """Return the versions of all packages and plugin files that take part in the making."""
     config, known = plan.config, registry()
     owners = [known.datasets.owner(parse_call(config.dataset).name)]
-    owners += [known.methods.owner(parse_call(m).name) for m in config.methods]
+    owners += [known.methods.owner(parse_call(run.method).name) for run in plan.runs]
     owners += [known.corruptions.owner(parse_call(c).name) for c in config.corruptions]
     found = {owner.name: owner.version for owner in owners if owner.file is None}
     for owner in owners:

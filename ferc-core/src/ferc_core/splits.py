@@ -27,29 +27,35 @@ class Splits:
     notes: tuple[str, ...]
 
 
-def divide(faces: FaceSet, scored_name: str = "", limit: int = 0) -> Splits:
+def divide(
+    faces: FaceSet, scored_name: str = "", limit: int = 0, *, training: bool = True
+) -> Splits:
     """Choose the scored split and a validation split that does not touch it.
 
     Scored is ``scored_name``, or else ``test``, or else ``valid``. The validation split is the
     set's own ``valid`` unless that is scored or missing; then it is taken out of ``train``.
-    ``limit`` keeps at most that many faces of each, always the same ones.
+    ``limit`` keeps at most that many faces of each, always the same ones. Without ``training``
+    any split may be scored, and the other two may be empty.
     """
-    if "train" not in faces.splits:
-        raise DataError(f"{faces.name} has no split 'train', so there is nothing to learn from")
+    for part, split in faces.splits.items():
+        if len(split) == 0:
+            raise DataError(f"{faces.name}: split '{part}' is empty")
     if scored_name and scored_name not in faces.splits:
         raise UnknownNameError("split", scored_name, faces.splits)
-    name = scored_name or next((s for s in ("test", "valid") if s in faces.splits), "")
-    if name in ("", "train"):
+    name = scored_name or next((s for s in ("test", "valid", "train") if s in faces.splits), "")
+    if training and "train" not in faces.splits:
+        raise DataError(f"{faces.name} has no split 'train', so there is nothing to learn from")
+    if training and name == "train":
         raise RequestError(
             f"{faces.name} must be scored on a split other than 'train'; "
             f"it has {', '.join(faces.splits)}"
         )
-    for part, split in faces.splits.items():
-        if len(split) == 0:
-            raise DataError(f"{faces.name}: split '{part}' is empty")
-    train, scored = faces.splits["train"], faces.splits[name]
+    scored = faces.splits[name]
+    train = faces.splits.get("train", scored.take([]))
     notes = []
-    if "valid" in faces.splits and name != "valid":
+    if name == "train" or len(train) == 0:
+        validation = scored.take([])
+    elif "valid" in faces.splits and name != "valid":
         validation = faces.splits["valid"]
     else:
         held_out = validation_rows(train)
@@ -57,7 +63,7 @@ def divide(faces: FaceSet, scored_name: str = "", limit: int = 0) -> Splits:
         train = train.take(np.flatnonzero(~held_out))
         by = "by identity" if train.identities is not None else "by class"
         notes.append(f"validation: {len(validation)} faces taken out of 'train', {by}")
-    if not (len(train) and len(validation)):
+    if training and not (len(train) and len(validation)):
         raise DataError(f"{faces.name}: {len(faces.splits['train'])} faces of 'train' are too few")
     train, validation, scored = (first(split, limit) for split in (train, validation, scored))
     return Splits(train, validation, scored, name, tuple(notes))
@@ -121,7 +127,7 @@ def without_bad_images(
 
     def good(split: FaceSplit) -> FaceSplit:
         rows = [i for i in range(len(split)) if readable(split, i)]
-        if not rows:
+        if len(split) and not rows:
             raise DataError(f"no picture of a whole split can be used; the last: {problems[-1]}")
         return split.take(rows) if len(rows) < len(split) else split
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from filelock import FileLock, Timeout
 
-from ferc_core.errors import DataError, StoreError
+from ferc_core.errors import DataError, RequestError, StoreError
 
 
 @contextmanager
@@ -28,6 +29,24 @@ def replacing(path: Path) -> Iterator[Path]:
         raise StoreError(write_failure(path, error)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Make a folder and hold it against other processes; a kill lets go of it.
+
+    Raises `RequestError` when another process holds it or it cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RequestError(f"another process is working in {folder}") from error
+    except OSError as error:
+        raise RequestError(f"cannot write to {folder}: {error.strerror}") from error
+    with lock:
+        yield
 
 
 def write_failure(path: Path, error: OSError) -> str:
@@ -59,12 +78,23 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path} cannot be read as JSON: {error}") from error
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_parquet(path: Path, frame: pl.DataFrame, record: Mapping[str, str]) -> None:
     """Write a table atomically; ``record`` says in its metadata what it was made from."""
-    buffer = io.BytesIO()  # a full disk then shows as an OSError, not as an error of polars
+    # Made in memory first, for then a full disk shows as an OSError and not as one of polars.
+    write_bytes(path, parquet_bytes(frame, record))
+
+
+def parquet_bytes(frame: pl.DataFrame, record: Mapping[str, str]) -> bytes:
+    """Return a table as the content of a parquet file."""
+    buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="zstd", metadata=dict(record))
-    with replacing(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+    return buffer.getvalue()
 
 
 def read_parquet(path: Path) -> pl.DataFrame:

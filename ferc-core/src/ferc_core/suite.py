@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +78,15 @@ class Pictures:
             return self._kept[np.asarray(rows, dtype=np.int64)]
         return np.stack([self.read(int(i)) for i in rows])
 
+    def take(self, rows: Sequence[int] | npt.NDArray[np.integer]) -> Pictures:
+        """Return the pictures of these rows, read at once where they fit into memory."""
+        taken = Pictures(self.faces.take(rows), self.side)
+        if self._kept is not None:
+            taken._kept = self._kept[np.asarray(rows, dtype=np.int64)]
+        elif taken.worth_keeping:
+            taken.keep()
+        return taken
+
     def read(self, i: int) -> Images:
         """Return picture i [side, side, 3]; raises `BadImageError` naming the sample."""
         image = self.faces.read(i)
@@ -132,7 +142,7 @@ class Suite:
 
     pictures: Pictures
     corruptor: Corruptor
-    engine: Callable[..., Iterator[Images]]
+    engine: Callable[..., Iterator[Any]]
     workers: int
 
     @property
@@ -140,19 +150,20 @@ class Suite:
         """The sample ids [N]."""
         return self.pictures.faces.ids
 
-    def chunks(
-        self, forms: Sequence[Cell], rows: Sequence[int] | None = None
-    ) -> Iterator[tuple[Cell, slice, Images]]:
-        """Yield cell, place among ``rows`` and pictures [B, S, S, 3] of all forms, in order."""
-        index = np.arange(len(self.pictures)) if rows is None else np.asarray(rows)
+    def take(self, rows: Sequence[int] | npt.NDArray[np.integer]) -> Suite:
+        """Return the suite of some of the samples, their pictures in memory where they fit."""
+        return replace(self, pictures=self.pictures.take(rows))
+
+    def chunks(self, forms: Sequence[Cell]) -> Iterator[tuple[Cell, slice, Images]]:
+        """Yield cell, rows and pictures [B, S, S, 3] of all forms, in order."""
+        n = len(self.pictures)
         places = [
-            (cell, slice(start, min(start + CHUNK, len(index))))
+            (cell, slice(start, min(start + CHUNK, n)))
             for cell in forms
-            for start in range(0, len(index), CHUNK)
+            for start in range(0, n, CHUNK)
         ]
         work = (
-            Chunk(cell, tuple(self.ids[i] for i in index[place]), self.pictures(index[place]))
-            for cell, place in places
+            Chunk(cell, self.ids[place], self.pictures(range(n)[place])) for cell, place in places
         )
         made = self.engine(self.corruptor, work, self.workers)
         for (cell, place), images in zip(places, made, strict=True):

@@ -37,14 +37,14 @@ def measure(
     suite: Suite,
     forms: Sequence[Cell],
     function: Callable[..., float],
-    rows: npt.NDArray[np.int64],
     advance: Callable[[int], None] = lambda _: None,
 ) -> Array:
-    """Return degradations [len(rows), len(forms)]."""
-    degradation = np.empty((len(rows), len(forms)))
+    """Return the degradation of every sample in every form, [N, F]."""
+    n = len(suite.ids)
+    degradation = np.empty((n, len(forms)))
     column = {cell: j for j, cell in enumerate(forms)}
-    for cell, place, images in suite.chunks(forms, rows.tolist()):
-        clean = suite.pictures(rows[place])
+    for cell, place, images in suite.chunks(forms):
+        clean = suite.pictures(range(n)[place])
         degradation[place, column[cell]] = [
             function(before, after) for before, after in zip(clean, images, strict=True)
         ]

@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from ferc_core.errors import RunError
 from ferc_core.watch import Advance
 
 
@@ -64,3 +65,13 @@ class Bars:
     def say(self, text: str) -> None:
         """Show a line above the bars."""
         self.console.print(text, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[Bars]:
+    """Show progress, and end in one sentence when the user presses Ctrl-C."""
+    try:
+        with Bars() as bars:
+            yield bars
+    except KeyboardInterrupt:
+        raise RunError("stopped; the same command goes on from here") from None

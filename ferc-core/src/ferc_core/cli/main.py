@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from ferc_core.cli import corrupt, plugins, results, run
+from ferc_core.cli import build, corrupt, plugins, results, run
 from ferc_core.errors import FercError
 
 app = typer.Typer(
@@ -50,6 +50,8 @@ def options(
 
 
 app.command("run")(run.run)
+app.command("build")(build.build)
+app.command("verify")(build.verify)
 app.command("results")(results.results)
 app.command("corrupt")(corrupt.corrupt)
 app.command("list")(plugins.list_kind)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ferc_core.cli.options import PluginFiles
 from ferc_core.errors import UnknownNameError
 from ferc_core.plugins import KINDS, Registry, host, registry, use_plugin_files
 
-PluginFiles = Annotated[
-    list[Path] | None,
-    typer.Option("--plugin", help="A Python file with hooks of your own.", metavar="FILE"),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ferc_core.cli.plugins import PluginFiles, warn
+from ferc_core.cli.options import PluginFiles
+from ferc_core.cli.plugins import warn
 from ferc_core.plugins import registry, use_plugin_files
 
 
