@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from ferc_core.built import BUILDING, LABELS, MANIFEST, SHARD, VISIBILITY, picture_name, shard_name
 from ferc_core.config import Config
 from ferc_core.errors import RequestError
 from ferc_core.experiment import skip_bad_images
@@ -33,10 +34,6 @@ from ferc_core.rundir import identify, record, refuse_other
 from ferc_core.store import claim, parquet_bytes, read_json, write_bytes, write_json
 from ferc_core.suite import Cell, Chunk, Corruptor, Images
 from ferc_core.watch import Watcher
-
-LABELS, VISIBILITY, MANIFEST = "labels.parquet", "visibility.parquet", "manifest.json"
-BUILDING = ".building"
-JOB = 64  # pictures whose forms one job makes; also the rows of a parquet shard
 
 Format = Literal["png", "parquet"]
 
@@ -98,16 +95,6 @@ class Writer:
         )
 
 
-def picture_name(cell: Cell, sample: str) -> str:
-    """Return where the picture of a sample lies in a build."""
-    return f"images/{cell.corruption}/{cell.severity}/{sample}.png"
-
-
-def shard_name(cell: Cell, start: int) -> str:
-    """Return where the shard lies that begins with row ``start``."""
-    return f"data/{cell.corruption}/{cell.severity}/{start:08d}.parquet"
-
-
 def build(config: Config, format: Format, watcher: Watcher) -> Path:
     """Build a configuration into ``config.out`` and return that folder; resumes what was begun.
 
@@ -138,21 +125,21 @@ def build(config: Config, format: Format, watcher: Watcher) -> Path:
 def write_pictures(plan: Plan, root: Path, format: Format, watcher: Watcher) -> None:
     """Write the pictures of every job that is not done."""
     pictures, suite = plan.pictures["scored"], plan.suite
-    writer = Writer(root, suite.corruptor, plan.forms, format)
+    writer = Writer(root, plan.corruptor, plan.forms, format)
     starts = [
         start
-        for start in range(0, len(pictures), JOB)
+        for start in range(0, len(pictures), SHARD)
         if not (root / BUILDING / f"{start}.json").exists()
     ]
     jobs = (
         Job(
             start,
-            suite.ids[start : start + JOB],
-            pictures(range(len(pictures))[start : start + JOB]),
+            suite.ids[start : start + SHARD],
+            pictures(range(len(pictures))[start : start + SHARD]),
         )
         for start in starts
     )
-    total = sum(len(suite.ids[start : start + JOB]) for start in starts) * len(plan.forms)
+    total = sum(len(suite.ids[start : start + SHARD]) for start in starts) * len(plan.forms)
     with watcher.track("write pictures", total) as step:
         for written in suite.engine(writer, jobs, plan.config.workers):
             step(written)

@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from ferc_core.built import open_build
 from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.expr import parse_call, split_sum
 from ferc_core.labels import FUSION
@@ -27,7 +28,7 @@ from ferc_core.spec import SEVERITIES, SMALLEST_SIDE, UNCALIBRATED
 
 SELECTION = ("methods", "losses", "noise", "seeds", "corruptions", "severities")
 JUDGING = ("visibility", "visibility_scope", "label_scheme", "fusion", "calibrators")
-RESOURCES = ("data_root", "device", "workers", "executor", "out")
+RESOURCES = ("data_root", "build", "device", "workers", "executor", "out")
 
 # What an experiment on real data trains with unless told otherwise (SPEC 1.10).
 PAPER = {
@@ -63,6 +64,7 @@ class Config(BaseModel):
     # data
     dataset: str = "toyfaces"
     data_root: str = ""
+    build: str = ""  # a folder of `ferc build` whose pictures are read instead of made
     split: str = ""
     limit: int = 0
     on_bad_image: str = "fail"
@@ -106,6 +108,8 @@ class Config(BaseModel):
         Names of methods, losses and calibrators matter only where there is ``training``. Raises
         `RequestError` with one sentence for the first thing that cannot be done.
         """
+        if Path(self.dataset).is_dir():
+            return self.of_build(Path(self.dataset)).resolved(registries, training=training)
         check_choices(self)
         known: dict[str, Registry[Any]] = {
             "dataset": registries.datasets,
@@ -149,6 +153,17 @@ class Config(BaseModel):
         values["data_root"] = str(Path(self.data_root).resolve()) if self.data_root else ""
         values["weights"] = str(Path(self.weights).resolve()) if self.weights else ""
         return self.model_copy(update=values)
+
+    def of_build(self, root: Path) -> Config:
+        """Return the configuration on the data and the pictures of a build."""
+        settings = open_build(root).settings
+        for name in self.model_fields_set & (settings.keys() - {*SELECTION, *JUDGING, "dataset"}):
+            if getattr(self, name) != settings[name]:
+                raise RequestError(
+                    f"{root} was built with {name} {settings[name]!r}; leave out the other value"
+                )
+        chosen = {name: getattr(self, name) for name in self.model_fields_set - {"dataset"}}
+        return Config(**{**settings, **chosen, "build": str(root.resolve())})
 
     def making(self) -> dict[str, Any]:
         """Return the fields that decide what training and prediction make."""

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from ferc_core import labels as label_making
+from ferc_core.built import open_build
 from ferc_core.config import Config
 from ferc_core.errors import RunError
 from ferc_core.expr import parse_call
@@ -207,6 +208,8 @@ def predict(
         )
         write_parquet(directory.validation(run), frame, record)
     suite = plan.suite
+    if plan.config.build:
+        suite = replace(suite, corruptor=open_build(Path(plan.config.build)))
     parts: dict[Run, list[np.ndarray]] = {run: [] for run in runs}
     with watcher.track("predict", len(forms) * len(suite.ids)) as step:
         for cell, place, images in suite.chunks(forms):

@@ -48,7 +48,9 @@ def chosen_forms(corruptions: Sequence[str], severities: Sequence[int]) -> tuple
     if not corruptions:
         official = [c for c in known.values() if c.in_benchmark]
         if not official:
-            raise RequestError("no corruption of the benchmark is installed: pip install ferc-corruptions")
+            raise RequestError(
+                "no corruption of the benchmark is installed: pip install ferc-corruptions"
+            )
         place = {group: i for i, group in enumerate(GROUPS)}
         official.sort(key=lambda c: place.get(c.group, len(GROUPS)))
         corruptions = [c.name for c in official]

@@ -57,12 +57,18 @@ class Plan:
         return {p: Pictures(getattr(self.splits, p), self.config.image_size) for p in parts}
 
     @property
+    def corruptor(self) -> Corruptor:
+        """What makes the corrupted forms."""
+        config = self.config
+        return Corruptor(self.faces.name, config.severity_table, config.suite_seed)
+
+    @property
     def suite(self) -> Suite:
         """The scored split and how its forms are made."""
         config = self.config
         return Suite(
             self.pictures["scored"],
-            Corruptor(self.faces.name, config.severity_table, config.suite_seed),
+            self.corruptor,
             registry().executors[config.executor],
             config.workers,
         )
@@ -81,6 +87,7 @@ def make_plan(config: Config, *, training: bool = True) -> Plan:
     splits = divide(faces, config.split, config.limit, training=training)
     if len(faces.classes) < 2:
         raise DataError(f"{faces.name} has only the class {faces.classes[0]!r}; two are needed")
+    config = config.model_copy(update={"split": splits.scored_name})
     runs = runs_of(config) if training else ()
     return Plan(config, faces, splits, runs, forms_of(config))
 

@@ -141,7 +141,7 @@ class Suite:
     """The scored split in all its forms."""
 
     pictures: Pictures
-    corruptor: Corruptor
+    corruptor: Callable[[Chunk], Images]  # makes the forms, or reads them from a build
     engine: Callable[..., Iterator[Any]]
     workers: int
 

@@ -92,10 +92,11 @@ def verify(
     use_plugin_files(plugin or [])
     warn()
     from ferc_core import verify as checks
+    from ferc_core.built import open_build
     from ferc_core.cli.bars import interruptible
 
     with interruptible() as bars:
-        found = checks.open_build(directory)
+        found = open_build(directory)
         problems = checks.verify(found, bars)
         if rebuild:
             problems += checks.rebuild(found, rebuild, data_root or "", seed, bars)
