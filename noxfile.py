@@ -10,7 +10,7 @@ nox.options.reuse_existing_virtualenvs = True
 LIGHT = ("ferc-core", "ferc-corruptions", "ferc-metrics")
 PACKAGES = (*LIGHT, "ferc-models")  # with torch, several gigabytes
 REFERENCES = ("imagecorruptions-imaug", "scikit-image", "scikit-learn")
-TEST_TOOLS = ("hypothesis", "import-linter", "pytest")
+TEST_TOOLS = ("hypothesis", "import-linter", "pytest", "pytest-xdist")
 RUFF, MYPY = "ruff==0.17.6", "mypy==2.4.1"  # pinned: their opinions change
 
 
@@ -41,7 +41,8 @@ def tests(session: nox.Session) -> None:
     install(session, *PACKAGES)
     session.install(*TEST_TOOLS, *REFERENCES)
     session.run("lint-imports")
-    session.run("pytest", *session.posargs)
+    at_once = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+    session.run("pytest", *at_once, *session.posargs)
 
 
 @nox.session

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+# Several tests run at a time, so torch takes one core for each; set before torch is imported.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXAMPLES = REPOSITORY / "examples"
 SHARED = REPOSITORY.parent / "shared"

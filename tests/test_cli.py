@@ -64,6 +64,7 @@ def test_lists_are_json_objects_with_names_and_sources(ferc):
         (["run", "--label-scheme", "fercs"], "did you mean 'ferc'?"),
         (["run", "--label-scheme", "ferc(exponnt=2)"], "did you mean 'exponent'?"),
         (["run", "--severity-table", "imagenet"], "did you mean 'imagenet-c'?"),
+        (["run", "--corruption", "snow(table=x)"], "unknown option of 'snow' 'table'"),
         (["run", "--executor", "thread"], "did you mean 'threads'?"),
         (["run", "--device", "gpu"], "unknown device 'gpu'"),
         (["run", "--severity", "6"], "severity must be 1, 2, 3, 4 or 5, not 6"),

@@ -124,7 +124,7 @@ def test_corruptions_of_ones_own_and_with_options(ferc, picture, tmp_path):
     ("arguments", "message", "code"),
     [
         (["--corruption", "snwo"], "unknown corruption 'snwo': did you mean 'snow'?", 2),
-        (["--corruption", "snow(tabel=x)"], "did you mean 'table'?", 2),
+        (["--corruption", "snow(tabel=x)"], "unknown option of 'snow' 'tabel'", 2),
         (["--severity", "6"], "severity must be 1, 2, 3, 4 or 5, not 6", 2),
         (["--severity-table", "imagenet"], "did you mean 'imagenet-c'?", 2),
         (["--image-size", "20"], "image size must be at least 32, not 20", 2),

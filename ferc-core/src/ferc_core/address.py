@@ -18,7 +18,7 @@ def key(*parts: object, size: int = 16) -> bytes:
     """Return a blake2b hash of ``parts``; no two different sequences of texts share an input."""
     digest = blake2b(digest_size=size)
     for part in parts:
-        text = str(part).encode()
+        text = str(part).encode(errors="surrogateescape")  # file names may be any bytes
         digest.update(len(text).to_bytes(8, "little") + text)
     return digest.digest()
 

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from ferc_core import visibility
+from ferc_core.built import LABELS, VISIBILITY, open_build
+from ferc_core.config import Config
 from ferc_core.expr import parse_call
 from ferc_core.labels import base_targets
-from ferc_core.plan import Plan
+from ferc_core.plan import Plan, make_plan
 from ferc_core.plugins import registry
 from ferc_core.store import read_parquet, write_parquet
 from ferc_core.suite import CLEAN, Cell
 from ferc_core.watch import Watcher
+
+
+def labels_for(config: Config, predictions: pl.DataFrame, watcher: Watcher) -> pl.DataFrame:
+    """Return the labels of the cells that a table of predictions has.
+
+    They are those of the build that ``config.dataset`` names, or are made from the data set.
+    """
+    if Path(config.dataset).is_dir():
+        return read_parquet(open_build(Path(config.dataset)).root / LABELS)
+    forms = set(predictions.select("corruption", "severity").iter_rows()) - {("clean", 0)}
+    config = config.model_copy(update={"corruptions": tuple(sorted({c for c, _ in forms}))})
+    plan = make_plan(config.resolved(registry(), training=False), training=False)
+    with TemporaryDirectory() as folder:
+        paths = Path(folder) / LABELS, Path(folder) / VISIBILITY
+        return make_labels(plan, *paths, {}, watcher)
 
 
 def make_labels(

@@ -41,6 +41,13 @@ def read_results(path: Path) -> pl.DataFrame:
     return frame
 
 
+def view(
+    frame: pl.DataFrame, by: Sequence[str] | None, metrics: Sequence[str] | None
+) -> pl.DataFrame:
+    """Return the summary, or with ``by`` the means of ``metrics`` for its columns."""
+    return means(frame, by, metrics or BY_METRICS) if by else summary(frame)
+
+
 def summary(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a row for each method, loss, noise and calibrator: clean beside corrupted scores.
 
@@ -48,13 +55,15 @@ def summary(frame: pl.DataFrame) -> pl.DataFrame:
     all (corruption, severity) cells, calibration against soft labels. Seeds are averaged; ``n``
     is the number of pictures in a cell.
     """
-    clean = wide(frame.filter(corruption="clean"), [], SUMMARY_CLEAN, "clean_")
-    corrupted = wide(
-        frame.filter(pl.col("corruption") != "clean"), [], SUMMARY_CORRUPTED, "ferc_"
-    ).drop("n")
-    return clean.join(corrupted, on=group_columns(frame), how="left", maintain_order="left").select(
-        pl.exclude("n"), "n"
-    )
+    columns = group_columns(frame)
+    table = wide(frame, [], [], "")
+    for part, metrics, prefix in (
+        (frame.filter(corruption="clean"), SUMMARY_CLEAN, "clean_"),
+        (frame.filter(pl.col("corruption") != "clean"), SUMMARY_CORRUPTED, "ferc_"),
+    ):
+        scores = part.group_by(columns).agg(*mean_columns(metrics, prefix))
+        table = table.join(scores, on=columns, how="left", maintain_order="left")
+    return table.select(pl.exclude("n"), "n")
 
 
 def means(
@@ -82,7 +91,11 @@ def wide(
     frame: pl.DataFrame, by: Sequence[str], metrics: Sequence[str], prefix: str
 ) -> pl.DataFrame:
     """Return one row for each group with the mean of each metric as a column, and n."""
-    columns = [pl.col("value").filter(metric=m).mean().alias(f"{prefix}{m}") for m in metrics]
     return frame.group_by(group_columns(frame, by), maintain_order=True).agg(
-        *columns, pl.col("n").first()
+        *mean_columns(metrics, prefix), pl.col("n").first()
     )
+
+
+def mean_columns(metrics: Sequence[str], prefix: str) -> list[pl.Expr]:
+    """Return the mean of each metric as a column."""
+    return [pl.col("value").filter(metric=m).mean().alias(f"{prefix}{m}") for m in metrics]

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from ferc_core.errors import BadImageError, PluginError, RequestError, UnknownNameError
 
@@ -55,6 +55,7 @@ class Entry:
 
     name: str
     function: Lazy
+    reserved: ClassVar[tuple[str, ...]] = ()  # keywords that are not for the user
     summary: str = field(default="", kw_only=True)
     source: str = field(default="", kw_only=True)
 
@@ -73,6 +74,7 @@ class Entry:
             return
         parameters = inspect.signature(self.loaded).parameters.values()
         known = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty}
+        known -= set(self.reserved)
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             for name in options.keys() - known:
                 raise UnknownNameError(f"option of {self.name!r}", name, known)
@@ -86,6 +88,7 @@ class Corruption(Entry):
     empty when it has one fixed scale. ``in_benchmark`` marks the 17 of FER-C (paper, A.2).
     """
 
+    reserved: ClassVar = ("table",)
     group: str = field(default="other", kw_only=True)
     in_benchmark: bool = field(default=False, kw_only=True)
     severity_tables: tuple[str, ...] = field(default=(), kw_only=True)

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ferc_core.errors import RequestError
+
 DATA, PICTURES, TRAINING, SCORING, RESOURCES = (
     "Data",
     "Pictures",
@@ -246,6 +248,24 @@ Out = Annotated[
     ),
 ]
 
+Format = Annotated[str, typer.Option(metavar="NAME", help="table, json, csv, markdown, latex.")]
+
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Means for each value of a column: corruption, severity, seed, ...; repeat it "
+        "to combine. Default: clean beside corrupted.",
+    ),
+]
+
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric", metavar="NAME", help="Metrics to show with --by; see ferc list metrics."
+    ),
+]
+
 PluginFiles = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="A Python file with hooks of your own.", metavar="FILE"),
@@ -260,6 +280,12 @@ PLURALS = {
     "seed": "seeds",
     "calibrator": "calibrators",
 }
+
+
+def check_view(by: list[str] | None, metric: list[str] | None) -> None:
+    """Raise `RequestError` for metrics without a column to show them by."""
+    if metric and not by:
+        raise RequestError("--metric goes with --by, for example --by corruption")
 
 
 def settings(given: dict[str, Any]) -> dict[str, Any]:

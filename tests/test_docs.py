@@ -1,0 +1,70 @@
+"""The documentation says what is so: its commands parse, and its lists are complete."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+import shlex
+
+import pytest
+import typer
+from conftest import REPOSITORY
+
+from ferc_core import registry
+from ferc_core.cli.main import app
+
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+USAGE_ERROR = typer.BadParameter.__base__  # of the click that typer uses
+COMMAND_LINE = re.compile(r"^    (ferc (?:.*\\\n)*.*)$", re.MULTILINE)
+
+
+def documented_commands() -> list[tuple[str, str]]:
+    """Return page and command of every indented line that begins with ``ferc``.
+
+    A backslash continues a line; two spaces end the command, and what follows explains it.
+    """
+    return [
+        (page.name, re.split(r"\s{2,}", re.sub(r"\\\n\s*", "", line).strip())[0])
+        for page in PAGES
+        for line in COMMAND_LINE.findall(page.read_text(encoding="utf-8"))
+    ]
+
+
+def parse(command: str) -> None:
+    """Parse a command line as ``ferc`` does, running nothing; raises what the user would see."""
+    group = typer.main.get_command(app)
+    _, *arguments = shlex.split(command)
+    name, *rest = itertools.dropwhile(lambda argument: argument.startswith("-"), arguments)
+    with contextlib.suppress(typer.Exit):  # --help shows the help and stops
+        group.make_context("ferc", arguments.copy())
+        group.commands[name].make_context(name, rest)
+
+
+@pytest.mark.parametrize(("page", "command"), documented_commands())
+def test_every_command_in_the_documentation_parses(page, command):
+    parse(command)
+
+
+def test_the_commands_of_the_documentation_are_found():
+    found = documented_commands()
+    assert ("README.md", "ferc results my-run --format latex") in found
+    assert ("README.md", "ferc list corruptions") in found  # its explanation is cut off
+    assert len(found) > 15
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["ferc rnu", "ferc run --no-such-option", "ferc run --limit many", "ferc corrupt face.png"],
+)
+def test_a_command_that_is_wrong_does_not_parse(command):
+    with pytest.raises((KeyError, USAGE_ERROR)):
+        parse(command)
+
+
+def test_every_corruption_stands_in_its_page_with_its_summary():
+    text = (REPOSITORY / "docs" / "corruptions.md").read_text(encoding="utf-8")
+    for name, entry in registry().corruptions.items():
+        assert f"`{name}`" in text
+        if entry.in_benchmark:
+            assert f"| `{name}` | {entry.summary} |" in text
