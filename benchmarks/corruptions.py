@@ -18,10 +18,10 @@ from statistics import median
 
 import cv2
 import imagecorruptions
-import numpy as np
 import skimage.data
 
 import ferc_core
+from ferc_core.address import generator
 
 SIDE = 224
 SEVERITIES = range(1, 6)
@@ -47,7 +47,7 @@ def main(rounds: int) -> None:
             continue
         sides: tuple[Callable[[int], object], ...] = (
             lambda s, n=name: imagecorruptions.corrupt(photo, s, n),
-            lambda s, f=ours: f(photo, s, np.random.Generator(np.random.Philox(s))),
+            lambda s, f=ours: f(photo, s, generator("benchmark", "photo", f.name, s)),
         )
         for side in sides:
             turn(side)  # tables and compiled code are made at first use
