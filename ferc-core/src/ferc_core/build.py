@@ -37,9 +37,6 @@ from ferc_core.watch import Watcher
 
 Format = Literal["png", "parquet"]
 
-# What Hugging Face `datasets` reads from the metadata of a parquet file to show its pictures.
-FEATURES = {"image": {"_type": "Image"}}
-
 
 @dataclass(frozen=True)
 class Job:
@@ -88,11 +85,7 @@ class Writer:
             for s, content in zip(job.ids, encoded, strict=True)
         ]
         frame = labels.collect().with_columns(image=pl.Series(pictures))
-        features = {"info": {"features": FEATURES}}
-        yield (
-            shard_name(cell, job.start),
-            parquet_bytes(frame, {"huggingface": json.dumps(features)}),
-        )
+        yield shard_name(cell, job.start), parquet_bytes(frame, {})
 
 
 def build(config: Config, format: Format, watcher: Watcher) -> Path:
