@@ -204,6 +204,12 @@ def test_a_directory_of_another_configuration_is_refused(ferc, done, options, di
     assert contents(done[0]) == before
 
 
+def test_a_directory_where_nothing_was_made_yet_takes_any_configuration(ferc, tmp_path):
+    failed = ferc("run", "--weights", "absent.pth", "--limit", 20, "--out", "run")
+    assert "absent.pth do not exist" in one_sentence(failed, 2)
+    assert ferc("run", *SMALL, *TWO, "--out", "run").returncode == 0
+
+
 def test_a_directory_of_another_version_is_refused(ferc, done):
     manifest = done[0] / "manifest.json"
     content = json.loads(manifest.read_text())

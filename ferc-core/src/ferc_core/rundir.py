@@ -75,6 +75,12 @@ class RunDirectory:
         name = f"{slug(config.visibility)}-{config.visibility_scope}.parquet"
         return self.path / "visibility" / name
 
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is there that took work to make."""
+        made = ("checkpoints/*/*", "checkpoints/*.safetensors", "predictions/*/*")
+        return any(next(self.path.glob(pattern), None) for pattern in made)
+
     @contextmanager
     def claimed(self, plan: Plan) -> Iterator[dict[str, str]]:
         """Hold the directory for one process; yields the record to write into every table.
@@ -84,7 +90,7 @@ class RunDirectory:
         """
         with claim(self.path):
             identity = identify(plan)
-            if self.manifest.exists():
+            if self.manifest.exists() and self.has_work:
                 old = read_json(self.manifest)
                 refuse_other(self.path, old, identity)
                 identity["versions"] = {**old["versions"], **identity["versions"]}
