@@ -54,7 +54,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time the corruptions against the reference implementation, side by side."""
+    """Time corruptions against the reference implementation, and builds."""
     install(session, *LIGHT)
     session.install(*REFERENCES)
     for script in sorted(Path("benchmarks").glob("*.py")):

@@ -16,6 +16,7 @@ from conftest import EXAMPLES, SHARED, ferc_in, one_sentence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from test_experiment import folder_of_faces
 from test_resume import SABOTAGE
 
 from ferc_core.png import encode
@@ -200,6 +201,18 @@ def test_parquet_shards_hold_the_same_pictures_with_their_labels(ferc, made, tmp
     labels = pl.read_parquet(made / "labels.parquet").filter(corruption="snow", severity=5)
     assert rows.drop("image").equals(labels)
     assert "is sound" in ferc("verify", "p", "--rebuild", 5).stdout
+
+
+def test_a_bad_image_stops_a_build_or_is_left_out_and_named(ferc, tmp_path):
+    root = folder_of_faces(tmp_path / "faces")
+    (root / "test/calm/3.png").write_bytes(b"no picture")
+    own = ("build", "--dataset", "folder", "--data-root", "faces", "--image-size", 32,
+           "--corruption", "contrast", "--severity", 2)  # fmt: skip
+    assert "test/calm/3.png" in one_sentence(ferc(*own, "--out", "b"), 1)
+    assert ferc(*own, "--out", "c", "--on-bad-image", "skip").returncode == 0
+    assert "test/calm/3.png" in (tmp_path / "c" / "skipped.txt").read_text()
+    assert len(list((tmp_path / "c").rglob("*.png"))) == 2 * 11
+    assert "is sound" in ferc("verify", "c", "--rebuild", 5, "--data-root", "faces").stdout
 
 
 RUN = ("run", "--plugin", EXAMPLES / "my_method.py", "--method", "softmax_regression",

@@ -4,6 +4,7 @@
     data/CORRUPTION/SEVERITY/FIRST-ROW.parquet
     labels.parquet        hard label, visibility and soft label of every sample in every cell
     visibility.parquet    degradation and visibility of the measured samples in every form
+    skipped.txt           the pictures left out by ``--on-bad-image skip``, if any
     manifest.json         what it was made from, counts, and a hash of every file
 
 The manifest is written last: a folder with one is whole. Until then ``.building`` says what is
@@ -34,6 +35,8 @@ from ferc_core.rundir import identify, record, refuse_other
 from ferc_core.store import claim, parquet_bytes, read_json, write_bytes, write_json
 from ferc_core.suite import Cell, Chunk, Corruptor, Images
 from ferc_core.watch import Watcher
+
+SKIPPED = "skipped.txt"  # names the pictures that --on-bad-image skip left out
 
 Format = Literal["png", "parquet"]
 
@@ -107,7 +110,7 @@ def build(config: Config, format: Format, watcher: Watcher) -> Path:
             raise RequestError(f"{root} is neither empty nor a build; give another --out")
         write_json(root / BUILDING / MANIFEST, identity)
         if plan.config.on_bad_image == "skip":
-            plan = skip_bad_images(plan, root / BUILDING / "skipped.txt", watcher)
+            plan = skip_bad_images(plan, root / SKIPPED, watcher)
         labels = make_labels(plan, root / LABELS, root / VISIBILITY, record(identity), watcher)
         write_pictures(plan, root, format, watcher)
         write_json(root / MANIFEST, {**identity, **contents(root, labels)})
@@ -155,7 +158,8 @@ def build_identity(plan: Plan, format: Format) -> dict[str, Any]:
 
 def contents(root: Path, labels: pl.DataFrame) -> dict[str, Any]:
     """Return counts by cell and class, and the hash of every file."""
-    hashes = {name: digest((root / name).read_bytes()) for name in (LABELS, VISIBILITY)}
+    tables = (root / name for name in (LABELS, VISIBILITY, SKIPPED))
+    hashes = {path.name: digest(path.read_bytes()) for path in tables if path.exists()}
     for part in sorted((root / BUILDING).glob("[0-9]*.json")):
         hashes |= read_json(part)
     return {"counts": counts(labels), "files": dict(sorted(hashes.items()))}
