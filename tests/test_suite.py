@@ -46,6 +46,16 @@ def test_the_same_bytes_whatever_the_order_and_the_engine(engine, workers):
     assert fingerprints(suite(faces(), engine, workers), FORMS[::-1]) == expected
 
 
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_all_85_forms_in_shuffled_order_over_processes(workers):
+    names = [name for name, c in registry().corruptions.items() if c.in_benchmark]
+    forms = cells(names)
+    assert len(forms) == 85
+    shuffled = [forms[i] for i in np.random.default_rng(workers).permutation(85)]
+    expected = fingerprints(suite(faces(2)), forms)
+    assert fingerprints(suite(faces(2), "processes", workers), shuffled) == expected
+
+
 def test_the_same_bytes_for_a_picture_made_alone():
     split = faces()
     expected = fingerprints(suite(split), FORMS)
