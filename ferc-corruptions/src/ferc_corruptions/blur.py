@@ -6,7 +6,7 @@ given field. Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.1 
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
@@ -19,18 +19,23 @@ from ferc_corruptions.filters import (
     gaussian_smooth,
     line_blur,
     line_kernel,
+    rows_between,
+    zoom_plan,
     zoom_rows,
 )
 from ferc_corruptions.rounding import (
     Floats,
     Image,
-    gaussian_slack,
-    kernel_slack,
-    line_slack,
+    Mask,
+    gaussian_losses,
+    kernel_losses,
+    line_losses,
     truncate,
-    zoom_slack,
+    zoom_losses,
 )
 from ferc_corruptions.severities import IMAGENET_C, constants
+
+FAINTEST = 1e-9  # weights of a disk's rim below this cannot be seen in single precision
 
 
 def gaussian_blur(
@@ -42,12 +47,12 @@ def gaussian_blur(
 
 def apply_gaussian_blur(image: Image, sigma: float) -> Image:
     """Blur with a Gaussian of ``sigma`` pixels."""
-    return truncate(gaussian_smooth(image, sigma), _gaussian_slack(sigma))
+    return truncate(gaussian_smooth(image, sigma), _gaussian_losses(sigma))
 
 
 @cache
-def _gaussian_slack(sigma: float) -> Floats:
-    return gaussian_slack(gaussian_kernel(sigma))
+def _gaussian_losses(sigma: float) -> Mask:
+    return gaussian_losses(gaussian_kernel(sigma))
 
 
 def motion_blur(
@@ -61,13 +66,13 @@ def motion_blur(
 def apply_motion_blur(image: Image, angle: float, c: tuple[int, float]) -> Image:
     """Smear at ``angle`` degrees; ``c`` is the radius and the sigma of the line in pixels."""
     radius, sigma = c
-    blurred = line_blur(image.astype(np.float32), radius, sigma, angle)
-    return truncate(blurred, _line_slack(radius, sigma))
+    blurred = line_blur(image, radius, sigma, angle)
+    return truncate(blurred, _line_losses(radius, sigma))
 
 
 @cache
-def _line_slack(radius: int, sigma: float) -> Floats:
-    return line_slack(line_kernel(radius, sigma))
+def _line_losses(radius: int, sigma: float) -> Mask:
+    return line_losses(line_kernel(radius, sigma))
 
 
 def defocus_blur(
@@ -79,8 +84,10 @@ def defocus_blur(
 
 def apply_defocus_blur(image: Image, c: tuple[float, float]) -> Image:
     """Blur with a disk; ``c`` is its radius and the sigma that softens its rim, in pixels."""
-    kernel = _disk(*c)
-    return truncate(_convolve(image, kernel), kernel_slack(kernel))
+    disk = _disk(*c)
+    direct = len(disk) <= DIRECT_SIDE
+    blurred = cv2.filter2D(image.astype(np.float32), -1, disk) if direct else _by_fourier(image, c)
+    return truncate(blurred, kernel_losses(disk))
 
 
 @cache
@@ -90,30 +97,34 @@ def _disk(radius: float, softness: float) -> Floats:
     steps = np.arange(-reach, reach + 1)
     disk = (steps[:, None] ** 2 + steps**2 <= radius**2).astype(np.float32)
     disk = cv2.GaussianBlur(disk / disk.sum(), (side, side), softness)
+    disk[disk < FAINTEST] = 0
     margin = int(np.flatnonzero(disk.any(axis=0))[0])
     return np.ascontiguousarray(disk[margin : len(disk) - margin, margin : len(disk) - margin])
 
 
-def _convolve(image: Image, kernel: Floats) -> Floats:
-    """Filter [H, W, 3] with a symmetric kernel of odd side, the picture mirrored at its edges."""
-    if len(kernel) <= DIRECT_SIDE:
-        return cv2.filter2D(image.astype(np.float32), -1, kernel)
-    reach = len(kernel) // 2
-    rows, columns = (cv2.getOptimalDFTSize(side + 2 * reach) for side in image.shape[:2])
-    bottom, right = rows - image.shape[0] - reach, columns - image.shape[1] - reach
+def _by_fourier(image: Image, c: tuple[float, float]) -> Floats:
+    """Filter [H, W, 3] with a disk by way of its spectrum, the picture mirrored at its edges."""
+    height, width = image.shape[:2]
+    reach = len(_disk(*c)) // 2
+    rows, columns = (cv2.getOptimalDFTSize(side + 2 * reach) for side in (height, width))
+    bottom, right = rows - height - reach, columns - width - reach
     padded = cv2.copyMakeBorder(image, reach, bottom, reach, right, cv2.BORDER_REFLECT_101)
-    weights = cv2.dft(
-        cv2.copyMakeBorder(
-            kernel, 0, rows - len(kernel), 0, columns - len(kernel), cv2.BORDER_CONSTANT
-        )
-    )
-    inside = np.s_[: image.shape[0], : image.shape[1]]
     channels = []
     for channel in cv2.split(padded):
         spectrum = cv2.dft(channel.astype(np.float32))
-        product = cv2.mulSpectrums(spectrum, weights, 0, conjB=True)
-        channels.append(cv2.dft(product, flags=cv2.DFT_INVERSE | cv2.DFT_SCALE)[inside])
+        product = cv2.mulSpectrums(spectrum, _spectrum(c, rows, columns), 0, conjB=True)
+        whole = cv2.dft(product, flags=cv2.DFT_INVERSE | cv2.DFT_SCALE)
+        channels.append(whole[:height, :width])
     return cv2.merge(channels)
+
+
+@lru_cache(maxsize=16)  # by size: data sets of mixed sizes must not fill the memory
+def _spectrum(c: tuple[float, float], rows: int, columns: int) -> Floats:
+    """Return the spectrum of a disk within [rows, columns]."""
+    plane = np.zeros((rows, columns), np.float32)
+    disk = _disk(*c)
+    plane[: len(disk), : len(disk)] = disk
+    return cv2.dft(plane)
 
 
 def glass_blur(
@@ -143,33 +154,27 @@ def apply_glass_blur(
     steps = (near[:, None] * width + near).ravel()
     places = np.arange(height * width).reshape(height, width)
     inner = np.s_[reach + 1 : height - reach + 1, reach + 1 : width - reach + 1]
-    origin = places.ravel()
+    blurred = apply_gaussian_blur(image, sigma)
+    whole = cv2.cvtColor(blurred, cv2.COLOR_RGB2RGBA).view(np.uint32)  # one number for a pixel
+    pixels = whole.ravel()
     for i in range(rounds):
         taken = places.copy()
         taken[inner] += steps.take(field[i])
-        origin = origin.take(_follow(taken.ravel()))
-
-    blurred = apply_gaussian_blur(image, sigma)
-    whole = cv2.cvtColor(blurred, cv2.COLOR_RGB2RGBA).view(np.uint32)  # one number for a pixel
-    moved = whole.ravel().take(origin).view(np.uint8).reshape(height, width, 4)
+        pixels = pixels.take(_follow(taken.ravel(), places.ravel()))
+    moved = pixels.view(np.uint8).reshape(height, width, 4)
     return apply_gaussian_blur(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), sigma)
 
 
-def _follow(taken: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:
+def _follow(taken: npt.NDArray[np.int_], places: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:
     """Return whose original colour each pixel ends with, when i = N-1 .. 0 copies ``taken[i]``.
 
-    A pixel further on has been overwritten before it is copied, so that its own source counts;
-    all pixels step along their chains together until none is left that points onwards.
+    A pixel further on has been overwritten before it is copied, so that its own source counts.
+    Each look doubles how far every pixel sees along its chain, until all see the end.
     """
-    origin = taken.copy()
-    pixels = np.flatnonzero(taken > np.arange(len(taken)))
-    source = taken[pixels]
-    while len(pixels):
-        further = taken[source]
-        origin[pixels] = further
-        onwards = further > source
-        pixels, source = pixels[onwards], further[onwards]
-    return origin
+    last = np.maximum(taken, places)  # the pixel itself when it copies from before
+    while not np.array_equal(last, further := last.take(last)):
+        last = further
+    return taken.take(last)
 
 
 def zoom_blur(
@@ -182,15 +187,25 @@ def zoom_blur(
 def apply_zoom_blur(image: Image, factors: tuple[float, ...]) -> Image:
     """Average the picture and its linear enlargements by ``factors``, the first of which is 1."""
     height, width = image.shape[:2]
-    slack = zoom_slack(len(factors))
-    channels = []
+    across = [zoom_plan(width, height, factor, rows=width) for factor in factors[1:]]
+    down = across
+    if height != width:
+        down = [zoom_plan(height, width, factor, rows=height) for factor in factors[1:]]
+    totals = []
     for channel in cv2.split(image):  # one at a time, for the processor's cache
         total: Floats = channel.astype(np.float32)
-        columns = cv2.transpose(total)  # rows of memory are quick to pick and to weigh
+        columns = cv2.transpose(total)  # rows of memory are quick to pick
+        steps = columns[1:] - columns[:-1]
         total *= 2  # the picture itself, and the factor 1
-        for factor in factors[1:]:
-            wide = cv2.transpose(zoom_rows(columns, factor)[:width])
-            cv2.add(total, zoom_rows(wide, factor)[:height], dst=total)
-        total /= np.float32(len(factors) + 1)
-        channels.append(truncate(total, slack))
-    return cv2.merge(channels)
+        for to_side, to_end in zip(across, down, strict=True):
+            wide = cv2.transpose(rows_between(columns, steps, *to_side))
+            total += zoom_rows(wide, *to_end)
+        totals.append(total)
+    mean: Floats = cv2.merge(totals)
+    mean /= np.float32(len(factors) + 1)
+    return truncate(mean, _zoom_losses(len(factors)))
+
+
+@cache
+def _zoom_losses(count: int) -> Mask:
+    return zoom_losses(count)

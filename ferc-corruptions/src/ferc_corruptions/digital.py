@@ -6,7 +6,6 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.1 and appendix.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import cv2
 import numpy as np
@@ -80,64 +79,71 @@ def apply_saturate(image: Image, c: tuple[float, float]) -> Image:
     high: Image = cv2.max(cv2.max(red, green), blue)
     low: Image = cv2.min(cv2.min(red, green), blue)
     middle = red + green + blue - high - low  # modulo 256, which the result is below
-    coloured = high != low
-    blue_top = blue == high
-    green_top = (green == high) & ~blue_top
-    falling = np.where(green_top, blue < red, np.where(blue_top, red < green, green < blue))
 
-    pair = high.astype(np.uint16) << 8 | low
-    new_low = _lowest(*c).take(pair)
-    new_middle = _hue_share(high, low, middle, falling, green_top * 2 + blue_top * 4)
-    new_middle *= _saturations(*c).take(pair)
-    np.subtract(1, new_middle, out=new_middle)
-    new_middle *= _UNIT.take(high)
-    new_middle *= 255
-    channels = (red, green, blue)
-    tops = (red == high, (green == high) & coloured, blue_top & coloured)
-    for channel, top in zip(channels, tops, strict=True):
-        lowest = channel == low
-        channel[:] = new_middle
-        cv2.copyTo(new_low, lowest.view(np.uint8), channel)
-        cv2.copyTo(high, top.view(np.uint8), channel)
+    order = (red < green) | (green < blue).view(np.uint8) << 1 | (blue < red).view(np.uint8) << 2
+    value, least = cv2.LUT(high, _UNIT), cv2.LUT(low, _UNIT)
+    span = value - least
+    share = _hue_share(least, span, cv2.LUT(middle, _UNIT), order)
+    factor, offset = c
+    saturation = span
+    saturation /= np.maximum(value, _UNIT[1])
+    saturation *= factor
+    saturation += offset
+    np.clip(saturation, 0, 1, out=saturation)
+    share *= saturation
+    new_low, new_middle = (_lowered(value, part) for part in (saturation, share))
+
+    coloured = high != low
+    tops = (red == high, (green == high) & coloured, (blue == high) & coloured)
+    channels = []
+    for channel, top in zip((red, green, blue), tops, strict=True):
+        lowest = (channel == low).view(np.uint8)
+        made = cv2.copyTo(new_low, lowest, new_middle.copy())
+        channels.append(cv2.copyTo(high, top.view(np.uint8), made))
     return cv2.merge(channels)
 
 
-def _hue_share(
-    high: Image, low: Image, middle: Image, falling: npt.NDArray[np.bool_], sector: npt.NDArray[Any]
-) -> Doubles:
-    """Return how far the middle channel is from the largest one, 0 to 1, by way of the hue."""
-    least = _UNIT.take(low)
-    span = _UNIT.take(high) - least
-    span[span == 0] = 1  # grey: nothing to divide
-    hue = _UNIT.take(middle) - least
-    hue /= span
-    np.negative(hue, out=hue, where=falling)
-    hue += sector
+def _lowered(value: Doubles, part: Doubles) -> Image:
+    """Return ``value`` less a ``part`` of it (overwritten) as a level."""
+    np.subtract(1, part, out=part)
+    part *= value
+    part *= 255
+    return part.astype(np.uint8)
+
+
+def _by_order(*values: float) -> Doubles:
+    """Return a table for the six orders of three different channels, numbered by three bits.
+
+    The bits say whether red < green, green < blue and blue < red; no order has number 0 or 7, at
+    which the channels are equal.
+    """
+    return np.array([0, *values, *[0] * 249], np.float64)
+
+
+# from the largest channel down:  gbr brg bgr rgb grb rbg
+_DIRECTION = _by_order(1, 1, -1, 1, -1, -1)  # does the middle channel grow with the hue or fall
+_SECTOR = _by_order(2, 4, 4, 0, 2, 0)  # at how many sixths of the circle the largest is pure
+_TURN = _by_order(0, 0, 0, 0, 0, 1)  # hues below 0 count from the circle's end
+_MIXED = _by_order(3, 5, 3, 1, 1, 5)  # at how many sixths the two larger channels are equal
+
+
+def _hue_share(least: Doubles, span: Doubles, middle: Doubles, order: Image) -> Doubles:
+    """Return how far the middle channel is from the largest one, 0 to 1, by way of the hue.
+
+    ``span`` is from the least to the largest channel; ``middle`` is overwritten. Where two channels
+    are equal, the result means nothing: the middle channel is the largest or the smallest.
+    """
+    hue = middle
+    hue -= least
+    hue /= np.maximum(span, 1e-3)  # grey: nothing to divide; the least span is 1 / 255
+    hue *= cv2.LUT(order, _DIRECTION)
+    hue += cv2.LUT(order, _SECTOR)
     hue /= 6
-    hue += hue < 0
+    hue += cv2.LUT(order, _TURN)
     hue *= 6
-    whole = np.floor(hue)
-    hue -= whole
-    even = ~whole.astype(np.uint8) & 1  # within even sectors the middle channel rises
-    share: Doubles = np.abs(even - hue)
+    hue -= cv2.LUT(order, _MIXED)
+    share: Doubles = np.abs(hue, out=hue)
     return share
-
-
-@cache
-def _saturations(factor: float, offset: float) -> Doubles:
-    """Return the new saturation of every (largest, smallest) pair of channels, [256 * 256]."""
-    value, least = _UNIT[:, None], _UNIT[None]
-    saturation = (value - least) / np.maximum(value, _UNIT[1])
-    table: Doubles = np.clip(saturation * factor + offset, 0, 1).ravel()
-    return table
-
-
-@cache
-def _lowest(factor: float, offset: float) -> Image:
-    """Return the new smallest channel of every (largest, smallest) pair, [256 * 256]."""
-    new = _UNIT[:, None] * (1 - _saturations(factor, offset).reshape(256, 256)) * 255
-    table: Image = new.astype(np.uint8).ravel()
-    return table
 
 
 _UNIT = np.arange(256) / 255
@@ -173,7 +179,10 @@ def apply_pixelate(image: Image, c: float) -> Image:
     height, width = image.shape[:2]
     narrow = _shrink_rows(cv2.transpose(image), int(width * c))
     small = _shrink_rows(cv2.transpose(narrow), int(height * c))
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    four = cv2.cvtColor(small, cv2.COLOR_RGB2RGBA)  # pixels of four numbers are quicker to pick
+    wide = cv2.cvtColor(four.take(_blocks(width, len(small[0])), axis=1), cv2.COLOR_RGBA2RGB)
+    enlarged: Image = wide.take(_blocks(height, len(small)), axis=0)
+    return enlarged
 
 
 def _shrink_rows(image: Image, count: int) -> Image:
@@ -186,7 +195,8 @@ def _shrink_rows(image: Image, count: int) -> Image:
     for step in range(lengths.min(), lengths.max()):
         longer = np.flatnonzero(lengths > step)
         total[longer] += rows.take(starts[longer] + step, axis=0)
-    mean = total * (1 / lengths).astype(np.float32)[:, None]
+    mean = total.astype(np.float32)
+    mean *= (1 / lengths).astype(np.float32)[:, None]
     mean += np.float32(0.5)
     shrunk: Image = mean.astype(np.uint8).reshape(count, *image.shape[1:])
     return shrunk
@@ -206,3 +216,12 @@ def _runs(length: int, count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np
     starts += (starts - middle + 0.5) * (1 / size) <= -0.5
     ends -= (ends - 1 - middle + 0.5) * (1 / size) > 0.5
     return starts, ends - starts
+
+
+@cache
+def _blocks(length: int, count: int) -> npt.NDArray[np.intp]:
+    """Return to which of ``count`` blocks each of ``length`` pixels belongs, [length]."""
+    numbers = np.arange(count, dtype=np.float32)[None]
+    nearest = cv2.resize(numbers, (length, 1), interpolation=cv2.INTER_NEAREST_EXACT)
+    blocks: npt.NDArray[np.intp] = nearest[0].astype(np.intp)
+    return blocks

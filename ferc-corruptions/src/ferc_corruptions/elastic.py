@@ -40,7 +40,7 @@ def apply_elastic_transform(
     """
     length, sigma, shear = c
     height, width = image.shape[:2]
-    out = image.astype(np.float32)
+    out = image
     y, x = np.indices((height, width), dtype=np.float32, sparse=True)
     if shear:
         back = _inverse_shear(height, width, corners * (shear * height))
@@ -72,20 +72,35 @@ def _sample(image: Floats, x: Floats, y: Floats, border: int) -> Floats:
     """Return ``image`` [H, W, 3] between its pixels, at ``x``, ``y`` [H, W], linearly."""
     left, top = np.floor(x), np.floor(y)
     right_share, low_share = three(x - left), three(y - top)
-    columns, rows = left.astype(np.int16), top.astype(np.int16)
 
-    def shifted(dx: int, dy: int) -> Floats:
-        place = cv2.merge((columns + np.int16(dx), rows + np.int16(dy)))
-        return cv2.remap(  # type: ignore[call-overload, no-any-return]
-            image, place, None, cv2.INTER_NEAREST, borderMode=border
-        )
+    # within a border no place lies outside, and pixels of four numbers are quicker to pick
+    height, width = image.shape[:2]
+    above, before = _outside(top, height), _outside(left, width)
+    four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    padded = cv2.copyMakeBorder(four, *above, *before, border)
+    stride = padded.shape[1]
+    pixels = padded.reshape(-1, 4)
+    place = (top.astype(np.int32) + above[0]) * stride
+    place += left.astype(np.int32) + before[0]
+    place = place.astype(np.intp)
 
-    def between(start: Floats, end: Floats, share: Floats) -> Floats:
-        end -= start
-        end *= share
-        end += start
-        return end
+    def picked(offset: int) -> Floats:
+        taken = cv2.cvtColor(pixels[offset:].take(place, axis=0), cv2.COLOR_RGBA2RGB)
+        floats: Floats = taken.astype(np.float32, copy=False)
+        return floats
 
-    upper = between(shifted(0, 0), shifted(1, 0), right_share)
-    lower = between(shifted(0, 1), shifted(1, 1), right_share)
-    return between(upper, lower, low_share)
+    upper = _between(picked(0), picked(1), right_share)
+    lower = _between(picked(stride), picked(stride + 1), right_share)
+    return _between(upper, lower, low_share)
+
+
+def _between(start: Floats, end: Floats, share: Floats) -> Floats:
+    """Return ``start`` + ``share`` * (``end`` - ``start``); the first two are overwritten."""
+    end -= start
+    return cv2.accumulateProduct(end, share, start)
+
+
+def _outside(place: Floats, length: int) -> tuple[int, int]:
+    """Return how many pixels before 0 and from ``length`` on ``place`` and its successors reach."""
+    least, most, _, _ = cv2.minMaxLoc(place)
+    return max(0, -int(least)), max(0, int(most) + 2 - length)

@@ -7,7 +7,7 @@ coordinates differs between OpenCV 4 and 5.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 import cv2
@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from ferc_corruptions.rounding import Doubles, Floats
 
-# From 11x11 on, cv2.filter2D turns to a Fourier transform, which is slower for a few taps.
-DIRECT_SIDE = 10
+# With more pixels than 11x11, cv2.filter2D turns to a Fourier transform, slow for a few taps.
+DIRECT_SIDE = 11
 
 # The C library of Linux hands memory of this size back to the system each time it is freed, and
 # clearing it anew costs up to half of a corruption's time. Once a larger block was freed, it keeps
@@ -30,6 +30,7 @@ def three(plane: Floats) -> Floats:
     return cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB)
 
 
+@cache
 def gaussian_kernel(sigma: float, reach: float = 4.0) -> Doubles:
     """Return the taps of a normalised Gaussian cut off at ``reach`` standard deviations."""
     radius = int(reach * sigma + 0.5)
@@ -37,14 +38,17 @@ def gaussian_kernel(sigma: float, reach: float = 4.0) -> Doubles:
         return np.ones(1)
     weights = np.exp(-0.5 / sigma**2 * np.arange(-radius, radius + 1) ** 2)
     kernel: Doubles = weights / weights.sum()
+    kernel.setflags(write=False)
     return kernel
 
 
+@cache
 def line_kernel(radius: int, sigma: float) -> Doubles:
     """Return the 2 radius + 1 taps of half a Gaussian, from its middle on, normalised."""
     steps = np.arange(2 * radius + 1)
     weights = np.exp(-(steps**2) / (2 * sigma**2)) / (np.sqrt(2 * np.pi) * sigma)
     kernel: Doubles = weights / weights.sum()
+    kernel.setflags(write=False)
     return kernel
 
 
@@ -54,8 +58,8 @@ def gaussian_smooth(image: npt.NDArray[Any], sigma: float) -> Floats:
     return cv2.sepFilter2D(image, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
 
 
-def line_blur(image: Floats, radius: int, sigma: float, angle: float) -> Floats:
-    """Smear [H, W(, 3)] along a line, as a moving camera does, edge pixels repeated outwards.
+def line_blur(image: npt.NDArray[Any], radius: int, sigma: float, angle: float) -> Floats:
+    """Smear uint8 or float32 [H, W(, 3)] along a line, the edge pixels repeated outwards.
 
     The line has 2 radius + 1 taps, half a Gaussian of ``sigma`` pixels, and points ``angle``
     degrees down from the horizontal. Its kernel sums to 1 for pictures of any size; the reference
@@ -66,51 +70,67 @@ def line_blur(image: Floats, radius: int, sigma: float, angle: float) -> Floats:
     ys = np.ceil(steps * np.sin(np.deg2rad(angle)) - 0.5).astype(int)
     xs = np.ceil(steps * np.cos(np.deg2rad(angle)) - 0.5).astype(int)
 
-    up, left = max(0, -ys.min()), max(0, -xs.min())
+    top, left = min(0, ys.min()), min(0, xs.min())
+    kernel = np.zeros((max(0, ys.max()) - top + 1, max(0, xs.max()) - left + 1), np.float32)
+    np.add.at(kernel, (ys - top, xs - left), weights)  # steps may share a pixel
+    rows, columns = kernel.shape
     padded = cv2.copyMakeBorder(
-        image, up, max(0, ys.max()), left, max(0, xs.max()), cv2.BORDER_REPLICATE
+        image, -top, rows - 1 + top, -left, columns - 1 + left, cv2.BORDER_REPLICATE
     )
-    height, width = image.shape[:2]
-    blurred = np.zeros_like(image)
-    for part in _pieces(ys, xs):
-        y, x = ys[part] - ys[part].min(), xs[part] - xs[part].min()
-        kernel = np.zeros((y.max() + 1, x.max() + 1), np.float32)
-        np.add.at(kernel, (y, x), weights[part])  # steps may share a pixel
-        top, start = up + ys[part].min(), left + xs[part].min()
-        window = padded[top : top + height + y.max(), start : start + width + x.max()]
-        blurred += cv2.filter2D(window, -1, kernel, anchor=(0, 0))[:height, :width]
-    return blurred
+    return _filter_valid(padded.astype(np.float32, copy=False), kernel)
 
 
-def _pieces(ys: npt.NDArray[np.int_], xs: npt.NDArray[np.int_]) -> list[slice]:
-    """Cut a straight line of taps into runs that span at most 10x10 pixels."""
-    pieces, start = [], 0
-    for i in range(1, len(ys) + 1):
-        if i == len(ys) or max(abs(ys[i] - ys[start]), abs(xs[i] - xs[start])) >= DIRECT_SIDE:
-            pieces.append(slice(start, i))
-            start = i
-    return pieces
+def _filter_valid(image: Floats, kernel: Floats) -> Floats:
+    """Filter [H, W(, 3)] with a thin [M, N] ``kernel`` where it lies within, piece by piece.
 
-
-def zoom_rows(image: Floats, factor: float) -> Floats:
-    """Enlarge the middle rows of [H, W] linearly to H rows or a few more.
-
-    The first and the last row of the middle part keep their places at the ends.
+    Returns [H - M + 1, W - N + 1(, 3)].
     """
-    above, share = _zoom_places(len(image), factor)
+    rows, columns = kernel.shape
+    height, width = image.shape[0] - rows + 1, image.shape[1] - columns + 1
+    tall = max(DIRECT_SIDE, DIRECT_SIDE**2 // columns)
+    wide = max(DIRECT_SIDE, DIRECT_SIDE**2 // rows)
+    parts = []
+    for top in range(0, rows, tall):
+        for left in range(0, columns, wide):
+            piece = kernel[top : top + tall, left : left + wide]
+            if piece.any():
+                bottom, right = top + height + len(piece) - 1, left + width + len(piece[0]) - 1
+                part = cv2.filter2D(image[top:bottom, left:right], -1, piece, anchor=(0, 0))
+                parts.append(part[:height, :width])
+    return reduce(cv2.add, parts)
+
+
+def zoom_rows(image: Floats, above: npt.NDArray[np.intp], share: Floats) -> Floats:
+    """Return rows between those of [H, W], as `zoom_plan` for H and W says."""
+    return rows_between(image, image[1:] - image[:-1], above, share)
+
+
+def rows_between(
+    image: Floats, steps: Floats, above: npt.NDArray[np.intp], share: Floats
+) -> Floats:
+    """Return rows ``above`` of [H, W] plus ``share`` of their ``steps`` to the next, [H - 1, W]."""
     rows = image.take(above, axis=0)
-    below = image.take(above + 1, axis=0)
-    below -= rows
-    below *= share[:, None]
-    rows += below
-    return rows
+    return cv2.accumulateProduct(steps.take(above, axis=0), share, rows)
+
+
+def zoom_plan(
+    height: int, width: int, factor: float, rows: int | None = None
+) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Return how to enlarge the middle rows of [H, W] linearly to H rows or a few more.
+
+    The first and the last row of the middle part keep their places at the ends. For each new row:
+    which old row is above it, and how far it is below that, 0 to 1; that repeated for all columns,
+    because OpenCV is quicker at planes than NumPy at planes times columns. Only the first ``rows``.
+    """
+    above, share = _zoom_places(height, factor)
+    return above[:rows], np.repeat(share[:rows], width, axis=1)
 
 
 @cache
 def _zoom_places(length: int, factor: float) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Return for each new row the old row above it and how far it is below that, 0 to 1."""
+    """Return for each new row the old row above it, and the share of `zoom_plan` as a column."""
     count = int(np.ceil(length / factor))
     start, size = (length - count) // 2, round(count * factor)
     place = np.arange(size) * ((count - 1) / (size - 1))
     above = np.minimum(place.astype(np.intp), count - 2)
-    return above + start, (place - above).astype(np.float32)
+    return above + start, (place - above).astype(np.float32)[:, None]

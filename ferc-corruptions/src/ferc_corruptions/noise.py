@@ -54,7 +54,7 @@ def apply_speckle_noise(image: Image, field: Floats, c: float) -> Image:
     noisy = field * np.float32(c)
     noisy += np.float32(1)
     noisy *= image
-    return truncate(noisy)
+    return truncate(np.clip(noisy, 0, 255, out=noisy))
 
 
 def impulse_noise(
@@ -87,11 +87,11 @@ def shot_noise(
     c = constants("shot_noise", severity, table)
     columns = _columns(c)
     ranks = fields.uniform16(rng, image.shape)
-    room = fields.RANKS // columns
+    room = fields.RANKS // columns  # a power of two, as columns are
     key = image * np.uint16(columns)
-    key += ranks // np.uint16(room)
+    key += ranks >> np.uint16(room.bit_length() - 1)
     entry = _alias_table(c).take(key)
-    ranks %= np.uint16(room)
+    ranks &= np.uint16(room - 1)
     own = ranks < (entry >> np.uint32(16)).astype(np.uint16)
     entry >>= own.view(np.uint8) * np.uint8(8)
     return entry.astype(np.uint8)

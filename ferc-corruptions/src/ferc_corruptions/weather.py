@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_corruptions import fields
-from ferc_corruptions.filters import gaussian_smooth, line_blur, three, zoom_rows
+from ferc_corruptions.filters import gaussian_smooth, line_blur, three, zoom_plan, zoom_rows
 from ferc_corruptions.rounding import Floats, Image, truncate
 from ferc_corruptions.severities import IMAGENET_C, constants
 
@@ -40,7 +40,8 @@ def apply_snow(
     """
     mean, spread, size, threshold, radius, sigma, share = c
     height, width = image.shape[:2]
-    enlarged = zoom_rows(cv2.transpose(zoom_rows(field.astype(np.float32), size)), size)
+    tall = zoom_rows(field.astype(np.float32), *zoom_plan(height, width, size))
+    enlarged = zoom_rows(cv2.transpose(tall), *zoom_plan(width, len(tall), size))
     flakes = _kept(cv2.transpose(enlarged), mean, spread, threshold)
     layer = line_blur(np.minimum(flakes, np.float32(1)), radius, sigma, angle)[:height, :width]
     layer = np.rint(layer * np.float32(255))
@@ -48,9 +49,7 @@ def apply_snow(
 
     x = image.astype(np.float32)
     pale = cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) * np.float32(1.5) + np.float32(127.5)
-    out = np.maximum(x, three(pale))
-    out *= np.float32(1 - share)
-    out += x * np.float32(share)
+    out = cv2.addWeighted(cv2.max(x, three(pale)), 1 - share, x, share, 0)
     out += three(layer)
     return truncate(out)
 
@@ -77,7 +76,7 @@ def apply_spatter(
     drops = _kept(gaussian_smooth(field.astype(np.float32), sigma), mean, spread, threshold)
     if kind == "mud":
         mud = gaussian_smooth((drops > 0).astype(np.float32), strength)
-        mud[mud < np.float32(FULL_MUD)] = 0
+        mud = cv2.copyTo(mud, (mud >= np.float32(FULL_MUD)).view(np.uint8))
         clear = three(np.float32(1) - mud)
         clear *= image
         clear += _coloured(mud, MUD_BROWN)
@@ -103,11 +102,10 @@ def _kept(plane: Floats, mean: float, spread: float, threshold: float) -> Floats
     The comparison is made before the mean is added: nearer to zero, single precision is fine
     enough that no rounding error makes or breaks a drop.
     """
-    absent = plane < np.float32((threshold - mean) / spread)
+    present = plane >= np.float32((threshold - mean) / spread)
     plane *= np.float32(spread)
     plane += np.float32(mean)
-    plane[absent] = 0
-    return plane
+    return cv2.copyTo(plane, present.view(np.uint8))
 
 
 def _water(liquid: Image) -> Floats:
