@@ -1,9 +1,8 @@
-"""How long work shows itself: the interface, and a watcher that shows nothing."""
+"""How long work shows itself; `ferc_core.cli.bars` does it for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 
@@ -22,15 +21,3 @@ class Watcher(Protocol):
 
     def say(self, text: str) -> None:
         """Show a line."""
-
-
-class Silent:
-    """A watcher that shows nothing."""
-
-    @contextmanager
-    def track(self, label: str, total: float) -> Iterator[Advance]:
-        """Show nothing."""
-        yield lambda step, note="": None
-
-    def say(self, text: str) -> None:
-        """Say nothing."""
