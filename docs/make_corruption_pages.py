@@ -118,7 +118,7 @@ def visibilities(function: str, table: str) -> Visible:
     corruptor = Corruptor("toyfaces", table, 0)
     everyone = Suite(Pictures(FACES, SIDE), corruptor, threads, os.cpu_count() or 1)
     suite = everyone.take(sample_rows(everyone, "average"))
-    degradation = measure(suite, FORMS, entry)
+    degradation = measure(suite, FORMS, entry.against)
     visible = normalise(degradation, np.ones(len(FORMS), bool), entry.scope).mean(axis=0)
     names = [cell.corruption for cell in FORMS[:: len(SEVERITIES)]]
     return dict(zip(names, visible.reshape(len(names), -1), strict=True))

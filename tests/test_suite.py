@@ -15,6 +15,7 @@ from ferc_core import registry
 from ferc_core.address import generator, rank
 from ferc_core.errors import BadImageError
 from ferc_core.faces import FaceSplit
+from ferc_core.spec import Visibility
 from ferc_core.suite import CHUNK, CLEAN, Cell, Corruptor, Pictures, Suite, cells
 from ferc_core.visibility import measure, normalise, sample_rows
 
@@ -134,11 +135,11 @@ def test_a_picture_that_nothing_changes_stays_visible():
 def test_measured_degradation_is_that_of_the_pictures():
     made = suite(faces())
     l2 = registry().visibilities["l2"]
-    d = measure(made, FORMS, l2)
+    d = measure(made, FORMS, l2.against)
     assert d.shape == (5, len(FORMS))
     clean = made.pictures([2])[0]
     assert d[2, 1] == l2(clean, made.corruptor.one(clean, "face2", FORMS[1]))
-    np.testing.assert_array_equal(measure(made.take([2]), FORMS, l2), d[2:3])
+    np.testing.assert_array_equal(measure(made.take([2]), FORMS, l2.against), d[2:3])
 
 
 def test_the_average_uses_a_hundred_faces():
@@ -160,3 +161,16 @@ def test_work_is_handed_out_only_a_little_ahead(workers):
     assert [next(squares) for _ in range(5)] == [0, 1, 4, 9, 16]
     assert len(started) <= 5 + 2 * workers + 1
     assert list(squares) == [i * i for i in range(5, 50)]
+
+
+def test_what_concerns_the_clean_picture_alone_is_done_once_for_each():
+    prepared = []
+
+    def prepare(clean):
+        prepared.append(clean)
+        return clean
+
+    entry = Visibility("mine", lambda clean, corrupted: 0.0, prepare=prepare)
+    made = suite(faces(CHUNK + 3, 40))
+    measure(made, FORMS, entry.against)
+    np.testing.assert_array_equal(np.stack(prepared), made.pictures(range(CHUNK + 3)))

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from ferc_core import registry
 from ferc_core.errors import RequestError
-from ferc_corruptions.visibility import l2, l2_uint8, psnr, ssim
+from ferc_corruptions.visibility import l2, l2_uint8, psnr
 
 VISIBILITIES = registry().visibilities
+ssim = VISIBILITIES["ssim"]
 NAMES = ["l2", "l2-uint8", "psnr", "ssim"]
 
 

@@ -98,7 +98,7 @@ def measured(plan: Plan, watcher: Watcher) -> pl.DataFrame:
     ids = sample.ids
     with watcher.track(f"visibility {config.visibility}", len(ids) * len(forms)) as step:
         degradation = visibility.measure(
-            sample, forms, lambda a, b: entry(a, b, **call.options), step
+            sample, forms, lambda clean: entry.against(clean, **call.options), step
         )
     corruptions = registry().corruptions
     official = np.array([corruptions[parse_call(c.corruption).name].in_benchmark for c in forms])

@@ -11,7 +11,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from ferc_core.errors import BadImageError, PluginError, RequestError, UnknownNameError
@@ -121,11 +121,23 @@ class Corruption(Entry):
 class Visibility(Entry):
     """``f(clean, corrupted) -> float``: a degradation, 0 = identical, larger = worse.
 
+    Where a part of the work concerns the clean picture alone, ``prepare(clean)`` does it, once for
+    all forms of a picture, and ``f`` is given what it returns in place of the clean picture.
     ``scope`` says how the suite turns degradations into a visibility v in [0, 1] by default:
     see :mod:`ferc_core.visibility`.
     """
 
     scope: Literal["average", "image", "dataset"] = field(default="average", kw_only=True)
+    prepare: Lazy | None = field(default=None, kw_only=True)
+
+    def against(self, clean: Image, **options: Any) -> Callable[[Image], float]:
+        """Return the function that measures the forms of one picture."""
+        known = clean if self.prepare is None else resolve(self.prepare)(clean)
+        return partial(self.loaded, known, **options)
+
+    def __call__(self, clean: Image, corrupted: Image, **options: Any) -> float:
+        """Return the degradation of one pair."""
+        return self.against(clean, **options)(corrupted)
 
 
 @dataclass(frozen=True)

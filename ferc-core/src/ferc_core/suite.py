@@ -154,14 +154,18 @@ class Suite:
         """Return the suite of some of the samples, their pictures in memory where they fit."""
         return replace(self, pictures=self.pictures.take(rows))
 
-    def chunks(self, forms: Sequence[Cell]) -> Iterator[tuple[Cell, slice, Images]]:
-        """Yield cell, rows and pictures [B, S, S, 3] of all forms, in order."""
+    def chunks(
+        self, forms: Sequence[Cell], all_forms_first: bool = False
+    ) -> Iterator[tuple[Cell, slice, Images]]:
+        """Yield cell, rows and pictures [B, S, S, 3] of all forms.
+
+        Form by form, or first all forms of the first rows.
+        """
         n = len(self.pictures)
-        places = [
-            (cell, slice(start, min(start + CHUNK, n)))
-            for cell in forms
-            for start in range(0, n, CHUNK)
-        ]
+        rows = [slice(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]
+        places = [(cell, place) for cell in forms for place in rows]
+        if all_forms_first:
+            places = [(cell, place) for place in rows for cell in forms]
         work = (
             Chunk(cell, self.ids[place], self.pictures(range(n)[place])) for cell, place in places
         )

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.address import rank
-from ferc_core.suite import Cell, Suite
+from ferc_core.suite import Cell, Images, Suite
 
 SAMPLE = 100  # faces behind the average (paper, Fig. 4)
 
@@ -36,17 +36,22 @@ def sample_rows(suite: Suite, scope: str) -> npt.NDArray[np.int64]:
 def measure(
     suite: Suite,
     forms: Sequence[Cell],
-    function: Callable[..., float],
+    against: Callable[[Images], Callable[[Images], float]],
     advance: Callable[[int], None] = lambda _: None,
 ) -> Array:
-    """Return the degradation of every sample in every form, [N, F]."""
-    n = len(suite.ids)
-    degradation = np.empty((n, len(forms)))
+    """Return the degradation of every sample in every form, [N, F].
+
+    ``against(clean)`` returns what measures the forms of one picture.
+    """
+    degradation = np.empty((len(suite.ids), len(forms)))
     column = {cell: j for j, cell in enumerate(forms)}
-    for cell, place, images in suite.chunks(forms):
-        clean = suite.pictures(range(n)[place])
+    measured, measures = slice(0), []
+    for cell, place, images in suite.chunks(forms, all_forms_first=True):
+        if place != measured:
+            clean = suite.pictures(range(len(suite.ids))[place])
+            measured, measures = place, [against(picture) for picture in clean]
         degradation[place, column[cell]] = [
-            function(before, after) for before, after in zip(clean, images, strict=True)
+            degradation_of(image) for degradation_of, image in zip(measures, images, strict=True)
         ]
         advance(len(images))
     return degradation

@@ -15,13 +15,11 @@ import numpy.typing as npt
 from ferc_corruptions import fields
 from ferc_corruptions.filters import (
     DIRECT_SIDE,
+    enlargement,
     gaussian_kernel,
     gaussian_smooth,
     line_blur,
     line_kernel,
-    rows_between,
-    zoom_plan,
-    zoom_rows,
 )
 from ferc_corruptions.rounding import (
     Floats,
@@ -106,7 +104,7 @@ def _by_fourier(image: Image, c: tuple[float, float]) -> Floats:
     """Filter [H, W, 3] with a disk by way of its spectrum, the picture mirrored at its edges."""
     height, width = image.shape[:2]
     reach = len(_disk(*c)) // 2
-    rows, columns = (cv2.getOptimalDFTSize(side + 2 * reach) for side in (height, width))
+    rows, columns = (_transform_length(side + 2 * reach) for side in (height, width))
     bottom, right = rows - height - reach, columns - width - reach
     padded = cv2.copyMakeBorder(image, reach, bottom, reach, right, cv2.BORDER_REFLECT_101)
     channels = []
@@ -116,6 +114,11 @@ def _by_fourier(image: Image, c: tuple[float, float]) -> Floats:
         whole = cv2.dft(product, flags=cv2.DFT_INVERSE | cv2.DFT_SCALE)
         channels.append(whole[:height, :width])
     return cv2.merge(channels)
+
+
+def _transform_length(least: int) -> int:
+    """Return a length that a Fourier transform is quick at: 2, 3, 5 the only primes, 16 in it."""
+    return 16 * cv2.getOptimalDFTSize(-(-least // 16))
 
 
 @lru_cache(maxsize=16)  # by size: data sets of mixed sizes must not fill the memory
@@ -172,6 +175,8 @@ def _follow(taken: npt.NDArray[np.int_], places: npt.NDArray[np.int_]) -> npt.ND
     Each look doubles how far every pixel sees along its chain, until all see the end.
     """
     last = np.maximum(taken, places)  # the pixel itself when it copies from before
+    for _ in range(3):  # chains of eight are in every field, so there is nothing to compare yet
+        last = last.take(last)
     while not np.array_equal(last, further := last.take(last)):
         last = further
     return taken.take(last)
@@ -187,19 +192,14 @@ def zoom_blur(
 def apply_zoom_blur(image: Image, factors: tuple[float, ...]) -> Image:
     """Average the picture and its linear enlargements by ``factors``, the first of which is 1."""
     height, width = image.shape[:2]
-    across = [zoom_plan(width, height, factor, rows=width) for factor in factors[1:]]
-    down = across
-    if height != width:
-        down = [zoom_plan(height, width, factor, rows=height) for factor in factors[1:]]
     totals = []
     for channel in cv2.split(image):  # one at a time, for the processor's cache
         total: Floats = channel.astype(np.float32)
-        columns = cv2.transpose(total)  # rows of memory are quick to pick
-        steps = columns[1:] - columns[:-1]
+        columns = cv2.transpose(total)
         total *= 2  # the picture itself, and the factor 1
-        for to_side, to_end in zip(across, down, strict=True):
-            wide = cv2.transpose(rows_between(columns, steps, *to_side))
-            total += zoom_rows(wide, *to_end)
+        for factor in factors[1:]:
+            wide = cv2.transpose(enlargement(width, factor, rows=width) @ columns)
+            total += enlargement(height, factor, rows=height) @ wide
         totals.append(total)
     mean: Floats = cv2.merge(totals)
     mean /= np.float32(len(factors) + 1)

@@ -7,12 +7,13 @@ coordinates differs between OpenCV 4 and 5.
 
 from __future__ import annotations
 
-from functools import cache, reduce
+from functools import cache, lru_cache, reduce
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from ferc_corruptions.rounding import Doubles, Floats
 
@@ -100,37 +101,19 @@ def _filter_valid(image: Floats, kernel: Floats) -> Floats:
     return reduce(cv2.add, parts)
 
 
-def zoom_rows(image: Floats, above: npt.NDArray[np.intp], share: Floats) -> Floats:
-    """Return rows between those of [H, W], as `zoom_plan` for H and W says."""
-    return rows_between(image, image[1:] - image[:-1], above, share)
+@lru_cache(maxsize=1024)  # by size: data sets of mixed sizes must not fill the memory
+def enlargement(length: int, factor: float, rows: int | None = None) -> csr_array:
+    """Return the matrix [rows, length] that enlarges the middle of a line linearly.
 
-
-def rows_between(
-    image: Floats, steps: Floats, above: npt.NDArray[np.intp], share: Floats
-) -> Floats:
-    """Return rows ``above`` of [H, W] plus ``share`` of their ``steps`` to the next, [H - 1, W]."""
-    rows = image.take(above, axis=0)
-    return cv2.accumulateProduct(steps.take(above, axis=0), share, rows)
-
-
-def zoom_plan(
-    height: int, width: int, factor: float, rows: int | None = None
-) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Return how to enlarge the middle rows of [H, W] linearly to H rows or a few more.
-
-    The first and the last row of the middle part keep their places at the ends. For each new row:
-    which old row is above it, and how far it is below that, 0 to 1; that repeated for all columns,
-    because OpenCV is quicker at planes than NumPy at planes times columns. Only the first ``rows``.
+    As many pixels of the middle as ``factor`` lets fill the line are drawn apart to that length or
+    a few pixels more, of which the first ``rows`` are returned; the outermost keep their places.
     """
-    above, share = _zoom_places(height, factor)
-    return above[:rows], np.repeat(share[:rows], width, axis=1)
-
-
-@cache
-def _zoom_places(length: int, factor: float) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Return for each new row the old row above it, and the share of `zoom_plan` as a column."""
     count = int(np.ceil(length / factor))
     start, size = (length - count) // 2, round(count * factor)
-    place = np.arange(size) * ((count - 1) / (size - 1))
-    above = np.minimum(place.astype(np.intp), count - 2)
-    return above + start, (place - above).astype(np.float32)[:, None]
+    place = np.arange(size)[:rows] * ((count - 1) / (size - 1))
+    before = np.minimum(place.astype(np.int32), count - 2)
+    share = (place - before).astype(np.float32)
+    weights = np.stack([1 - share, share], axis=1)
+    taken = np.stack([before, before + 1], axis=1) + start
+    ends = np.arange(len(place) + 1) * 2
+    return csr_array((weights.ravel(), taken.ravel(), ends), shape=(len(place), length))

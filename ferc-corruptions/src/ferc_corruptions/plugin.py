@@ -73,4 +73,7 @@ def register_visibilities(register: Callable[[Visibility], None]) -> None:
     """How much of a picture is lost: L2, SSIM, PSNR and the published arithmetic."""
     for name, scope, summary, source in VISIBILITIES:
         function = f"ferc_corruptions.visibility:{name.replace('-', '_')}"
-        register(Visibility(name, function, summary=summary, source=source, scope=scope))
+        prepare = "ferc_corruptions.visibility:planes" if name == "ssim" else None
+        register(
+            Visibility(name, function, summary=summary, source=source, scope=scope, prepare=prepare)
+        )

@@ -8,6 +8,8 @@ All are degradations, 0 for identical pictures and larger for worse ones; both p
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import cv2
@@ -48,46 +50,62 @@ def l2_uint8(clean: Image, corrupted: Image) -> float:
     return float(difference.mean())
 
 
-def ssim(clean: Image, corrupted: Image) -> float:
+@dataclass(frozen=True)
+class Plane:
+    """What SSIM needs of one channel of a clean picture, computed once for all its forms.
+
+    Values are taken from the middle of the channel: the squares of large ones would leave no
+    digits for a small variance. All are [H, W], the last three of the window about every pixel.
+    """
+
+    centred: Floats  # x - middle
+    offset: Floats  # mean - middle
+    mean: Floats
+    variance: Floats
+
+
+def planes(clean: Image) -> tuple[Plane, ...]:
+    """Return what `ssim` takes in place of the clean picture."""
+    return tuple(_plane(channel) for channel in cv2.split(clean))
+
+
+def ssim(clean: Sequence[Plane], corrupted: Image) -> float:
     """Return 1 - SSIM, 0 to 2: the mean over the channels and all full 11x11 windows.
 
     Gaussian windows of sigma 1.5, population covariances, peak 255. Source: Wang et al. 2004,
     doi:10.1109/TIP.2003.819861, eqs 13 to 17; equal to scikit-image's ``structural_similarity``
-    with ``gaussian_weights=True, use_sample_covariance=False``.
+    with ``gaussian_weights=True, use_sample_covariance=False``. ``clean`` comes from `planes`.
     """
-    _check_shapes(clean, corrupted)
-    planes = zip(cv2.split(clean), cv2.split(corrupted), strict=True)
-    return 1 - sum(_similarity(x, y) for x, y in planes) / 3
+    _check_shapes(clean[0].centred, corrupted)
+    pairs = zip(clean, cv2.split(corrupted), strict=True)
+    return 1 - sum(_similarity(x, _plane(channel)) for x, channel in pairs) / 3
 
 
-def _similarity(x: Image, y: Image) -> float:
-    """Return the mean SSIM of two planes [H, W]."""
-    # The moments of s = x + y and d = x - y give those of x and y in four filters, not five. Both
-    # are centred: the squares of large values would leave no digits for a small variance.
-    middle_x, middle_y = round(cv2.mean(x)[0]), round(cv2.mean(y)[0])
-    mean_s, var_s = _moments(cv2.add(x, y, dtype=cv2.CV_32F), middle_x + middle_y)
-    mean_d, var_d = _moments(cv2.subtract(x, y, dtype=cv2.CV_32F), middle_x - middle_y)
-    mean_s *= mean_s
-    mean_d *= mean_d
-
-    # 4 mx my = S - D and 2 (mx^2 + my^2) = S + D; and so for covariance and variances
-    top = mean_s - mean_d + np.float32(2 * SSIM_C1)
-    top *= var_s - var_d + np.float32(2 * SSIM_C2)
-    bottom = mean_s + mean_d + np.float32(2 * SSIM_C1)
-    bottom *= var_s + var_d + np.float32(2 * SSIM_C2)
-    top /= bottom
-    full = top[SSIM_RADIUS:-SSIM_RADIUS, SSIM_RADIUS:-SSIM_RADIUS]
-    return cv2.sumElems(full)[0] / full.size
+def _similarity(x: Plane, y: Plane) -> float:
+    """Return the mean SSIM of two channels."""
+    covariance = _windowed(x.centred * y.centred) - x.offset * y.offset
+    top = x.mean * y.mean
+    top += np.float32(SSIM_C1 / 2)
+    covariance += np.float32(SSIM_C2 / 2)
+    top *= covariance
+    bottom = x.mean * x.mean
+    bottom += y.mean * y.mean
+    bottom += np.float32(SSIM_C1)
+    spread = x.variance + y.variance
+    spread += np.float32(SSIM_C2)
+    bottom *= spread
+    top /= bottom  # a quarter of the similarity; for equal pictures, to the last bit
+    full = top[SSIM_RADIUS:-SSIM_RADIUS, SSIM_RADIUS:-SSIM_RADIUS]  # windows within the picture
+    return 4 * cv2.sumElems(full)[0] / full.size
 
 
-def _moments(plane: Floats, middle: int) -> tuple[Floats, Floats]:
-    """Return the windowed mean and variance of [H, W] (overwritten), whose mean is ``middle``."""
-    plane -= np.float32(middle)
-    mean = _windowed(plane)
-    plane *= plane
-    variance = _windowed(plane) - mean * mean
-    mean += np.float32(middle)
-    return mean, variance
+def _plane(channel: Image) -> Plane:
+    middle = round(cv2.mean(channel)[0])
+    centred = channel.astype(np.float32)
+    centred -= np.float32(middle)
+    offset = _windowed(centred)
+    variance = _windowed(centred * centred) - offset * offset
+    return Plane(centred, offset, offset + np.float32(middle), variance)
 
 
 def _windowed(plane: Floats) -> Floats:
@@ -113,7 +131,7 @@ def _mean_squared_error(clean: Image, corrupted: Image) -> float:
 
 
 def _check_shapes(clean: Image, corrupted: Image) -> None:
-    if clean.shape != corrupted.shape:
+    if clean.shape[:2] != corrupted.shape[:2]:
         raise RequestError(
             f"the clean picture is {clean.shape[1]}x{clean.shape[0]} and the corrupted one "
             f"{corrupted.shape[1]}x{corrupted.shape[0]}; both must have one size"

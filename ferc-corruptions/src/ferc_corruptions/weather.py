@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_corruptions import fields
-from ferc_corruptions.filters import gaussian_smooth, line_blur, three, zoom_plan, zoom_rows
+from ferc_corruptions.filters import enlargement, gaussian_smooth, line_blur, three
 from ferc_corruptions.rounding import Floats, Image, truncate
 from ferc_corruptions.severities import IMAGENET_C, constants
 
@@ -40,8 +40,8 @@ def apply_snow(
     """
     mean, spread, size, threshold, radius, sigma, share = c
     height, width = image.shape[:2]
-    tall = zoom_rows(field.astype(np.float32), *zoom_plan(height, width, size))
-    enlarged = zoom_rows(cv2.transpose(tall), *zoom_plan(width, len(tall), size))
+    tall = enlargement(height, size) @ field.astype(np.float32)
+    enlarged = enlargement(width, size) @ cv2.transpose(tall)
     flakes = _kept(cv2.transpose(enlarged), mean, spread, threshold)
     layer = line_blur(np.minimum(flakes, np.float32(1)), radius, sigma, angle)[:height, :width]
     layer = np.rint(layer * np.float32(255))
