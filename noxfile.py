@@ -54,8 +54,8 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time corruptions against the reference implementation, and builds."""
-    install(session, *LIGHT)
+    """Time corruptions against the reference implementation, builds, and runs."""
+    install(session, *PACKAGES)
     session.install(*REFERENCES)
     for script in sorted(Path("benchmarks").glob("*.py")):
-        session.run("python", str(script), *session.posargs)
+        session.run("python", str(script))

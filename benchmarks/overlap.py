@@ -1,0 +1,66 @@
+"""What corruption costs beside a model: in turn with it, and on a core of its own.
+
+    python benchmarks/overlap.py [FACES]
+
+The 17 corruptions of 224x224 pictures go through a small network on one thread, as in ``ferc run``
+without a build. Milliseconds per picture, medians of interleaved rounds; needs two cores.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from statistics import median
+
+import cv2
+import numpy as np
+import torch
+
+from ferc_core import registry
+from ferc_core.faces import FaceSplit
+from ferc_core.suite import Corruptor, Pictures, Suite, cells
+from ferc_core.testing import picture
+from ferc_models.backbones import create_network
+from ferc_models.predictor import network_logits
+
+SIDE = 224
+BACKBONE = "test_resnet"
+ROUNDS = 3
+
+
+def milliseconds(work: Iterable[object], pictures: int) -> float:
+    """Return how long a picture takes."""
+    start = time.perf_counter()
+    for _ in work:
+        pass
+    return 1e3 * (time.perf_counter() - start) / pictures
+
+
+def main(count: int) -> None:
+    """Print the table."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    network = create_network(BACKBONE, 7, SIDE).eval()
+    images = np.stack([np.roll(picture(SIDE, SIDE), i, axis=1) for i in range(count)])
+    faces = FaceSplit(tuple(map(str, range(count))), np.zeros(count, int), images.__getitem__)
+    forms = cells([name for name, c in registry().corruptions.items() if c.in_benchmark], [3])
+    corruptor, engine = Corruptor("bench", "imagenet-c", 0), registry().executors["threads"]
+    in_turn, beside = (Suite(Pictures(faces, SIDE), corruptor, engine, n) for n in (0, 1))
+    cpu = torch.device("cpu")
+
+    ways = {
+        "corruption alone": lambda: in_turn.chunks(forms),
+        "model alone": lambda: (network_logits(network, images, cpu) for _ in forms),
+        "in turn": lambda: (network_logits(network, x, cpu) for _, _, x in in_turn.chunks(forms)),
+        "overlapped": lambda: (network_logits(network, x, cpu) for _, _, x in beside.chunks(forms)),
+    }
+    taken = [
+        [milliseconds(way(), count * len(forms)) for way in ways.values()] for _ in range(ROUNDS)
+    ]
+    for name, column in zip(ways, zip(*taken, strict=True), strict=True):
+        print(f"{name:20}{median(column):8.3f} ms/picture")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 32)
