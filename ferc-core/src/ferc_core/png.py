@@ -1,7 +1,8 @@
 """Lossless PNG files, written fast.
 
-ISA-L's deflate at level 1 behind the "up" filter takes a quarter of the time of OpenCV's encoder
-at about the same size. The bytes may differ between processors; the pixels never do.
+The "up" filter and Huffman coding, without a search for repetitions: on photographs that takes
+half of the time of OpenCV's encoder at the same size. It leaves a compressor no choice either, so
+that the bytes are the same on every processor, from zlib-ng and from zlib.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import zlib
 
 import numpy as np
 import numpy.typing as npt
-from isal import isal_zlib
+from zlib_ng import zlib_ng
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TRUE_COLOUR_8_BIT = (8, 2, 0, 0, 0)  # depth, colour type, deflate, adaptive filters, no interlace
 UP = 2  # filter type: each byte minus the one above it
-LEVEL = 1
+LEVEL, WINDOW, MEMORY = 1, 15, 9  # of deflate; memory is the length of its blocks
 
 
 def encode(image: npt.NDArray[np.uint8]) -> bytes:
@@ -28,7 +29,8 @@ def encode(image: npt.NDArray[np.uint8]) -> bytes:
     filtered[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     header = struct.pack(">IIBBBBB", width, height, *TRUE_COLOUR_8_BIT)
-    body = isal_zlib.compress(filtered, LEVEL)
+    deflate = zlib_ng.compressobj(LEVEL, zlib.DEFLATED, WINDOW, MEMORY, zlib.Z_HUFFMAN_ONLY)
+    body = deflate.compress(filtered) + deflate.flush()
     return SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
