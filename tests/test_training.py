@@ -200,7 +200,7 @@ def test_weights_that_are_no_numbers_are_noticed_at_the_validation(tmp_path: Pat
             {"options": {"agument": "flip"}},
             "option of 'baseline' 'agument': did you mean 'aug",
         ),
-        ({"options": {"augment": "turn"}}, "'augment' must be none or flip, not 'turn'"),
+        ({"options": {"augment": "turn"}}, "'augment' must be none or flip or .*, not 'turn'"),
         ({"device": "gpu"}, "device must be auto, cpu or cuda, not 'gpu'"),
         ({"weights": Path("missing.pth")}, "missing.pth do not exist"),
     ],

@@ -17,7 +17,7 @@ from torch import nn
 from ferc_core import registry
 from ferc_core.errors import DataError, FercError, RequestError, RunError
 from ferc_models.backbones import create_network
-from ferc_models.baseline import load
+from ferc_models.methods.baseline import load
 from ferc_models.predictor import Card, NetworkPredictor
 from ferc_models.runtime import choose_device, seeded
 from ferc_models.tensorfile import write_tensors
@@ -243,6 +243,7 @@ def test_a_file_that_holds_no_such_model_is_refused_in_one_sentence(tmp_path: Pa
         "backbone": "test_resnet",
         "classes": CLASSES,
         "image_size": SIDE,
+        "options": {},
         "notes": [],
         "history": [],
     }

@@ -31,13 +31,9 @@ JUDGING = ("visibility", "visibility_scope", "label_scheme", "fusion", "calibrat
 RESOURCES = ("data_root", "build", "device", "workers", "executor", "out")
 
 # What an experiment on real data trains with unless told otherwise (SPEC 1.10).
-PAPER = {
-    "backbone": "resnet18",
-    "image_size": 224,
-    "epochs": 20,
-    "batch_size": 256,
-    "learning_rate": 2.5e-4,
-}
+PAPER = {"image_size": 224, "epochs": 20}
+# The same for what a method may have its own defaults for.
+TRAINING = {"backbone": "resnet18", "batch_size": 256, "learning_rate": 2.5e-4}
 # The embedded demonstration: small enough for a laptop's CPU.
 DEMO = {
     "backbone": "test_resnet",  # timm's smallest ResNet, 0.4 million parameters

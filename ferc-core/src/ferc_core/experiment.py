@@ -16,7 +16,7 @@ import polars as pl
 
 from ferc_core import labels as label_making
 from ferc_core.built import open_build
-from ferc_core.config import Config
+from ferc_core.config import TRAINING, Config
 from ferc_core.errors import RunError
 from ferc_core.expr import parse_call
 from ferc_core.labelling import make_labels
@@ -83,8 +83,8 @@ def describe(plan: Plan, directory: RunDirectory, watcher: Watcher) -> None:
     for note in (*plan.faces.notes, *splits.notes):
         watcher.say(f"  {note}")
     watcher.say(
-        f"trainings: {len(plan.runs)}, {config.backbone} at {config.image_size}x"
-        f"{config.image_size} pixels, {config.epochs} epochs, {beginning(config)}"
+        f"trainings: {len(plan.runs)}, {config.backbone or 'the backbone of each method'} at "
+        f"{config.image_size}x{config.image_size} pixels, {config.epochs} epochs, {beginning(config)}"
     )
     if parse_call(config.dataset).name == "toyfaces":
         watcher.say(
@@ -142,6 +142,11 @@ def train(plan: Plan, directory: RunDirectory, run: Run, watcher: Watcher) -> No
         shutil.rmtree(state, ignore_errors=True)  # a kill may have come between the two
         return
     config, call = plan.config, parse_call(run.method)
+    method = registry().methods[call.name]
+    settings = {
+        name: getattr(config, name) or method.defaults.get(name, default)
+        for name, default in TRAINING.items()
+    }
     keep_pictures(plan, ("train", "validation"), watcher)
     with watcher.track(f"train {run}", config.epochs) as step:
         reached = 0.0
@@ -159,12 +164,9 @@ def train(plan: Plan, directory: RunDirectory, run: Run, watcher: Watcher) -> No
             validation=examples(plan, "validation", run),
             loss=run.loss,
             epochs=config.epochs,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
             image_size=config.image_size,
             seed=run.seed,
             directory=state,
-            backbone=config.backbone,
             weights=Path(config.weights) if config.weights else None,
             pretrained=config.pretrained,
             device=config.device,
@@ -172,8 +174,9 @@ def train(plan: Plan, directory: RunDirectory, run: Run, watcher: Watcher) -> No
             progress=progress,
             say=lambda text: watcher.say(f"  {run}: {text}"),
             options=call.options,
+            **settings,
         )
-        predictor = registry().methods[call.name].fit(task)
+        predictor = method.fit(task)
     with replacing(checkpoint) as temporary:
         predictor.save(temporary)
     shutil.rmtree(state, ignore_errors=True)

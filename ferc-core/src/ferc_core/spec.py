@@ -167,9 +167,16 @@ class DatasetSource(Entry):
 
 @dataclass(frozen=True)
 class Method(Entry):
-    """``fit(task) -> Predictor``, and ``load(path, device) -> Predictor`` for what it saved."""
+    """``fit(task) -> Predictor``, and ``load(path, device) -> Predictor`` for what it saved.
+
+    ``defaults`` are ``backbone``, ``batch_size`` and ``learning_rate`` where the method's authors
+    use others than the usual ones and the user asks for none. A ready-made model does not learn
+    from the task: it has ``trains=False``, and is there once whatever losses and seeds are asked.
+    """
 
     load: Lazy = field(kw_only=True)
+    defaults: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    trains: bool = field(default=True, kw_only=True)
 
     def fit(self, task: Task) -> Predictor:
         """Train on ``task`` and return the predictor of its best epoch."""
@@ -206,7 +213,13 @@ class Loss(Entry):
 
 @dataclass(frozen=True)
 class Calibrator(Entry):
-    """``fit(logits [N,K], targets [N] or [N,K]) -> transform(logits [M,K]) -> probs [M,K]``."""
+    """``fit(logits [N,K], targets [N] or [N,K]) -> transform(logits [M,K]) -> probs [M,K]``.
+
+    One with ``domains=True`` is fitted on the validation pictures in all forms, clean and
+    corrupted, and is given the number of the form of each row: ``fit(..., domains=int [N])``.
+    """
+
+    domains: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -13,6 +15,9 @@ Images = npt.NDArray[np.uint8]
 # ImageNet's statistics, for every backbone alike (SPEC 1.10); of values in [0, 1], R G B
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
+
+AUGMENTATIONS = ("none", "flip", "erase", "flip+erase")
+DRAWS = 6  # random numbers that a picture needs for them
 
 
 def normalise(images: Images, device: torch.device) -> Tensor:
@@ -34,6 +39,33 @@ def shuffled_batches(n: int, size: int, rng: np.random.Generator) -> list[Rows]:
     if cuts and n - cuts[-1] == 1:
         cuts.pop()
     return np.split(rng.permutation(n), cuts)
+
+
+def augmented(images: Images, how: str, draws: npt.NDArray[np.float64]) -> Images:
+    """Return training pictures [B, S, S, 3] changed at random, as ``draws`` [B, DRAWS] decides.
+
+    "flip" mirrors a picture with chance 1/2; "erase" covers a rectangle of 2 to 25 % of it with
+    chance 1/2 (Zhong et al. 2017, arXiv:1708.04896, with the areas of SCN and EAC); "flip+erase"
+    does both, "none" nothing.
+    """
+    if "flip" in how:
+        images = mirrored(images, draws[:, 0] < 0.5)
+    if "erase" in how:
+        images = images.copy()
+        for image, (chance, *place) in zip(images, draws[:, 1:], strict=True):
+            if chance < 0.5:
+                erase(image, *place)
+    return images
+
+
+def erase(image: Images, area: float, aspect: float, top: float, left: float) -> None:
+    """Cover a rectangle of [S, S, 3] with the mean colour; all four are uniform over [0, 1)."""
+    side = len(image)
+    covered = (0.02 + 0.23 * area) * side**2
+    ratio = 0.3 ** (1 - 2 * aspect)  # 0.3 to 1 / 0.3, log-uniform
+    height, width = (min(side, max(1, round(math.sqrt(covered * r)))) for r in (ratio, 1 / ratio))
+    y, x = int(top * (side - height + 1)), int(left * (side - width + 1))
+    image[y : y + height, x : x + width] = np.round(255 * np.array(MEAN))
 
 
 def mirrored(images: Images, chosen: npt.NDArray[np.bool_]) -> Images:

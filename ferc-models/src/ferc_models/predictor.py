@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,15 @@ class Card:
     """What a network is and how it was trained.
 
     ``history`` has one mapping for each epoch: its number, training loss, and validation macro-F1
-    and accuracy. ``notes`` are sentences for the user.
+    and accuracy. ``options`` are those of the method that shape the network; ``notes`` are
+    sentences for the user.
     """
 
     method: str
     backbone: str
     classes: tuple[str, ...]
     image_size: int
+    options: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     history: tuple[Mapping[str, float], ...] = ()
 
@@ -118,6 +120,7 @@ def read_card(header: dict[str, Any], path: Path) -> Card:
             backbone=str(header["backbone"]),
             classes=tuple(header["classes"]),
             image_size=int(header["image_size"]),
+            options=dict(header["options"]),
             notes=tuple(header["notes"]),
             history=tuple(header["history"]),
         )

@@ -11,8 +11,10 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from accelerate import Accelerator
 from scipy.special import softmax
@@ -23,7 +25,15 @@ from ferc_core.executors import threads
 from ferc_core.task import Epoch, Examples, Task
 from ferc_metrics.classification import accuracy, macro_f1
 from ferc_models.options import choice
-from ferc_models.pictures import Images, Rows, mirrored, normalise, shuffled_batches
+from ferc_models.pictures import (
+    AUGMENTATIONS,
+    DRAWS,
+    Images,
+    Rows,
+    augmented,
+    normalise,
+    shuffled_batches,
+)
 from ferc_models.predictor import BATCH, network_logits
 from ferc_models.runtime import choose_device, deterministic, seeded
 from ferc_models.state import FILE, State, describe, load_state, save_state
@@ -49,25 +59,36 @@ BatchLoss = Callable[[nn.Module, Batch], Tensor]
 
 
 def train(
-    task: Task, network: nn.Module, batch_loss: BatchLoss, *, method: str, augment: str = "none"
+    task: Task,
+    network: nn.Module,
+    batch_loss: BatchLoss,
+    *,
+    method: str,
+    augment: str = "none",
+    groups: list[dict[str, Any]] | None = None,
+    after_epoch: Callable[[Tensor, Tensor], None] = lambda logits, targets: None,
 ) -> State:
     """Train ``network`` in place and leave it with the weights of its best epoch.
 
     Adam without a schedule. The best epoch is the one with the highest validation macro-F1, the
     first of equals. The state after every epoch is kept in ``task.directory``; where there is one
     of the same task, the training goes on from it and ends with the same bytes as if it had never
-    stopped (on one machine and device). ``augment="flip"`` mirrors each picture with chance 1/2.
+    stopped (on one machine and device).
+
+    ``augment`` changes the training pictures: see `augmented`. ``groups`` are the optimiser's
+    parameter groups where there is not one for all. ``after_epoch(logits [V, K], targets [V, K])``
+    is called with those of the validation pictures, in float32, before the state is kept.
 
     Raises `RequestError` for a task that cannot be trained or whose directory holds the state of
     another one, `DataError` for too few pictures, and `RunError` when the loss is not finite.
     """
     check(task)
-    flips = choice("augment", augment, ("none", "flip")) == "flip"
+    choice("augment", augment, AUGMENTATIONS)
     device = choose_device(task.device)
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision="no")
     network.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(
-        network.parameters(), lr=task.learning_rate, weight_decay=WEIGHT_DECAY
+        groups or network.parameters(), lr=task.learning_rate, weight_decay=WEIGHT_DECAY
     )
     model, stepper = accelerator.prepare(network, optimizer)
     task.directory.mkdir(parents=True, exist_ok=True)
@@ -87,8 +108,11 @@ def train(
     with deterministic(device):
         for epoch in range(state.epoch + 1, task.epochs + 1):
             with seeded(task.seed, epoch):
-                loss = train_epoch(task, epoch, network, step, batches(task, epoch, flips, device))
-            f1, right = validate(network, task.validation, device, task.workers)
+                work = batches(task, epoch, augment, device)
+                loss = train_epoch(task, epoch, network, step, work)
+            logits = validation_logits(network, task.validation, device, task.workers)
+            after_epoch(torch.tensor(logits), torch.tensor(task.validation.targets).float())
+            f1, right = judge(logits, task.validation)
             state.history.append({"epoch": epoch, "loss": loss, "f1": f1, "accuracy": right})
             if f1 > state.best_f1:
                 state.best_f1 = f1
@@ -123,31 +147,35 @@ def train_epoch(
     return total / seen
 
 
-def batches(task: Task, epoch: int, flips: bool, device: torch.device) -> Iterator[Batch]:
+def batches(task: Task, epoch: int, augment: str, device: torch.device) -> Iterator[Batch]:
     """Yield the batches of an epoch, in an order that seed and epoch alone decide."""
     rng = np.random.default_rng((task.seed, epoch))
     rows = shuffled_batches(len(task.train), task.batch_size, rng)
-    chosen = rng.random(len(task.train)) < 0.5
+    draws = rng.random((len(task.train), DRAWS))
 
     def read(rows: Rows) -> tuple[Rows, Images]:
-        images = task.train.images(rows)
-        return rows, mirrored(images, chosen[rows]) if flips else images
+        return rows, augmented(task.train.images(rows), augment, draws[rows])
 
     for batch, images in threads(read, rows, task.workers):
         targets = torch.tensor(task.train.targets[batch], dtype=torch.float32, device=device)
         yield Batch(epoch, batch, normalise(images, device), targets)
 
 
-def validate(
+def validation_logits(
     network: nn.Module, examples: Examples, device: torch.device, workers: int
-) -> tuple[float, float]:
-    """Return macro-F1 and accuracy on the validation pictures, in [0, 1]; higher is better."""
+) -> npt.NDArray[np.float32]:
+    """Return the logits of the validation pictures, float32 [V, K]."""
     network.eval()
     rows = [np.arange(i, min(i + BATCH, len(examples))) for i in range(0, len(examples), BATCH)]
     parts = threads(examples.images, rows, workers)
     logits = np.concatenate([network_logits(network, images, device) for images in parts])
     if not np.isfinite(logits).all():
         raise RunError("the network's logits are no longer finite; try a lower learning rate")
+    return logits
+
+
+def judge(logits: npt.NDArray[np.float32], examples: Examples) -> tuple[float, float]:
+    """Return macro-F1 and accuracy on the validation pictures, in [0, 1]; higher is better."""
     probs = softmax(logits.astype(np.float64), axis=1)
     return macro_f1(probs, examples.labels), accuracy(probs, examples.labels)
 

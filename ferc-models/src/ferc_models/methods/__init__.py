@@ -1,0 +1,1 @@
+"""FER methods: a network, and how it learns."""
