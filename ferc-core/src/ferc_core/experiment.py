@@ -83,8 +83,9 @@ def describe(plan: Plan, directory: RunDirectory, watcher: Watcher) -> None:
     for note in (*plan.faces.notes, *splits.notes):
         watcher.say(f"  {note}")
     watcher.say(
-        f"trainings: {len(plan.runs)}, {config.backbone or 'the backbone of each method'} at "
-        f"{config.image_size}x{config.image_size} pixels, {config.epochs} epochs, {beginning(config)}"
+        f"trainings: {len(plan.runs)}, {config.backbone or 'the backbone of each method'}, "
+        f"{config.image_size}x{config.image_size} pixels, {config.epochs} epochs, "
+        f"{beginning(config)}"
     )
     if parse_call(config.dataset).name == "toyfaces":
         watcher.say(
