@@ -10,6 +10,7 @@ nox.options.reuse_existing_virtualenvs = True
 LIGHT = ("ferc-core", "ferc-corruptions", "ferc-metrics")
 PACKAGES = (*LIGHT, "ferc-models")  # with torch, several gigabytes
 REFERENCES = ("imagecorruptions-imaug", "scikit-image", "scikit-learn")
+EXTRAS = ("matplotlib", "onnx", "onnxruntime")
 TEST_TOOLS = ("hypothesis", "import-linter", "pytest", "pytest-xdist")
 RUFF, MYPY = "ruff==0.17.6", "mypy==2.4.1"  # pinned: their opinions change
 
@@ -39,7 +40,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the test suite; arguments go to pytest."""
     install(session, *PACKAGES)
-    session.install(*TEST_TOOLS, *REFERENCES)
+    session.install(*TEST_TOOLS, *REFERENCES, *EXTRAS)
     session.run("lint-imports")
     at_once = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
     session.run("pytest", *at_once, *session.posargs)

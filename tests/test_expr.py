@@ -8,11 +8,13 @@ from ferc_core import FercError
 from ferc_core.expr import Call, parse_call, split_sum
 
 words = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
+paths = st.text("ab1,.()=/\\ '-+", max_size=12) | st.text('ab1,.()=" ', max_size=12)
 values = st.one_of(
     st.booleans(),
     st.integers(),
     st.floats(allow_nan=False, allow_infinity=False),
-    words.filter(lambda w: w not in ("true", "false", "inf", "nan", "infinity")),
+    words,
+    paths,
 )
 
 
@@ -30,7 +32,28 @@ def test_sums_split_outside_parentheses():
     assert split_sum("a(x=1e+3) + b") == ["a(x=1e+3)", "b"]
 
 
-@pytest.mark.parametrize("text", ["", "a(", "a)b", "a(1)", "a(b=)", "a(b=1,b=2)", "(b=1)", "a b"])
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("onnx(file=/a/b-c/model.v2.onnx)", "/a/b-c/model.v2.onnx"),
+        ("onnx(file=../my models/net (1).onnx)", "../my models/net (1).onnx"),
+        (r"onnx(file=C:\nets\a=b.onnx)", r"C:\nets\a=b.onnx"),
+        ("onnx(file=it's.onnx)", "it's.onnx"),
+        ('onnx(layout=nhwc, file="a, b)/it\'s.onnx")', "a, b)/it's.onnx"),
+        ("onnx( file = '8' )", "8"),
+        ("onnx(file='true', channels=bgr)", "true"),
+    ],
+)
+def test_a_path_can_be_written_and_reads_back(text, path):
+    call = parse_call(text)
+    assert call.options["file"] == path
+    assert parse_call(str(call)) == call
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a(", "a)b", "a(1)", "a(b=)", "a(b=1,b=2)", "(b=1)", "a b", "a(b='x)", "a(b=x)y)"],
+)
 def test_what_cannot_be_read_is_refused(text):
     with pytest.raises(FercError):
         parse_call(text)

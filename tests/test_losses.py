@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from ferc_core import registry
 from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.plugins import host
 from ferc_models.losses import build_loss
@@ -54,6 +55,21 @@ GOLDEN = {  # expression: targets: value, sum of absolute gradients
         "hard_weighted": (7.145304142453078, 3.093524183963858),
         "soft": (4.41976745624525, 1.5153559419776859),
     },
+    "inv-focal": {
+        "hard": (3.8652900360401166, 1.5513918834192237),
+        "hard_weighted": (7.297563052417855, 2.8222014044147783),
+        "soft": (4.180464343936451, 1.2662401233522957),
+    },
+    "inv-focal(gamma=2)": {
+        "hard": (4.13573941683678, 1.450806398862823),
+        "hard_weighted": (7.785290525905728, 2.550070564583688),
+        "soft": (4.420772424259858, 1.199577320891678),
+    },
+    # the reference counts K - 1 = 5 too much and has no weights in the second term
+    "poly": {
+        "hard": (9.45661024899616 - 5, 1.8267691748219046),
+        "soft": (9.801743481134645 - 5, 1.4504094838438024),
+    },
 }
 FIRST_ROW = {  # gradient of the first sample, hard targets without weights
     "ce": (
@@ -80,10 +96,51 @@ FIRST_ROW = {  # gradient of the first sample, hard targets without weights
         -0.0026464053016515264,
         -0.04450677037762284,
     ),
+    "inv-focal": (
+        -0.13909793236651125,
+        0.008069379492058057,
+        0.03616444987396672,
+        0.0219348476402015,
+        0.013304157609907516,
+        0.059625097750377505,
+    ),
+    "inv-focal(gamma=2)": (
+        -0.15473376608397754,
+        0.00897644887687466,
+        0.04022965282193756,
+        0.024400517866099994,
+        0.014799662198655528,
+        0.06632748432040989,
+    ),
+    "poly": (
+        -0.17759856509193023,
+        0.010302886567685535,
+        0.046174334123329115,
+        0.028006149337614375,
+        0.016986588233753777,
+        0.07612860682954747,
+    ),
 }
 # the reference's MaxEnt rounds to float32 on its way; the rest agrees to 1e-12
 TOLERANCE = {"maxent": 2e-7}
-EVERY = ["ce", "focal", "focal(gamma=2)", "maxent", "maxent(strength=0.5)", "mbls", "maxent+mbls"]
+# sums over the classes of target share times cost
+BY_CLASS = ["ce", "focal", "focal(gamma=2)", "inv-focal", "poly", "label-smoothing"]
+SOFT = [
+    *BY_CLASS,
+    "avuc",
+    "soft-avuc",
+    "soft-avuc(temperature=1,threshold=0.5)",
+    "maxent",
+    "maxent(strength=0.5)",
+    "maxent(strength=dual,constraint=both,target=global+local)",
+    "maxent+mbls",
+    "mbls",
+    "cals-alm",
+    "cals-alm(penalty=p2,margin=1)",
+    "cals-alm(penalty=p3,margin=1)",
+]
+HARD = ["focal-adaptive", "cpc", "cpc(lambda_bdc=0.1)"]  # these refuse soft targets
+EVERY = SOFT + HARD
 
 
 def logits(dtype: torch.dtype = torch.float64) -> Tensor:
@@ -102,8 +159,7 @@ def with_option(expression: str, option: str) -> str:
     return f"{expression[:-1]},{option})" if "(" in expression else f"{expression}({option})"
 
 
-@pytest.mark.parametrize("kind", ["hard", "hard_weighted", "soft"])
-@pytest.mark.parametrize("expression", GOLDEN)
+@pytest.mark.parametrize(("expression", "kind"), [(e, kind) for e in GOLDEN for kind in GOLDEN[e]])
 def test_values_and_gradients_are_those_of_the_reference(expression: str, kind: str) -> None:
     value, gradients = GOLDEN[expression][kind]
     tolerance = TOLERANCE.get(expression, 1e-12)
@@ -183,10 +239,16 @@ def test_maxent_of_a_fixed_strength_pushes_from_both_sides() -> None:
 @pytest.mark.parametrize("expression", EVERY)
 def test_gradients_agree_with_finite_differences(expression: str) -> None:
     loss = build_loss(expression, 6, UNIFORM)
-    shares = torch.rand(5, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    shares = shares / shares.sum(dim=1, keepdim=True)
+    targets = torch.rand(5, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    targets = targets / targets.sum(dim=1, keepdim=True)
+    if expression in HARD:
+        targets = F.one_hot(targets.argmax(dim=1), 6).double()
     x = 6 * torch.randn(5, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda x: loss(x, shares), x.requires_grad_(True))
+    assert torch.autograd.gradcheck(lambda x: loss(x, targets), x.requires_grad_(True))
+
+
+def test_these_tests_know_every_loss() -> None:
+    assert {e.partition("(")[0] for e in EVERY} == set(registry().losses)
 
 
 def test_one_hot_targets_give_the_usual_cross_entropy_and_focal_loss() -> None:
@@ -199,11 +261,65 @@ def test_one_hot_targets_give_the_usual_cross_entropy_and_focal_loss() -> None:
     assert ours.item() == pytest.approx(focal.item(), abs=1e-12)
 
 
+def test_label_smoothing_is_that_of_torch() -> None:
+    x = logits()
+    for alpha, kind in ((0.1, "hard"), (0.3, "soft"), (0.0, "soft"), (1.0, "hard")):
+        usual = F.cross_entropy(x, targets_of(kind), label_smoothing=alpha)
+        ours = build_loss(f"label-smoothing(alpha={alpha})", 6, UNIFORM)(x, targets_of(kind))
+        assert ours.item() == pytest.approx(usual.item(), abs=1e-12)
+    ours = build_loss("label-smoothing", 6, UNIFORM)(x, hard())
+    assert ours.item() == pytest.approx(3.7724710227911142, abs=1e-12)  # golden.json
+
+
+@pytest.mark.parametrize("expression", BY_CLASS)
+def test_mixed_targets_cost_the_mixed_losses(expression: str) -> None:
+    loss, other = build_loss(expression, 6, UNIFORM), hard().roll(1, dims=1)
+    mixed = loss(logits(), 0.3 * hard() + 0.7 * other)
+    parts = 0.3 * loss(logits(), hard()) + 0.7 * loss(logits(), other)
+    assert mixed.item() == pytest.approx(parts.item(), abs=1e-12)
+
+
+@pytest.mark.parametrize("expression", SOFT)
+def test_soft_targets_that_are_nearly_hard_cost_nearly_the_same(expression: str) -> None:
+    loss = build_loss(expression, 6, UNIFORM)
+    nearly = (1 - 1e-9) * hard() + 1e-9 / 6
+    assert loss(logits(), nearly).item() == pytest.approx(loss(logits(), hard()).item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("expression", HARD)
+def test_soft_targets_are_refused_where_they_make_no_sense(expression: str) -> None:
+    loss, name = build_loss(expression, 6, UNIFORM), expression.partition("(")[0]
+    for targets in (targets_of("soft"), hard() + hard().roll(1, dims=1), 0 * hard()):
+        with pytest.raises(RequestError, match=f"loss '{name}' needs hard targets"):
+            loss(logits(), targets)
+
+
+@pytest.mark.parametrize("expression", [e for e in EVERY if e[:4] not in ("mbls", "cals")])
+def test_balanced_weights_of_even_classes_are_none(expression: str) -> None:
+    if expression == "maxent+mbls":  # a preset without options
+        expression = "maxent"
+    none, balanced = (
+        build_loss(with_option(expression, f"class_weights={word}"), 6, UNIFORM)(logits(), hard())
+        for word in ("none", "balanced")
+    )
+    assert none.item() == balanced.item()
+    uneven = np.array([0.05, 0.05, 0.1, 0.3, 0.2, 0.3])
+    weighted = build_loss(with_option(expression, "class_weights=balanced"), 6, uneven)
+    assert weighted(logits(), hard()).item() > none.item() + 0.1
+
+
+@pytest.mark.parametrize("expression", EVERY)
 @given(st.lists(st.floats(-50, 50), min_size=4, max_size=4), st.floats(-1000, 1000))
-def test_margin_penalty_does_not_see_a_shift_of_all_logits(row: list[float], shift: float) -> None:
-    loss = build_loss("mbls(margin=3)", 4, np.full(4, 0.25))
-    x, none = torch.tensor([row], dtype=torch.float64), torch.zeros(1, 4, dtype=torch.float64)
-    assert loss(x + shift, none).item() == pytest.approx(loss(x, none).item(), abs=1e-9)
+@settings(max_examples=20, deadline=None)
+def test_a_shift_of_all_logits_changes_no_loss(
+    expression: str, row: list[float], shift: float
+) -> None:
+    loss = build_loss(expression, 4, np.full(4, 0.25))
+    x = torch.tensor([row, [1.0, 0, 0, 3]], dtype=torch.float64)
+    y = F.one_hot(torch.tensor([0, 2]), 4).double()
+    if (x.sort(dim=1).values.diff(dim=1) < 1e-9).any(dim=1)[0]:
+        x[0] = torch.arange(4)  # rounding would decide which of equal logits is the largest
+    assert loss(x + shift, y).item() == pytest.approx(loss(x, y).item(), rel=1e-7, abs=1e-7)
 
 
 @pytest.mark.parametrize("expression", EVERY)
@@ -217,6 +333,27 @@ def test_extreme_logits_have_a_finite_loss_and_gradient(expression: str, label: 
     assert x.grad is not None
     assert torch.isfinite(loss)
     assert torch.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize("expression", EVERY)
+def test_a_batch_of_one_picture_has_a_finite_loss_and_gradient(expression: str) -> None:
+    loss = build_loss(expression, 6, UNIFORM)
+    for row in ([2.0, -1, 0.5, 0, -0.5, 1], [1e4, -1e4, 0, 0, 0, 0], [0.0] * 6):
+        for y in torch.eye(6)[[0, 1, 5]]:
+            x = torch.tensor([row], requires_grad=True)
+            loss(x, y[None]).backward()
+            assert x.grad is not None
+            assert torch.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize("expression", [e for e in SOFT if "both" not in e] + ["focal-adaptive"])
+def test_two_classes_are_enough(expression: str) -> None:
+    x = torch.tensor([[2.0, -1.0], [1e4, -1e4], [0.0, 0.5]], requires_grad=True)
+    loss = build_loss(expression, 2, np.array([0.5, 0.5]))(x, torch.eye(2)[[0, 1, 1]])
+    loss.backward()
+    assert x.grad is not None
+    assert torch.isfinite(loss)
+    assert x.grad.abs().sum() > 0
 
 
 def test_a_confidently_wrong_sample_still_learns() -> None:
@@ -256,6 +393,17 @@ def test_terms_add_up_whatever_their_order() -> None:
         assert whole.item() == pytest.approx(sum(parts).item())
 
 
+@pytest.mark.parametrize("expression", [e for e in EVERY if e != "maxent+mbls"])
+def test_every_loss_can_be_part_of_a_sum(expression: str) -> None:
+    alone = build_loss(expression, 6, UNIFORM)(logits(), hard())
+    if registry().losses[expression.partition("(")[0]].penalty:  # then there is ce beside it
+        alone = alone - build_loss("ce", 6, UNIFORM)(logits(), hard())
+    other = build_loss("focal(gamma=3)", 6, UNIFORM)(logits(), hard())
+    for written in (f"{expression}+focal(gamma=3)", f"focal(gamma=3) + {expression}"):
+        whole = build_loss(written, 6, UNIFORM)(logits(), hard())
+        assert whole.item() == pytest.approx((alone + other).item(), abs=1e-12)
+
+
 def test_penalties_alone_get_cross_entropy() -> None:
     for expression in ("mbls", "mbls(margin=3)"):
         alone = build_loss(expression, 6, UNIFORM)(logits(), hard())
@@ -276,7 +424,18 @@ def test_penalties_alone_get_cross_entropy() -> None:
         ("mbls(weight=nan)", "option 'weight' must be a number"),
         ("mbls(reduction=max)", "option 'reduction' must be mean or sum, not 'max'"),
         ("focal(gamma=0.5)", "option 'gamma' must be 0 or at least 1"),
-        ("maxent(strength=dual)", "option 'strength' must be newton1 or a number, not 'dual'"),
+        ("focal-adaptive(gamma=0.5)", "option 'gamma' must be 0 or at least 1"),
+        ("inv-focal(gamma=-1)", "option 'gamma' must be a number of at least 0, not -1"),
+        ("poly(epsilon=-2)", "option 'epsilon' must be a number of at least -1, not -2"),
+        ("label-smoothing(alpha=1.5)", "option 'alpha' must be at most 1, not 1.5"),
+        ("avuc(beta=much)", "option 'beta' must be a number of at least 0, not 'much'"),
+        ("soft-avuc(temperature=0)", "option 'temperature' must be a number of at least 0.001"),
+        ("soft-avuc(threshold=1)", "option 'threshold' must be between 0 and 1, not 1"),
+        ("cpc(lambda_bec=-1)", "option 'lambda_bec' must be a number of at least 0, not -1"),
+        ("cals-alm(penalty=relu)", "option 'penalty' must be phr or p2 or p3, not 'relu'"),
+        ("cals-alm(margin=0)", "option 'margin' must be a number of at least 0.001, not 0"),
+        ("cals-alm(rho_step=0)", "option 'rho_step' must be a number of at least 1, not 0"),
+        ("cals-alm(rho_step=1.5)", "option 'rho_step' must be a whole number, not 1.5"),
         ("ce(class_weights=true)", "option 'class_weights' must be none or balanced"),
         ("ce++mbls", "a term is missing"),
         ("mbls(margin=3", "parentheses"),

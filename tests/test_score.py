@@ -12,6 +12,9 @@ from conftest import ferc_in, one_sentence
 from test_build import BUILD
 from test_experiment import SMALL, TWO
 
+from ferc_core import FercError
+from ferc_core.outside import read_predictions, score_predictions
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
@@ -91,24 +94,107 @@ def test_views_and_stored_scores(home, perfect):
     assert pl.read_parquet(home / "scores.parquet")["metric"].n_unique() > 10
 
 
+def log(column: str = "probs") -> pl.Expr:
+    """Return logits of probabilities."""
+    return pl.col(column).list.eval(pl.element().clip(1e-9, 1).log())
+
+
 @pytest.mark.parametrize(
-    ("change", "code", "message"),
+    ("change", "message"),
     [
-        (lambda f: f.drop("severity"), 2, "lacks: a column 'severity'"),
-        (lambda f: f.drop("probs"), 1, "must have one of"),
-        (lambda f: f.with_columns(logits="probs"), 1, "must have one of"),
-        (lambda f: f.with_columns(probs=pl.lit(1.0)), 1, "must hold lists"),
-        (lambda f: f.with_columns(probs=pl.col("probs").list.head(7)), 1, "7 classes"),
-        (lambda f: f.with_columns(probs=pl.col("probs") * 0.5), 1, "sum"),
-        (lambda f: f[1:], 1, "1 predictions are missing"),
-        (lambda f: pl.concat([f, f[:1]]), 1, "twice"),
-        (lambda f: f.with_columns(sample="x" + pl.col("sample")), 1, "have no label"),
-        (lambda f: f.with_columns(corruption=pl.lit("fog")), 1, "twice"),
+        (lambda f: f.drop("severity"), "has no column 'severity'"),
+        (lambda f: f.rename({"sample": "samples"}), "'sample'; did you mean 'samples'"),
+        (lambda f: f.head(0), "has no rows"),
+        (lambda f: f.drop("probs"), "must have one of"),
+        (lambda f: f.with_columns(logits="probs"), "must have one of.*it has 2"),
+        (lambda f: f.with_columns(prob_0=0.5, prob_1=0.5), "must have one of.*it has 2"),
+        (lambda f: f.with_columns(probs=1.0), "must hold lists of numbers, not Float64"),
+        (lambda f: f.with_columns(probs=pl.col("probs").cast(pl.List(pl.String))), "lists of num"),
+        (lambda f: f.with_columns(probs=pl.lit("[0.5, 0.5]")), "a column for each class: prob_0"),
+        (lambda f: f.with_columns(severity=pl.col("severity") + 0.5), "whole numbers, not Float64"),
+        (lambda f: f.with_columns(severity=pl.lit("1")), "whole numbers, not String"),
+        (lambda f: f.with_columns(corruption=pl.lit(3)), "'corruption' must hold text"),
+        (lambda f: f.with_columns(sample=pl.lit(0.5)), "'sample' must hold text"),
+        (lambda f: f.with_columns(corruption=pl.lit(None, pl.String)), "empty fields"),
+        (lambda f: f.with_columns(probs=log()), "a negative probability"),
+        (lambda f: f.with_columns(probs=pl.col("probs") * 1.002), "sum to 1.002, not 1"),
+        (lambda f: f.with_columns(probs=log() * float("inf")), "no finite numbers"),
+        (lambda f: f.with_columns(probs=pl.lit([0.5, None])), "no finite numbers"),
+        (lambda f: f.with_columns(probs=pl.lit([1.0])), "one for each class"),
+        (lambda f: f.with_columns(probs=pl.lit([0.25, 0.75])), "2 classes, the labels 8"),
+        (lambda f: f.drop("probs").with_columns(logit_0=0.0, logit_2=1.0), "no 'logit_1'"),
+        (lambda f: f.drop("probs").with_columns(prob_1=0.5, prob_2=0.5), "no 'prob_0'"),
+        (lambda f: f.drop("probs").with_columns(prob_0=pl.lit("a"), prob_1=0.5), "hold numbers"),
+        (lambda f: f[1:], "1 predictions are missing, such as sample 'test-00000' in clean/0"),
+        (lambda f: pl.concat([f, f[:1]]), "'test-00000' in clean/0 twice"),
+        (lambda f: f.with_columns(sample="x" + pl.col("sample")), "350 predictions have no label"),
+        (lambda f: f.with_columns(severity=pl.col("severity") + 1), "350 predictions have no lab"),
+        (lambda f: f.with_columns(corruption=pl.lit("fog")), "twice"),
     ],
 )
-def test_bad_tables_get_one_sentence(home, perfect, change, code, message):
-    change(perfect).write_parquet(home / "bad.parquet")
-    assert message in one_sentence(ferc_in(home)("score", "bad.parquet", "--dataset", "b"), code)
+def test_bad_tables_get_one_sentence(home, perfect, tmp_path, change, message):
+    change(perfect).write_parquet(tmp_path / "bad.parquet")
+    labels = pl.read_parquet(home / "b" / "labels.parquet")
+    with pytest.raises(FercError, match=message) as refusal:
+        score_predictions(read_predictions(tmp_path / "bad.parquet"), labels, "b", "bad")
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "prob_0,prob_1\na,clean,zero,0.5,0.5",
+            "'severity' holds 'zero', which is no whole",
+        ),
+        ("prob_0,prob_1\na,clean,0.5,0.5,0.5", "'severity' holds '0.5', which is no whole"),
+        ("prob_0,prob_1\na,clean,0,half,0.5", "'prob_0' holds 'half', which is no number"),
+        ("prob_0,prob_1\na,clean,0,,1", "sample 'a' in clean/0 has values that are no finite"),
+        ("prob_0,prob_1\na,clean", "empty fields"),
+        ("probs\na,clean,0,[0.5 0.5]", "a column for each class: prob_0"),
+        ("label\na,clean,0,1", "must have one of"),
+    ],
+)
+def test_bad_text_tables_get_one_sentence(tmp_path, text, message):
+    (tmp_path / "bad.csv").write_text(f"sample,corruption,severity,{text}\n")
+    with pytest.raises(FercError, match=message) as refusal:
+        read_predictions(tmp_path / "bad.csv")
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"sample;corruption;severity\na;b;0\n"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_what_is_no_table_is_refused(tmp_path, content, suffix):
+    (tmp_path / f"bad{suffix}").write_bytes(content)
+    with pytest.raises(FercError, match=r"cannot be read as|has no column 'sample'"):
+        read_predictions(tmp_path / f"bad{suffix}")
+
+
+def test_the_command_refuses_in_one_sentence(home, perfect):
+    perfect.with_columns(probs=pl.col("probs") * 0.5).write_parquet(home / "bad.parquet")
+    refused = ferc_in(home)("score", "bad.parquet", "--dataset", "b")
+    assert "sum to 0.5, not 1" in one_sentence(refused, 1)
+
+
+def test_samples_of_a_text_table_keep_their_zeros_and_classes_their_numbers(tmp_path):
+    (tmp_path / "m.csv").write_text(
+        "prob_1,sample,prob_0,severity,corruption,note\n1,007,0,0,clean,x\n0.25,8,0.75,3,snow,y\n"
+    )
+    frame = read_predictions(tmp_path / "m.csv")
+    assert frame.rows() == [("007", "clean", 0, [0.0, 1.0]), ("8", "snow", 3, [0.75, 0.25])]
+
+
+def test_two_classes_are_scored_as_they_must_be(tmp_path):
+    keys = {"sample": ["a", "b"], "corruption": ["clean"] * 2, "severity": [0, 0]}
+    predictions = pl.DataFrame({**keys, "logit_0": [0, 0], "logit_1": [-5, 3]})
+    predictions.write_parquet(tmp_path / "m.parquet")
+    labels = pl.DataFrame({**keys, "label": [0, 0], "target": [[1.0, 0.0], [0.5, 0.5]]})
+    scores = score_predictions(read_predictions(tmp_path / "m.parquet"), labels, "d", "m")
+    values = dict(scores.select("metric", "value").iter_rows())
+    assert values["accuracy"] == 0.5
+    right, wrong = np.log1p(np.exp(-5)), np.log1p(np.exp(3))
+    assert values["nll"] == pytest.approx((right + wrong) / 2)
+    assert values["soft_nll"] == pytest.approx((right + (wrong + wrong - 3) / 2) / 2)
 
 
 @pytest.mark.parametrize(("name", "message"), [("no.parquet", "does not exist"), ("b", "exist")])

@@ -12,6 +12,7 @@ from hashlib import blake2b
 import numpy as np
 
 BENCHMARK_VERSION = "1"
+LONGEST_SLUG = 120  # file systems allow names of 255 bytes
 
 
 def key(*parts: object, size: int = 16) -> bytes:
@@ -24,7 +25,7 @@ def key(*parts: object, size: int = 16) -> bytes:
 
 
 def generator(
-    dataset: str, sample: str, corruption: str, severity: int, seed: int = 0
+    dataset: str, sample: str, corruption: str, severity: int, seed: int | str = 0
 ) -> np.random.Generator:
     """Return the generator of one corrupted picture: counter-based Philox, keyed by its address."""
     address = key(BENCHMARK_VERSION, dataset, sample, corruption, severity, seed)
@@ -43,5 +44,5 @@ def rank(samples: tuple[str, ...], purpose: str) -> np.ndarray:
 
 def slug(text: str) -> str:
     """Return a text as part of a file name, different for different texts."""
-    plain = re.sub(r"[^A-Za-z0-9_.+-]+", "_", text)
+    plain = re.sub(r"[^A-Za-z0-9_.+-]+", "_", text)[:LONGEST_SLUG]
     return plain if plain == text else f"{plain}-{key(text, size=3).hex()}"

@@ -26,11 +26,11 @@ import polars as pl
 from ferc_core.built import BUILDING, LABELS, MANIFEST, SHARD, VISIBILITY, picture_name, shard_name
 from ferc_core.config import Config
 from ferc_core.errors import RequestError
-from ferc_core.experiment import skip_bad_images
 from ferc_core.labelling import make_labels
 from ferc_core.plan import Plan, make_plan
 from ferc_core.plugins import registry
 from ferc_core.png import encode
+from ferc_core.readying import skip_bad_images
 from ferc_core.rundir import identify, record, refuse_other
 from ferc_core.store import claim, parquet_bytes, read_json, write_bytes, write_json
 from ferc_core.suite import Cell, Chunk, Corruptor, Images

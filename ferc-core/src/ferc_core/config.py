@@ -25,10 +25,11 @@ from ferc_core.expr import parse_call, split_sum
 from ferc_core.labels import FUSION
 from ferc_core.plugins import Registries, Registry
 from ferc_core.spec import SEVERITIES, SMALLEST_SIDE, UNCALIBRATED
+from ferc_core.splits import NOISE_SCHEMES
 
 SELECTION = ("methods", "losses", "noise", "seeds", "corruptions", "severities")
 JUDGING = ("visibility", "visibility_scope", "label_scheme", "fusion", "calibrators")
-RESOURCES = ("data_root", "build", "device", "workers", "executor", "out")
+RESOURCES = ("data_root", "build", "device", "jobs", "workers", "executor", "out")
 
 # What an experiment on real data trains with unless told otherwise (SPEC 1.10).
 PAPER = {"image_size": 224, "epochs": 20}
@@ -49,6 +50,7 @@ CHOICES = {
     "device": ("auto", "cpu", "cuda"),
     "on_bad_image": ("fail", "skip"),
     "visibility_scope": ("average", "image", "dataset"),
+    "noise_scheme": NOISE_SCHEMES,
 }
 
 
@@ -74,6 +76,8 @@ class Config(BaseModel):
     methods: tuple[str, ...] = ("baseline",)
     losses: tuple[str, ...] = ("ce", "maxent+mbls")
     noise: tuple[float, ...] = (0.0,)
+    noise_scheme: str = "exact"
+    soft_augmentation: float = 0.0
     seeds: tuple[int, ...] = (0,)
     backbone: str = ""
     weights: str = ""
@@ -81,6 +85,7 @@ class Config(BaseModel):
     epochs: int = 0
     batch_size: int = 0
     learning_rate: float = 0.0
+    threads: int = 0  # of a training; another number may change the last bits
     # labels and scores
     visibility: str = "l2"
     visibility_scope: str = ""
@@ -89,6 +94,7 @@ class Config(BaseModel):
     calibrators: tuple[str, ...] = ("temperature",)
     # resources
     device: str = "auto"
+    jobs: int = 1  # trainings side by side
     workers: int = -1  # as many as there are cores, but for two that the model keeps busy
     executor: str = "threads"
     out: str = ""
@@ -144,6 +150,7 @@ class Config(BaseModel):
         values["visibility_scope"] = self.visibility_scope or scope
         defaults = DEMO if parse_call(self.dataset).name == "toyfaces" else PAPER
         values |= {name: getattr(self, name) or default for name, default in defaults.items()}
+        values["threads"] = self.threads or max(1, (os.cpu_count() or 1) // self.jobs)
         if self.workers < 0:
             values["workers"] = min(8, max(0, (os.cpu_count() or 1) - 2))
         values["data_root"] = str(Path(self.data_root).resolve()) if self.data_root else ""
@@ -174,17 +181,39 @@ class Config(BaseModel):
 
 def read_config(path: Path | None, options: dict[str, Any]) -> Config:
     """Return the configuration of a TOML file, overridden by ``options`` that are not None."""
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise RequestError(f"cannot read {path}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise RequestError(f"{path} is no valid TOML: {error}") from error
-        for name in values.keys() - Config.model_fields.keys():
-            raise UnknownNameError(f"setting in {path}", name, Config.model_fields)
-    values |= {name: value for name, value in options.items() if value is not None}
+    configs = read_configs(path, options)
+    if len(configs) > 1:
+        raise RequestError(f"{path} has several data sets; one is needed here")
+    return configs[0]
+
+
+def read_configs(path: Path | None, options: dict[str, Any]) -> tuple[Config, ...]:
+    """Return the configuration of a TOML file, or one for each of its ``[[data]]`` tables.
+
+    A table holds what is different for its data set; ``options`` that are not None override all.
+    """
+    values = {} if path is None else read_toml(path)
+    parts = values.pop("data", [{}])
+    if not isinstance(parts, list) or not parts or not all(isinstance(p, dict) for p in parts):
+        raise RequestError(f"{path}: data must be one or several tables [[data]]")
+    return tuple(checked({**values, **part}, path, options) for part in parts)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what a TOML file holds."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RequestError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"{path} is no valid TOML: {error}") from error
+
+
+def checked(values: dict[str, Any], path: Path | None, options: dict[str, Any]) -> Config:
+    """Return the configuration with these values, overridden by ``options`` that are not None."""
+    for name in values.keys() - Config.model_fields.keys():
+        raise UnknownNameError(f"setting in {path}", name, Config.model_fields)
+    values = values | {name: value for name, value in options.items() if value is not None}
     try:
         return Config(**values)
     except ValidationError as error:
@@ -200,10 +229,17 @@ def check_choices(config: Config) -> None:
             raise RequestError(f"severity must be 1, 2, 3, 4 or 5, not {severity}")
     if config.image_size and config.image_size < SMALLEST_SIDE:
         raise RequestError(f"image size must be at least {SMALLEST_SIDE}, not {config.image_size}")
-    for name in ("limit", "epochs", "batch_size", "learning_rate"):
+    if config.jobs < 1:
+        raise RequestError(f"jobs must be at least 1, not {config.jobs}")
+    for name in ("limit", "epochs", "batch_size", "learning_rate", "threads"):
         if getattr(config, name) < 0:
             raise RequestError(f"{name} must not be negative, not {getattr(config, name)}")
-    for name, values in (("noise", config.noise), ("fusion", (config.fusion,))):
+    shares = {
+        "noise": config.noise,
+        "fusion": (config.fusion,),
+        "soft_augmentation": (config.soft_augmentation,),
+    }
+    for name, values in shares.items():
         for value in values:
             if not 0 <= value <= 1:
                 raise RequestError(f"{name} must lie between 0 and 1, not {value:g}")

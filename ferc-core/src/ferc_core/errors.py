@@ -68,3 +68,10 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {near[0]!r}?"
     return f"known are {', '.join(names)}" if names else "there is none"
+
+
+def as_failure(error: Exception) -> FercError:
+    """Return an error as it is when it is ours, and as one sentence with its type otherwise."""
+    if isinstance(error, FercError):
+        return error
+    return RunError(f"{type(error).__name__}: {' '.join(str(error).split())}")

@@ -1,8 +1,9 @@
 """The notation for a name with options: ``mbls(margin=8,reduction=sum)``, and for sums of them.
 
 Every plugin entry is asked for in this way, on the command line and in configurations alike.
-Values are true, false, integers, floats or words; a call has one canonical text, which keys
-everything that is made from it.
+Values are true, false, integers, floats or words. A word stands in quotation marks where it would
+read as something else, as a path with a comma does: ``onnx(file="a, b.onnx")``. A call has one
+canonical text, which keys everything that is made from it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ferc_core.errors import RequestError
 
 Value = bool | int | float | str
 
+QUOTES = "\"'"
 _CALL = re.compile(r"\s*([A-Za-z0-9][\w.+-]*)\s*(?:\((.*)\))?\s*", re.DOTALL)
 
 
@@ -66,22 +68,29 @@ def split_sum(text: str) -> list[str]:
 
 
 def split_outside(text: str, separator: str) -> list[str]:
-    """Split at a separator where no parenthesis is open, and strip the parts."""
-    parts, depth, start = [], 0, 0
+    """Split at a separator outside parentheses and quoted values, and strip the parts."""
+    parts, depth, start, quote = [], 0, 0, ""
     for position, character in enumerate(text):
+        if quote or (character in QUOTES and text[:position].rstrip().endswith("=")):
+            quote = "" if character == quote else quote or character
+            continue
         depth += (character == "(") - (character == ")")
         if depth < 0:
             break
         if character == separator and depth == 0:
             parts.append(text[start:position].strip())
             start = position + 1
+    if quote:
+        raise RequestError(f"cannot read {text!r}: a quotation mark is not closed")
     if depth != 0:
         raise RequestError(f"cannot read {text!r}: the parentheses do not match")
     return [*parts, text[start:].strip()]
 
 
 def parse_value(text: str) -> Value:
-    """Read a value as bool, int or float where it is one, else as a word."""
+    """Read a value as bool, int or float where it is one, else as a word; quoted, it is one."""
+    if len(text) > 1 and text[0] in QUOTES and text[0] == text[-1]:
+        return text[1:-1]
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     for number in (int, float):
@@ -89,9 +98,22 @@ def parse_value(text: str) -> Value:
             return number(text)
         except ValueError:
             continue
-    return text.strip("'\"")
+    return text
 
 
 def show(value: Value) -> str:
-    """Return a value as `parse_value` reads it back."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """Return a value as `parse_call` reads it back."""
+    if not isinstance(value, str):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    if value and value == value.strip() and stands_alone(value):
+        return value
+    quote = next(mark for mark in QUOTES if mark not in value)
+    return f"{quote}{value}{quote}"
+
+
+def stands_alone(word: str) -> bool:
+    """Say whether a word without quotation marks reads back as itself."""
+    try:
+        return split_outside(f"x={word}", ",") == [f"x={word}"] and parse_value(word) == word
+    except RequestError:
+        return False

@@ -11,7 +11,7 @@ import polars as pl
 
 from ferc_core import visibility
 from ferc_core.built import LABELS, VISIBILITY, open_build
-from ferc_core.config import Config
+from ferc_core.config import JUDGING, Config
 from ferc_core.expr import parse_call
 from ferc_core.labels import base_targets
 from ferc_core.plan import Plan, make_plan
@@ -24,9 +24,10 @@ from ferc_core.watch import Watcher
 def labels_for(config: Config, predictions: pl.DataFrame, watcher: Watcher) -> pl.DataFrame:
     """Return the labels of the cells that a table of predictions has.
 
-    They are those of the build that ``config.dataset`` names, or are made from the data set.
+    They are those of the build that ``config.dataset`` names, unless the configuration asks for
+    other ones; or they are made from the data set.
     """
-    if Path(config.dataset).is_dir():
+    if Path(config.dataset).is_dir() and not config.model_fields_set & {*JUDGING}:
         return read_parquet(open_build(Path(config.dataset)).root / LABELS)
     forms = set(predictions.select("corruption", "severity").iter_rows()) - {("clean", 0)}
     config = config.model_copy(update={"corruptions": tuple(sorted({c for c, _ in forms}))})
@@ -100,10 +101,7 @@ def measured(plan: Plan, watcher: Watcher) -> pl.DataFrame:
         degradation = visibility.measure(
             sample, forms, lambda clean: entry.against(clean, **call.options), step
         )
-    corruptions = registry().corruptions
-    official = np.array([corruptions[parse_call(c.corruption).name].in_benchmark for c in forms])
-    yardstick = official if official.any() else np.ones(len(forms), bool)
-    visible = visibility.normalise(degradation, yardstick, scope)
+    visible = visibility.normalise(degradation, visibility.yardstick(forms), scope)
     visible = np.broadcast_to(visible, degradation.shape)
     return pl.concat(
         pl.DataFrame(

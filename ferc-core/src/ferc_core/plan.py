@@ -15,6 +15,8 @@ from ferc_core.plugins import Registries, registry
 from ferc_core.splits import Splits, divide
 from ferc_core.suite import CLEAN, Cell, Corruptor, Pictures, Suite, cells
 
+NO_LOSS = "-"  # of a model that was not trained here
+
 
 @dataclass(frozen=True)
 class Run:
@@ -31,6 +33,8 @@ class Run:
         return slug(f"{self.method}-{self.loss}-noise{self.noise:g}-seed{self.seed}")
 
     def __str__(self) -> str:
+        if self.loss == NO_LOSS:
+            return self.method
         noise = f", noise {self.noise:g}" if self.noise else ""
         return f"{self.method} {self.loss}{noise}, seed {self.seed}"
 
@@ -93,9 +97,16 @@ def make_plan(config: Config, *, training: bool = True) -> Plan:
 
 
 def runs_of(config: Config) -> tuple[Run, ...]:
-    """Return every combination of method, loss, noise and seed."""
-    parts = itertools.product(config.methods, config.losses, config.noise, config.seeds)
-    return tuple(Run(*each) for each in parts)
+    """Return every combination of method, loss, noise and seed; a ready-made model stands alone."""
+    methods = registry().methods
+    runs: list[Run] = []
+    for method in config.methods:
+        if methods[parse_call(method).name].trains:
+            parts = itertools.product([method], config.losses, config.noise, config.seeds)
+            runs += [Run(*each) for each in parts]
+        else:
+            runs.append(Run(method, NO_LOSS, 0.0, 0))
+    return tuple(runs)
 
 
 def forms_of(config: Config) -> tuple[Cell, ...]:

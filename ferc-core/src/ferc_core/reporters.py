@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
@@ -15,6 +17,14 @@ import polars as pl
 PLAIN_UNIT = ("nll", "soft_nll")  # in nats, not a share
 NAMES = {"macro_f1": "F1", "soft_nll": "soft NLL", "nll": "NLL", "ferc": "FER-C", "n": "N"}
 ACRONYMS = ("ece", "mce", "kse", "nll")
+NUMBERS = re.compile(r"[-\d.± %]*")  # texts to align as numbers: "55.2 ± 0.4", "-"
+LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+}
 
 
 def table(frame: pl.DataFrame) -> str:
@@ -45,11 +55,12 @@ def markdown(frame: pl.DataFrame) -> str:
 
 
 def latex(frame: pl.DataFrame) -> str:
-    """Return a booktabs table."""
+    """Return a booktabs table; a comment says which package it takes."""
     align = "".join("r" if is_number(frame[name]) else "l" for name in frame.columns)
     rows = [" & ".join(escape(cell) for cell in row) + r" \\" for row in cells(frame)]
     head = " & ".join(escape(heading(name)) for name in frame.columns) + r" \\"
-    lines = [rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *rows]
+    package = r"% \usepackage{booktabs}"
+    lines = [package, rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *rows]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
@@ -61,6 +72,13 @@ def json_(frame: pl.DataFrame) -> str:
 def csv(frame: pl.DataFrame) -> str:
     """Return comma-separated values with a header."""
     return frame.write_csv().rstrip("\n")
+
+
+def footnotes(lines: Iterable[str], format: str) -> str:
+    """Return lines to stand below a table of a format."""
+    if format == "latex":
+        return "\n".join(rf"\par{{\footnotesize {escape(line)}\par}}" for line in lines)
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def heading(column: str) -> str:
@@ -91,10 +109,12 @@ def shown(column: str, value: Any) -> str:
 
 
 def is_number(column: pl.Series) -> bool:
-    """Say whether a column holds numbers."""
+    """Say whether a column holds numbers, or texts of them."""
+    if column.dtype == pl.String:
+        return all(NUMBERS.fullmatch(text) for text in column.drop_nulls())
     return column.dtype.is_numeric()
 
 
 def escape(text: str) -> str:
     """Return a text with LaTeX's special characters escaped."""
-    return "".join(f"\\{c}" if c in "&%$#_{}" else c for c in text)
+    return "".join(LATEX.get(character, character) for character in text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -23,22 +23,51 @@ BY_METRICS = ("accuracy", "macro_f1", "soft_ece", "soft_kse", "soft_nll")
 
 
 def read_results(path: Path) -> pl.DataFrame:
-    """Return the tidy scores of a run directory, with those of metrics that are new since."""
+    """Return the tidy scores of a run directory, or of all that lie side by side in a folder.
+
+    Metrics that are new since are worked out from the stored predictions.
+    """
     directory = RunDirectory(path)
     if not path.is_dir():
         raise RequestError(f"{path} is no run directory")
-    if not directory.results.exists():
+    if directory.results.exists():
+        return run_results(directory)
+    children = [RunDirectory(found.parent) for found in sorted(path.glob("*/results.parquet"))]
+    if not children:
         raise DataError(
             f"{path} has no results yet: the `ferc run` that started it, run again, makes them"
         )
+    return together({child.path: run_results(child) for child in children})
+
+
+def run_results(directory: RunDirectory) -> pl.DataFrame:
+    """Return the tidy scores of one run directory, with those of metrics that are new since."""
     frame = read_parquet(directory.results)
     if missing := SCHEMA.keys() - set(frame.columns):
         raise DataError(f"{directory.results} lacks the column {min(missing)!r}")
-    if registry().metrics.keys() - set(frame["metric"].unique()):
+    new = registry().metrics.keys() - set(frame["metric"].unique())
+    if new and directory.config.exists():  # without it the table came alone, and is all there is
         config = read_config(directory.config, {})
         stored = [run for run in runs_of(config) if directory.validation(run).exists()]
         frame, _ = score(directory, config, stored)
     return frame
+
+
+def together(frames: Mapping[Path, pl.DataFrame]) -> pl.DataFrame:
+    """Return the scores of several run directories as one table.
+
+    Raises `RequestError` when two hold the same run, for their means would mix what differs.
+    """
+    owners: dict[tuple[object, ...], Path] = {}
+    for path, frame in frames.items():
+        for run in frame.select(RUN_COLUMNS).unique(maintain_order=True).iter_rows():
+            if run in owners:
+                described = ", ".join(f"{c} {v}" for c, v in zip(RUN_COLUMNS, run, strict=True))
+                raise RequestError(
+                    f"{owners[run]} and {path} both hold {described}: show one of them alone"
+                )
+            owners[run] = path
+    return pl.concat([frame.select(*SCHEMA) for frame in frames.values()])
 
 
 def view(

@@ -5,6 +5,7 @@ manifest.json          benchmark and package versions, what the data was, what w
 checkpoints/RUN.safetensors
 predictions/RUN/CORRUPTION-SEVERITY.parquet   logits of every sample
 predictions/RUN/validation.parquet            logits on the clean validation split
+predictions/RUN/validation-CORRUPTION-SEVERITY.parquet   for calibrators fitted on all forms
 visibility/FUNCTION-SCOPE.parquet             degradation and visibility of every form
 labels.parquet         hard and soft label of every sample in every cell
 results.parquet        tidy scores: a row for each run, calibrator, cell and metric
@@ -28,7 +29,7 @@ from ferc_core.expr import parse_call
 from ferc_core.plan import Plan, Run
 from ferc_core.plugins import normalise, registry
 from ferc_core.store import claim, read_json, write_json, write_text
-from ferc_core.suite import Cell
+from ferc_core.suite import CLEAN, Cell
 
 # Packages whose version may change what training and corruptions make.
 MAKERS = (
@@ -66,9 +67,10 @@ class RunDirectory:
         name = f"{slug(cell.corruption)}-{cell.severity}.parquet"
         return self.path / "predictions" / run.name / name
 
-    def validation(self, run: Run) -> Path:
-        """The logits of a run on the clean validation split."""
-        return self.path / "predictions" / run.name / "validation.parquet"
+    def validation(self, run: Run, cell: Cell = CLEAN) -> Path:
+        """The logits of a run on the validation split, clean or in another form."""
+        form = "" if cell == CLEAN else f"-{slug(cell.corruption)}-{cell.severity}"
+        return self.path / "predictions" / run.name / f"validation{form}.parquet"
 
     def visibility(self, config: Config) -> Path:
         """The visibilities of every form by the configured function and scope."""
@@ -102,6 +104,7 @@ class RunDirectory:
 def default_path(plan: Plan) -> Path:
     """Return ``ferc-runs/DATASET-KEY``, the same for the same making and data."""
     making = {**plan.config.making(), "data": plan.faces.fingerprint}
+    del making["threads"]  # the number of cores is no reason for another directory
     return Path("ferc-runs") / f"{plan.faces.name}-{key(json.dumps(making), size=4).hex()}"
 
 

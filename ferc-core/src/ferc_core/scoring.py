@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from ferc_core.config import Config
+from ferc_core.errors import as_failure
 from ferc_core.expr import parse_call
 from ferc_core.plan import Run, forms_of
 from ferc_core.plugins import registry
@@ -54,10 +55,12 @@ def score(
     config: Config,
     runs: Sequence[Run],
     advance: Callable[[int], None] = lambda _: None,
+    complain: Callable[[str], None] = lambda _: None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the scores of every cell, and those of all corrupted pictures pooled.
 
-    Both have the columns of ``SCHEMA``; ``advance`` is called with the number of cells done.
+    Both have the columns of ``SCHEMA``; ``advance`` is called with the number of cells done, and
+    ``complain`` with a sentence for each calibrator that could not be fitted.
     """
     forms = forms_of(config)
     labels = cell_labels(directory, forms)
@@ -65,7 +68,7 @@ def score(
     pooled: list[dict[str, Any]] = []
     for run in runs:
         logits = {cell: stored_logits(directory.predictions(run, cell)) for cell in forms}
-        for name, transform in fitted(directory, run, config.calibrators).items():
+        for name, transform in fitted(directory, run, config.calibrators, complain).items():
             head = {
                 "dataset": config.dataset,
                 "method": run.method,
@@ -110,15 +113,29 @@ def scores_of(
 
 
 def fitted(
-    directory: RunDirectory, run: Run, calibrators: Sequence[str]
+    directory: RunDirectory,
+    run: Run,
+    calibrators: Sequence[str],
+    complain: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Callable[[Array], Array]]:
     """Return the plain softmax and every calibrator, fitted on the validation split."""
-    validation = read_parquet(directory.validation(run))
-    logits, labels = matrix(validation["logits"]), validation["label"].to_numpy()
     transforms: dict[str, Callable[[Array], Array]] = {UNCALIBRATED: softmax}
     for text in calibrators:
         call = parse_call(text)
-        transforms[text] = registry().calibrators[call.name](logits, labels, **call.options)
+        calibrator = registry().calibrators[call.name]
+        files = [directory.validation(run)]
+        if calibrator.domains:
+            files += sorted(files[0].parent.glob("validation-*.parquet"))
+        tables = [read_parquet(path) for path in files]
+        logits = np.concatenate([matrix(table["logits"]) for table in tables])
+        labels = np.concatenate([table["label"].to_numpy() for table in tables])
+        options: dict[str, Any] = dict(call.options)
+        if calibrator.domains:
+            options["domains"] = np.repeat(np.arange(len(tables)), [len(t) for t in tables])
+        try:
+            transforms[text] = calibrator(logits, labels, **options)
+        except Exception as error:  # whatever a calibrator of anybody's raises, the others go on
+            complain(f"{run}, calibrator {text}: {as_failure(error)}")
     return transforms
 
 

@@ -219,6 +219,7 @@ class Calibrator(Entry):
     corrupted, and is given the number of the form of each row: ``fit(..., domains=int [N])``.
     """
 
+    reserved: ClassVar = ("domains",)
     domains: bool = field(default=False, kw_only=True)
 
 

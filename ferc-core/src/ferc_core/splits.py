@@ -98,14 +98,30 @@ def first(split: FaceSplit, limit: int) -> FaceSplit:
     return split.take(np.sort(rank(split.ids, "limit")[:limit]))
 
 
+NOISE_SCHEMES = ("exact", "ferc")
+
+
 def flip_labels(
-    labels: npt.NDArray[np.int64], rate: float, num_classes: int, seed: int
+    labels: npt.NDArray[np.int64], rate: float, num_classes: int, seed: int, scheme: str = "exact"
 ) -> npt.NDArray[np.int64]:
-    """Return labels with exactly int(rate N) of them changed to another class each."""
-    rng = np.random.Generator(np.random.Philox(key=int.from_bytes(key("noise", seed), "little")))
-    rows = rng.permutation(len(labels))[: int(rate * len(labels))]
+    """Return labels [N] with a share of ``rate`` of them changed.
+
+    "exact": exactly int(rate N) labels, each to another class, drawn from ``seed``. "ferc": as
+    the authors did: int(rate N) draws of a row, with replacement, and of any class, perhaps the
+    row's own; the same ones whatever the seed. So a share of (1 - e^-rate)(K - 1) / K changes.
+    """
+    drawn_from = seed if scheme == "exact" else "ferc"
+    address = key("noise", drawn_from)
+    rng = np.random.Generator(np.random.Philox(key=int.from_bytes(address, "little")))
+    count = int(rate * len(labels))
     noisy = labels.copy()
-    noisy[rows] = (labels[rows] + rng.integers(1, num_classes, len(rows))) % num_classes
+    if scheme == "exact":
+        rows = rng.permutation(len(labels))[:count]
+        noisy[rows] = (labels[rows] + rng.integers(1, num_classes, count)) % num_classes
+    else:
+        classes = rng.integers(num_classes, size=count)
+        for row, drawn in zip(rng.integers(len(labels), size=count), classes, strict=True):
+            noisy[row] = drawn
     return noisy
 
 

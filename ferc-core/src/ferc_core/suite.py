@@ -112,7 +112,7 @@ class Corruptor:
 
     dataset: str
     table: str
-    seed: int
+    seed: int | str
 
     def __call__(self, chunk: Chunk) -> Images:
         """Return the pictures of a chunk in the form of its cell."""

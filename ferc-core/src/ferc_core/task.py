@@ -28,6 +28,12 @@ class Examples:
         return len(self.ids)
 
 
+Augmentation = Callable[
+    [int, npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.float64]],
+    tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]],
+]
+
+
 @dataclass(frozen=True)
 class Epoch:
     """Progress of a training: epoch ``number`` of ``total`` is ``done`` (0 to 1) complete."""
@@ -48,7 +54,11 @@ class Task:
     weights:    a local file of pretrained weights, or None
     pretrained: fetch pretrained weights through timm's own loader (needs a network)
     device:     "auto", "cpu" or "cuda"
+    threads:    threads that may compute, 0 for as many as there are cores; their number may
+                change the last bits of what is learned
     workers:    threads that may read pictures
+    augmentation: called with epoch, rows [B] of ``train``, pictures [B, S, S, 3] and targets
+                [B, K] of every training batch, returns pictures and targets to learn from
     progress:   called a few times a second with an `Epoch`
     say:        called with a sentence for the user, such as how many weights fitted
     options:    what the user wrote in parentheses behind the method's name
@@ -68,7 +78,9 @@ class Task:
     weights: Path | None = None
     pretrained: bool = False
     device: str = "auto"
+    threads: int = 0
     workers: int = 0
+    augmentation: Augmentation | None = None
     progress: Callable[[Epoch], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
     options: Mapping[str, Any] = field(default_factory=dict)

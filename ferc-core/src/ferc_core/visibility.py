@@ -20,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.address import rank
+from ferc_core.expr import parse_call
+from ferc_core.plugins import registry
 from ferc_core.suite import Cell, Images, Suite
 
 SAMPLE = 100  # faces behind the average (paper, Fig. 4)
@@ -70,3 +72,10 @@ def normalise(degradation: Array, in_benchmark: npt.NDArray[np.bool_], scope: st
     share = np.divide(degradation, worst, out=np.zeros_like(degradation), where=worst > 0)
     visible: Array = 1 - np.clip(share, 0, 1)
     return visible
+
+
+def yardstick(forms: Sequence[Cell]) -> npt.NDArray[np.bool_]:
+    """Mark the forms of the benchmark, or all where there is none; the worst one has v = 0."""
+    corruptions = registry().corruptions
+    official = np.array([corruptions[parse_call(c.corruption).name].in_benchmark for c in forms])
+    return official if official.any() else np.ones(len(forms), bool)

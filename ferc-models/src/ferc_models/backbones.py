@@ -23,24 +23,34 @@ def create_network(
     Raises `RequestError` for an unknown name or a picture size that the backbone cannot take, and
     `RunError` when the weights cannot be fetched.
     """
+    network, shape = build(name, image_size, num_classes=num_classes)
+    if shape != (num_classes,):
+        raise RequestError(f"backbone {name!r} cannot be used, because it does not return logits")
+    return fetch(name, image_size, num_classes=num_classes) if pretrained else network
+
+
+def build(name: str, image_size: int, **options: Any) -> tuple[nn.Module, tuple[int, ...]]:
+    """Build a backbone with timm's ``options``; return it with the shape of one output.
+
+    Raises `RequestError` for an unknown name or a picture size that the backbone cannot take.
+    """
     if not timm.is_model(name):
         raise RequestError(f"unknown backbone {name!r}: {nearest(name)}")
-    options: dict[str, Any] = {"img_size": image_size} if has_fixed_size(name) else {}
     try:
-        network = timm.create_model(name, num_classes=num_classes, **options)
-        probe(network, num_classes, image_size)
+        network = timm.create_model(name, **options, **size_option(name, image_size))
+        shape = output_shape(network, image_size)
     except Exception as error:  # timm's backbones refuse a size in many ways
         reason = " ".join(str(error).split())
         raise RequestError(
             f"backbone {name!r} cannot be used on {image_size}x{image_size} pictures: {reason}"
         ) from error
-    return fetch(name, num_classes, options) if pretrained else network
+    return network, shape
 
 
-def fetch(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
-    """Build a backbone with the weights that timm downloads."""
+def fetch(name: str, image_size: int, **options: Any) -> nn.Module:
+    """Build a backbone with timm's ``options`` and the weights that timm downloads."""
     try:
-        return timm.create_model(name, num_classes=num_classes, pretrained=True, **options)
+        return timm.create_model(name, pretrained=True, **options, **size_option(name, image_size))
     except Exception as error:  # network, hub, cache and file errors alike
         reason = " ".join(str(error).split())[:200]
         raise RunError(
@@ -49,19 +59,21 @@ def fetch(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
         ) from error
 
 
-def probe(network: nn.Module, num_classes: int, image_size: int) -> None:
-    """Raise `ValueError` unless one picture gives one row of logits."""
+def output_shape(network: nn.Module, image_size: int) -> tuple[int, ...]:
+    """Return the shape of what a network makes of a picture; leave it in evaluation mode."""
     network.eval()
     with torch.inference_mode():
-        logits = network(torch.zeros(1, 3, image_size, image_size))
-    if getattr(logits, "shape", None) != (1, num_classes):
-        raise ValueError("it does not return logits")
+        output = network(torch.zeros(1, 3, image_size, image_size))
+    if not isinstance(output, torch.Tensor):
+        raise ValueError("it does not return one tensor")
+    return tuple(output.shape[1:])
 
 
-def has_fixed_size(name: str) -> bool:
-    """Say whether a backbone must be told the size of the pictures when it is built."""
+def size_option(name: str, image_size: int) -> dict[str, int]:
+    """Return what timm must be told of the pictures' size: nothing, unless it is built in."""
     config = timm.models.get_pretrained_cfg(name.partition(".")[0])
-    return bool(config is not None and config.fixed_input_size)
+    fixed = config is not None and config.fixed_input_size
+    return {"img_size": image_size} if fixed else {}
 
 
 def nearest(name: str) -> str:

@@ -16,10 +16,52 @@ LOSSES = (
         "Lin et al. 2017, arXiv:1708.02002; FER-C uses gamma = 1",
     ),
     (
+        "focal-adaptive",
+        "classification:focal_adaptive",
+        "Focal loss with an exponent for each sample (FLSD-53); hard targets only.",
+        "Mukhoti et al. 2020, arXiv:2002.09437",
+    ),
+    (
+        "inv-focal",
+        "classification:inv_focal",
+        "Cross-entropy that cares more for what is already right; it sharpens.",
+        "Wang et al. 2021, Rethinking Calibration of Deep Neural Networks; gamma = 1 as in FER-C",
+    ),
+    (
+        "poly",
+        "classification:poly",
+        "Poly-1: cross-entropy plus what is missing to the target's probability of 1.",
+        "Leng et al. 2022, arXiv:2204.12511",
+    ),
+    (
+        "label-smoothing",
+        "classification:label_smoothing",
+        "Cross-entropy with targets mixed with the uniform distribution.",
+        "Szegedy et al. 2016, arXiv:1512.00567",
+    ),
+    (
+        "avuc",
+        "uncertainty:avuc",
+        "Cross-entropy that wants right predictions certain and wrong ones uncertain.",
+        "Krishnan and Tickoo 2020, arXiv:2012.07923; FER-C uses beta = 3",
+    ),
+    (
+        "soft-avuc",
+        "uncertainty:soft_avuc",
+        "The same with a smooth step between certain and uncertain.",
+        "Karandikar et al. 2021, arXiv:2108.00106, eq. 15",
+    ),
+    (
+        "cpc",
+        "pairwise:cpc",
+        "Cross-entropy with constraints on pairs of classes; hard targets, 3 classes or more.",
+        "Cheng and Vasconcelos 2022, Calibrating Deep Neural Networks by Pairwise Constraints",
+    ),
+    (
         "maxent",
         "maxent:maxent",
-        "Focal loss with a constraint on the expected class index.",
-        "FER-C, eq. 12; Neo et al., MaxEnt Loss",
+        "Focal loss with constraints on the moments of the class index.",
+        "FER-C, eq. 12; Neo et al. 2024, arXiv:2310.17159",
     ),
     (
         "maxent+mbls",
@@ -36,6 +78,12 @@ PENALTIES = (
         "Margin-based label smoothing: logits far below the largest are pulled up.",
         "Liu et al. 2022, arXiv:2111.15430; FER-C, eq. 13",
     ),
+    (
+        "cals-alm",
+        "adaptive:cals_alm",
+        "The same margin, enforced by a multiplier for each class that adapts while training.",
+        "Liu et al. 2023, arXiv:2211.15088",
+    ),
 )
 CALIBRATORS = (
     (
@@ -44,6 +92,57 @@ CALIBRATORS = (
         "Divides all logits by one number.",
         "Guo et al. 2017, arXiv:1706.04599",
     ),
+    (
+        "vector",
+        "vector:fit_vector",
+        "Scales and shifts the logits of each class.",
+        "Guo et al. 2017, arXiv:1706.04599",
+    ),
+    (
+        "matrix",
+        "matrix:fit_matrix",
+        "An affine map of the logits, regularised off the diagonal.",
+        "Guo et al. 2017, arXiv:1706.04599; Kull et al. 2019, arXiv:1910.12656",
+    ),
+    (
+        "dirichlet",
+        "dirichlet:fit_dirichlet",
+        "An affine map of the log-probabilities: full, diagonal or fixed-diagonal.",
+        "Kull et al. 2019, arXiv:1910.12656",
+    ),
+    (
+        "isotonic",
+        "isotonic:fit_isotonic",
+        "A rising step map of each class's probability, or of the confidence.",
+        "Zadrozny and Elkan 2002, Transforming classifier scores into probability estimates",
+    ),
+    (
+        "histogram",
+        "histogram:fit_histogram",
+        "The mean outcome in bins of each class's probability, or of the confidence.",
+        "Zadrozny and Elkan 2001, Obtaining calibrated probability estimates",
+    ),
+    (
+        "spline",
+        "spline:fit_spline",
+        "Corrects the confidence by the slope of a spline of the summed gaps.",
+        "Gupta et al. 2021, arXiv:2006.12800",
+    ),
+    (
+        "ada-ts",
+        "ada_ts:fit_ada_ts",
+        "A temperature for each picture, from a class-conditional VAE of its logits.",
+        "Joy et al. 2023, arXiv:2207.06211",
+    ),
+)
+# the same; they are fitted on all forms of the validation pictures, and told which form each is
+DOMAIN_CALIBRATORS = (
+    (
+        "multi-domain-ts",
+        "multi_domain:fit_multi_domain",
+        "A temperature for each picture, learned from those of clean and corrupted forms.",
+        "Yu et al. 2022, arXiv:2206.02757",
+    ),
 )
 # name, summary, source, what it trains with where nothing else is asked for (SPEC 1.10)
 METHODS: tuple[tuple[str, str, str, dict[str, object]], ...] = (
@@ -51,6 +150,42 @@ METHODS: tuple[tuple[str, str, str, dict[str, object]], ...] = (
         "baseline",
         "A timm backbone (ResNet-18 by default) with a linear classifier.",
         "FER-C, section 5; He et al. 2016, arXiv:1512.03385",
+        {},
+    ),
+    (
+        "scn",
+        "Weighs pictures by how sure their labels are, and corrects labels (Self-Cure Network).",
+        "Wang et al. 2020, arXiv:2002.10392",
+        {},
+    ),
+    (
+        "dmue",
+        "Auxiliary branches mine soft labels and judge how sure the given ones are.",
+        "She et al. 2021, arXiv:2104.00232; FER-C, section 5",
+        {"batch_size": 128},
+    ),
+    (
+        "rul",
+        "Learns how uncertain a picture is by mixing its features with another's.",
+        "Zhang et al. 2021, Relative Uncertainty Learning, NeurIPS",
+        {"learning_rate": 2e-4},
+    ),
+    (
+        "swinv2_t",
+        "A Swin Transformer V2 (tiny; size=mini for small pictures) with a linear classifier.",
+        "Liu et al. 2022, arXiv:2111.09883; FER-C, section 5",
+        {"backbone": "swinv2_tiny_window8_256", "batch_size": 32, "learning_rate": 5e-5},
+    ),
+    (
+        "eac",
+        "Erasing attention consistency: attention that mirroring the face does not change.",
+        "Zhang et al. 2022, arXiv:2207.10299",
+        {},
+    ),
+    (
+        "mek",
+        "Labels smoothed towards rare classes, and attention consistency weighed by rarity.",
+        "Zhang et al. 2023, Leave No Stone Unturned (Mine Extra Knowledge)",
         {},
     ),
 )
@@ -68,9 +203,10 @@ def register_losses(register: Callable[[Loss], None]) -> None:
 @hookimpl
 def register_calibrators(register: Callable[[Calibrator], None]) -> None:
     """Post-hoc calibrators, fitted on the validation split."""
-    for name, place, summary, source in CALIBRATORS:
-        function = f"ferc_models.calibrators.{place}"
-        register(Calibrator(name, function, summary=summary, source=source))
+    for rows, domains in ((CALIBRATORS, False), (DOMAIN_CALIBRATORS, True)):
+        for name, place, summary, source in rows:
+            function = f"ferc_models.calibrators.{place}"
+            register(Calibrator(name, function, domains=domains, summary=summary, source=source))
 
 
 @hookimpl
@@ -88,3 +224,13 @@ def register_methods(register: Callable[[Method], None]) -> None:
                 source=source,
             )
         )
+    register(
+        Method(
+            "onnx",
+            "ferc_models.methods.onnx:fit",
+            load="ferc_models.methods.onnx:load",
+            trains=False,
+            summary="A ready-made model in an ONNX file, not trained here; needs the extra [onnx].",
+            source="ONNX, https://onnx.ai",
+        )
+    )

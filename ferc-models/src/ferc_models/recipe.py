@@ -91,7 +91,7 @@ class Recipe:
             if task.weights:
                 notes.append(load_matching(getattr(network, "backbone", network), task.weights))
             if task.pretrained:
-                notes.append(f"pretrained weights of {task.backbone} are from timm")
+                notes.append("pretrained weights are from timm")
             for note in notes:
                 task.say(note)
             objective = build_loss(task.loss, len(task.classes), task.class_prior)

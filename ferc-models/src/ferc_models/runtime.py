@@ -47,3 +47,14 @@ def deterministic(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warned)
+
+
+@contextmanager
+def computing_threads(count: int) -> Iterator[None]:
+    """Run a block on ``count`` threads, or on as many as before for 0."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

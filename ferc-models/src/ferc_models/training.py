@@ -35,7 +35,7 @@ from ferc_models.pictures import (
     shuffled_batches,
 )
 from ferc_models.predictor import BATCH, network_logits
-from ferc_models.runtime import choose_device, deterministic, seeded
+from ferc_models.runtime import choose_device, computing_threads, deterministic, seeded
 from ferc_models.state import FILE, State, describe, load_state, save_state
 
 WEIGHT_DECAY = 1e-5  # of Adam, an L2 term in the gradient (SPEC 1.10)
@@ -105,7 +105,7 @@ def train(
             stepper.step()
         return value
 
-    with deterministic(device):
+    with deterministic(device), computing_threads(task.threads):
         for epoch in range(state.epoch + 1, task.epochs + 1):
             with seeded(task.seed, epoch):
                 work = batches(task, epoch, augment, device)
@@ -153,11 +153,14 @@ def batches(task: Task, epoch: int, augment: str, device: torch.device) -> Itera
     rows = shuffled_batches(len(task.train), task.batch_size, rng)
     draws = rng.random((len(task.train), DRAWS))
 
-    def read(rows: Rows) -> tuple[Rows, Images]:
-        return rows, augmented(task.train.images(rows), augment, draws[rows])
+    def read(rows: Rows) -> tuple[Rows, Images, npt.NDArray[np.float64]]:
+        images, targets = task.train.images(rows), task.train.targets[rows]
+        if task.augmentation is not None:
+            images, targets = task.augmentation(epoch, rows, images, targets)
+        return rows, augmented(images, augment, draws[rows]), targets
 
-    for batch, images in threads(read, rows, task.workers):
-        targets = torch.tensor(task.train.targets[batch], dtype=torch.float32, device=device)
+    for batch, images, shares in threads(read, rows, task.workers):
+        targets = torch.tensor(shares, dtype=torch.float32, device=device)
         yield Batch(epoch, batch, normalise(images, device), targets)
 
 

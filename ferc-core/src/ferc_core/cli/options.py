@@ -120,6 +120,25 @@ Noise = Annotated[
     ),
 ]
 
+NoiseScheme = Annotated[
+    str | None,
+    typer.Option(
+        metavar="exact|ferc",
+        help="How: exactly that share, each to another class (default), or as the authors did.",
+        rich_help_panel=TRAINING,
+    ),
+]
+
+SoftAugmentation = Annotated[
+    float | None,
+    typer.Option(
+        metavar="R",
+        help="Share of the training pictures that are corrupted, their labels softened as "
+        "much. Default: 0.",
+        rich_help_panel=TRAINING,
+    ),
+]
+
 Seed = Annotated[
     list[int] | None,
     typer.Option(metavar="N", help="Seed of a training. Default: 0.", rich_help_panel=TRAINING),
@@ -129,7 +148,7 @@ Backbone = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="A timm model. Default: resnet18; toyfaces test_resnet.",
+        help="A timm model. Default: the method's, mostly resnet18; toyfaces test_resnet.",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -159,12 +178,30 @@ Epochs = Annotated[
 
 BatchSize = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Default: 256; toyfaces 64.", rich_help_panel=TRAINING),
+    typer.Option(
+        metavar="N",
+        help="Default: the method's, mostly 256; toyfaces 64.",
+        rich_help_panel=TRAINING,
+    ),
 ]
 
 LearningRate = Annotated[
     float | None,
-    typer.Option(metavar="X", help="Default: 2.5e-4; toyfaces 2e-3.", rich_help_panel=TRAINING),
+    typer.Option(
+        metavar="X",
+        help="Default: the method's, mostly 2.5e-4; toyfaces 2e-3.",
+        rich_help_panel=TRAINING,
+    ),
+]
+
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Threads of a training; another number may change its last bits. Default: the cores, "
+        "divided among the jobs.",
+        rich_help_panel=TRAINING,
+    ),
 ]
 
 Visibility = Annotated[
@@ -219,6 +256,13 @@ Device = Annotated[
     typer.Option(metavar="auto|cpu|cuda", help="Default: auto.", rich_help_panel=RESOURCES),
 ]
 
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Trainings side by side. Default: 1.", rich_help_panel=RESOURCES
+    ),
+]
+
 Workers = Annotated[
     int | None,
     typer.Option(
@@ -263,6 +307,35 @@ Metrics = Annotated[
     list[str] | None,
     typer.Option(
         "--metric", metavar="NAME", help="Metrics to show with --by; see ferc list metrics."
+    ),
+]
+
+PAPER = "The paper"
+
+Paper = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Lay the run beside the paper: table1 to table6, or draw figure5 or figure6.",
+        rich_help_panel=PAPER,
+    ),
+]
+
+PaperDataset = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The paper's set beside those that it lacks: affectnet, affwild or rafdb.",
+        rich_help_panel=PAPER,
+    ),
+]
+
+PaperCalibrator = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Further rows with a post-hoc calibrator of the run.",
+        rich_help_panel=PAPER,
     ),
 ]
 

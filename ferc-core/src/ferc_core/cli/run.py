@@ -24,6 +24,8 @@ def run(
     method: o.Method = None,
     loss: o.Loss = None,
     noise: o.Noise = None,
+    noise_scheme: o.NoiseScheme = None,
+    soft_augmentation: o.SoftAugmentation = None,
     seed: o.Seed = None,
     backbone: o.Backbone = None,
     weights: o.Weights = None,
@@ -31,12 +33,14 @@ def run(
     epochs: o.Epochs = None,
     batch_size: o.BatchSize = None,
     learning_rate: o.LearningRate = None,
+    threads: o.Threads = None,
     visibility: o.Visibility = None,
     visibility_scope: o.VisibilityScope = None,
     label_scheme: o.LabelScheme = None,
     fusion: o.Fusion = None,
     calibrator: o.Calibrator = None,
     device: o.Device = None,
+    jobs: o.Jobs = None,
     workers: o.Workers = None,
     executor: o.Executor = None,
     out: o.Out = None,
@@ -49,27 +53,28 @@ def run(
 
         ferc run --dataset folder --data-root PATH
 
-    Options that take several values are repeated: --loss ce --loss maxent+mbls. Any name takes
-    options in parentheses. Stop it when you like; the same command goes on where it was.
+    Options that take several values are repeated: --loss ce --loss maxent+mbls; every combination
+    is trained. Any name takes options in parentheses. Stop it when you like; the same command goes
+    on where it was, and what fails does not stop the rest. CONFIG.toml holds the same options
+    under their names (methods, losses, ...), and may hold several data sets as [[data]] tables.
     """
     given = locals()
     use_plugin_files(plugin or [])
     warn()
     from ferc_core.cli.bars import interruptible
-    from ferc_core.config import read_config
+    from ferc_core.config import read_configs
     from ferc_core.errors import RunError
-    from ferc_core.experiment import run_benchmark
+    from ferc_core.experiment import run_experiment
     from ferc_core.reporters import table
     from ferc_core.results import summary
 
     with interruptible() as bars:
-        outcome = run_benchmark(read_config(config, o.settings(given)), bars)
+        outcome = run_experiment(read_configs(config, o.settings(given)), bars)
     typer.echo(table(summary(outcome.results)))
     typer.echo(
         "F1, ECE and KSE in percent, NLL in nats; FER-C columns are means over the corrupted "
         f"cells of N faces each, judged against soft labels.\nEverything lies in "
         f"{outcome.directory}; more views: ferc results {outcome.directory} --by corruption"
     )
-    if outcome.failed:
-        causes = "; ".join(f"{run}: {cause}" for run, cause in outcome.failed.items())
-        raise RunError(f"{len(outcome.failed)} trainings failed: {causes}")
+    if outcome.failures:
+        raise RunError(f"{len(outcome.failures)} parts failed: {'; '.join(outcome.failures)}")

@@ -1,4 +1,4 @@
-"""Checks of what a calibrator is fitted on."""
+"""Checks of what a calibrator is fitted on, applied to, and asked for."""
 
 from __future__ import annotations
 
@@ -7,25 +7,36 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.errors import DataError
+from ferc_core.errors import DataError, RequestError
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 SUM_TOLERANCE = 1e-3
 
 
-def check_logits(logits: npt.ArrayLike) -> Floats:
-    """Return logits as float64 [N, K], or raise `DataError`."""
-    scores = np.asarray(logits, dtype=np.float64)
+def check_logits(logits: npt.ArrayLike, classes: int | None = None) -> Floats:
+    """Return logits as float64 [N, K], or raise `DataError`; K must be ``classes`` if given."""
+    try:
+        scores = np.asarray(logits, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"logits are no array of numbers: {error}") from error
     if scores.ndim != 2 or scores.shape[1] == 0:
         raise DataError(f"logits must have the shape [N, K], not {list(scores.shape)}")
+    if classes is not None and scores.shape[1] != classes:
+        raise DataError(
+            f"the calibrator was fitted on {classes} classes, but the logits have {scores.shape[1]}"
+        )
     check_finite(scores, "the logits")
     return scores
 
 
 def check_targets(targets: npt.ArrayLike, n: int, k: int) -> Floats:
     """Return targets as shares, float64 [N, K], or raise `DataError`."""
-    given: npt.NDArray[Any] = np.asarray(targets)
+    try:
+        given: npt.NDArray[Any] = np.asarray(targets)
+    except ValueError as error:  # rows of different length
+        raise DataError(f"targets are no array: {error}") from error
     if given.shape == (n,) and np.issubdtype(given.dtype, np.integer):
         outside = np.flatnonzero((given < 0) | (given >= k))
         if len(outside):
@@ -33,7 +44,7 @@ def check_targets(targets: npt.ArrayLike, n: int, k: int) -> Floats:
             raise DataError(f"the target of row {row} is class {given[row]}, not 0 to {k - 1}")
         one_hot: Floats = np.eye(k)[given]
         return one_hot
-    if given.shape != (n, k):
+    if given.shape != (n, k) or not (np.isrealobj(given) and np.issubdtype(given.dtype, np.number)):
         raise DataError(
             f"targets must be {n} class numbers or shares [{n}, {k}], "
             f"not {given.dtype} {list(given.shape)}"
@@ -46,8 +57,43 @@ def check_targets(targets: npt.ArrayLike, n: int, k: int) -> Floats:
     return shares
 
 
+def check_samples(logits: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Return logits [N, K] and shares [N, K] of at least one sample; rows of shares sum to 1."""
+    scores = check_logits(logits)
+    if len(scores) == 0:
+        raise DataError("a calibrator cannot be fitted on no samples at all")
+    shares = check_targets(targets, *scores.shape)
+    return scores, shares / shares.sum(axis=1, keepdims=True)
+
+
 def check_finite(values: Floats, what: str) -> None:
     """Raise `DataError` naming the first row with NaN or infinity."""
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
         raise DataError(f"{what} of row {np.argmax(bad)} are not finite")
+
+
+def canonical_order(scores: Floats, shares: Floats) -> Ints:
+    """Return the order [N] that sorts samples by likeliest class, then shares, then logits.
+
+    What is fitted on samples in this order is the same to the bit however they came, and every
+    F-th of them makes a fold with all classes in it.
+    """
+    keys = np.column_stack([shares.argmax(axis=1), shares, scores])
+    return np.lexsort(keys.T[::-1])
+
+
+def whole(option: str, value: Any, low: int) -> int:
+    """Return ``value`` as a whole number of at least ``low``, else raise `RequestError`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise RequestError(
+            f"option {option!r} must be a whole number of at least {low}, not {value!r}"
+        )
+    return value
+
+
+def flag(option: str, value: Any) -> bool:
+    """Return ``value`` if it is true or false, else raise `RequestError`."""
+    if not isinstance(value, bool):
+        raise RequestError(f"option {option!r} must be true or false, not {value!r}")
+    return value

@@ -1,4 +1,4 @@
-"""What all losses share: full precision, the log-softmax, class weights.
+"""What all losses share: full precision, the log-softmax, class weights, hard targets.
 
 Everything is computed from the log-softmax in float32, or in float64 where the logits are, also
 under autocast: a clamp on probabilities, as in the reference code, would stop the learning of
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ferc_core.errors import RequestError
 from ferc_models.options import choice
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -37,3 +38,13 @@ def log_softmax(logits: Tensor) -> Tensor:
 def full_precision(logits: Tensor) -> Tensor:
     """Return the logits in float32, or as they are when they are float64."""
     return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def check_hard(loss: str, targets: Tensor) -> None:
+    """Raise `RequestError` unless each row of the targets [B, K] is all of one class."""
+    one_hot = ((targets == 0) | (targets == 1)).all() & (targets.sum(dim=1) == 1).all()
+    if not one_hot:
+        raise RequestError(
+            f"loss {loss!r} needs hard targets, one class for each picture, and was given soft "
+            "ones; train with hard targets or with another loss"
+        )

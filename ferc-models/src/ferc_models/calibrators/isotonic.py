@@ -1,0 +1,45 @@
+"""Isotonic regression."""
+
+from __future__ import annotations
+
+import numpy.typing as npt
+from sklearn.isotonic import IsotonicRegression
+
+from ferc_models.calibrators.inputs import Floats, check_samples, flag
+from ferc_models.calibrators.score_maps import (
+    Interpolated,
+    OneVsRest,
+    TopLabel,
+    fit_one_vs_rest,
+    fit_top_label,
+)
+
+
+def fit_isotonic(
+    logits: npt.ArrayLike, targets: npt.ArrayLike, *, top_label: bool = False
+) -> OneVsRest | TopLabel:
+    """Return the rising maps of probabilities with the least squares to what happened.
+
+    logits: [N, K], finite. targets: classes int [N], or shares [N, K] whose rows sum to 1.
+    top_label: false fits a map of p_k to y_k for each class and divides the rows by their sums (a
+    row of zeros becomes 1/K); true fits one map of the confidence to the share of the predicted
+    class, and the other classes share the rest as before.
+
+    Scores beyond those fitted get the value at the nearer end. Raises `DataError` for empty or
+    broken input, `RequestError` for a wrong option.
+
+    Source: Zadrozny and Elkan 2002, "Transforming classifier scores into accurate multiclass
+    probability estimates".
+
+    >>> found = fit_isotonic([[0.0, 1.0], [0.0, 2.0], [0.0, 3.0]], [1, 0, 1])
+    >>> found([[0.0, 1.5], [0.0, 9.0]]).tolist()  # the first two are pooled
+    [[0.5, 0.5], [0.0, 1.0]]
+    """
+    fit = fit_top_label if flag("top_label", top_label) else fit_one_vs_rest
+    return fit(*check_samples(logits, targets), isotonic_map)
+
+
+def isotonic_map(scores: Floats, outcomes: Floats) -> Interpolated:
+    """Return the rising map with the least squares, by pooling adjacent violators."""
+    fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, outcomes)
+    return Interpolated(fitted.X_thresholds_, fitted.y_thresholds_)

@@ -1,0 +1,136 @@
+"""Multi-domain temperature scaling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import softmax
+
+from ferc_core.errors import DataError, RequestError
+from ferc_models.calibrators.inputs import Floats, Ints, check_logits, check_samples
+from ferc_models.calibrators.temperature import HIGHEST, LOWEST, fit_temperature
+from ferc_models.options import choice, number
+
+TARGETS = ("log", "linear")
+RIDGE = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class MultiDomain:
+    """A fitted regression of the temperature, to be called with logits.
+
+    The features of a row are its logits less their mean, sorted downwards, then less ``mean`` [K]
+    and over ``scale`` [K]; ``intercept + features @ slopes`` is log T, or T for target "linear".
+    """
+
+    slopes: Floats
+    intercept: float
+    mean: Floats
+    scale: Floats
+    target: str
+    domain_temperatures: dict[int, float]
+
+    def __call__(self, logits: npt.ArrayLike) -> Floats:
+        """Return softmax(logits / T), float64 [M, K], with a T for each of the logits [M, K]."""
+        scores = check_logits(logits, len(self.slopes))
+        probs: Floats = softmax(scores / self.temperatures(scores)[:, None], axis=1)
+        return probs
+
+    def temperatures(self, logits: npt.ArrayLike) -> Floats:
+        """Return the temperature in [0.05, 20] of each row, float64 [M]."""
+        scores = check_logits(logits, len(self.slopes))
+        found = self.intercept + (shape_of(scores) - self.mean) / self.scale @ self.slopes
+        if self.target == "linear":
+            return np.clip(found, LOWEST, HIGHEST)
+        bounded: Floats = np.exp(np.clip(found, np.log(LOWEST), np.log(HIGHEST)))
+        return bounded
+
+    def parameters(self) -> dict[str, Any]:
+        """What was fitted, for the record."""
+        return {
+            "slopes": self.slopes.tolist(),
+            "intercept": self.intercept,
+            "mean": self.mean.tolist(),
+            "scale": self.scale.tolist(),
+            "target": self.target,
+            "domain_temperatures": {str(d): t for d, t in self.domain_temperatures.items()},
+        }
+
+
+def fit_multi_domain(
+    logits: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    *,
+    domains: npt.ArrayLike | None = None,
+    target: str = "log",
+    ridge: float = RIDGE,
+) -> MultiDomain:
+    """Return a temperature for each picture, learned from the temperatures of known domains.
+
+    logits: [N, K], finite. targets: classes int [N], or shares [N, K] whose rows sum to 1.
+    domains: int [N], the form of each validation picture (clean, or a corruption and severity).
+    Each domain gets its own temperature as ``temperature`` does; then ridge regression predicts
+    the temperature of a sample's domain from the sample. target: "log" regresses log T, "linear"
+    T itself as in the paper. ridge: weight of the squared slopes beside the mean squared error,
+    on features of unit variance; the intercept is free.
+
+    The paper's features are those of the last layer. Predictions are kept as logits alone, so the
+    features here are the logits of a row less their mean, sorted: how sure the model is and
+    between how many classes, not of which class. Raises `RequestError` without domains or for a
+    wrong option, `DataError` for empty or broken input.
+
+    Source: Yu et al. 2022, arXiv:2206.02757.
+
+    >>> found = fit_multi_domain([[4.0, 0.0]] * 4, [0, 0, 0, 1], domains=[7, 7, 7, 7])
+    >>> found([[4.0, 0.0]]).round(4).tolist()  # one domain: plain temperature scaling
+    [[0.75, 0.25]]
+    """
+    choice("target", target, TARGETS)
+    strength = number("ridge", ridge)
+    if domains is None:
+        raise RequestError(
+            "multi-domain-ts needs domains: the number of the form (clean or a corruption and "
+            "severity) of every picture it is fitted on"
+        )
+    scores, shares = check_samples(logits, targets)
+    domain = check_domains(domains, len(scores))
+    fitted = {
+        int(d): fit_temperature(scores[domain == d], shares[domain == d]).temperature
+        for d in np.unique(domain)
+    }
+    wanted = np.array([fitted[d] for d in domain.tolist()])
+    if target == "log":
+        wanted = np.log(wanted)
+    features = shape_of(scores)
+    mean, scale = features.mean(axis=0), features.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    slopes = ridge_slopes((features - mean) / scale, wanted - wanted.mean(), strength)
+    return MultiDomain(slopes, float(wanted.mean()), mean, scale, target, fitted)
+
+
+def check_domains(domains: npt.ArrayLike, n: int) -> Ints:
+    """Return domains as int64 [n], or raise `DataError`."""
+    given = np.asarray(domains)
+    if given.shape != (n,) or not np.issubdtype(given.dtype, np.integer):
+        raise DataError(f"domains must be {n} whole numbers, not {given.dtype} {list(given.shape)}")
+    return given.astype(np.int64)
+
+
+def shape_of(scores: Floats) -> Floats:
+    """Return the logits of each row less their mean, largest first."""
+    return np.sort(scores - scores.mean(axis=1, keepdims=True), axis=1)[:, ::-1]
+
+
+def ridge_slopes(x: Floats, wanted: Floats, ridge: float) -> Floats:
+    """Return the slopes with the smallest mean (wanted - x slopes)^2 + ridge |slopes|^2.
+
+    As ordinary least squares with K more rows; where columns depend on each other and ridge is 0,
+    the smallest slopes.
+    """
+    n, k = x.shape
+    rows = np.concatenate([x / np.sqrt(n), np.sqrt(ridge) * np.eye(k)])
+    slopes: Floats = np.linalg.lstsq(rows, np.concatenate([wanted / np.sqrt(n), np.zeros(k)]))[0]
+    return slopes

@@ -1,0 +1,58 @@
+"""Spline calibration of the confidence."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from scipy.interpolate import CubicSpline
+
+from ferc_models.calibrators.inputs import Floats, check_samples, whole
+from ferc_models.calibrators.score_maps import Interpolated, TopLabel, fit_top_label
+
+KNOTS = 6  # Gupta et al.
+
+
+def fit_spline(logits: npt.ArrayLike, targets: npt.ArrayLike, *, knots: int = KNOTS) -> TopLabel:
+    """Return the map of the confidence s to s + S'(t), S a spline of the summed gaps.
+
+    logits: [N, K], finite. targets: classes int [N], or shares [N, K] whose rows sum to 1.
+    knots: how many, at least 2, evenly on [0, 1].
+
+    With scores s_1 <= ... <= s_n and hits a_j, H_0 = 0 and H_j = (1/n) sum_{i <= j} (a_i - s_i) at
+    t_j = j/n; S is the natural cubic spline with the least squares to H. Tied scores have a common
+    hit, their mean, and a common correction, the mean of theirs. Between fitted scores the map is
+    straight, outside it is constant, and it is cut to [0, 1]; it need not rise everywhere. The
+    other classes share the rest as before. Raises `DataError` for empty or broken input,
+    `RequestError` for a wrong option.
+
+    Source: Gupta et al. 2021, arXiv:2006.12800. Their code puts t_j at
+    (j - 1)/(n - 1), leaves H_0 out, and mixes up the weights between two scores.
+    """
+    number = whole("knots", knots, 2)
+    return fit_top_label(*check_samples(logits, targets), partial(spline_map, knots=number))
+
+
+def spline_map(scores: Floats, hits: Floats, *, knots: int) -> Interpolated:
+    """Return the recalibrated score at each distinct score."""
+    n = len(scores)
+    distinct, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    gap = np.bincount(place, hits) / count - distinct
+    summed = np.concatenate([[0.0], np.cumsum(np.repeat(gap, count))]) / n
+    t = np.arange(n + 1) / n
+    slope = natural_spline(t, summed, knots).derivative()(t[1:])
+    first_of_tie = np.cumsum(count) - count
+    correction = np.add.reduceat(slope, first_of_tie) / count
+    return Interpolated(distinct, np.clip(distinct + correction, 0, 1))
+
+
+def natural_spline(t: Floats, values: Floats, knots: int) -> CubicSpline:
+    """Return the natural cubic spline on [0, 1] with the least squares to ``values`` at ``t``.
+
+    Fewer values than knots leave it open; then it is the one with the smallest heights at them.
+    """
+    places = np.linspace(0, 1, knots)
+    basis = CubicSpline(places, np.eye(knots), bc_type="natural")(t)
+    heights, *_ = np.linalg.lstsq(basis, values)
+    return CubicSpline(places, heights, bc_type="natural")

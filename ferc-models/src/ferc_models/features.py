@@ -1,0 +1,49 @@
+"""Backbones without a classifier: what they see, as maps or pooled."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ferc_core.errors import RequestError
+from ferc_models.backbones import build, fetch, output_shape
+
+
+def create_features(backbone: str, image_size: int, *, pretrained: bool = False) -> nn.Module:
+    """Build the timm backbone of this name without pooling and classifier.
+
+    It maps float pictures [B, 3, S, S] with S = image_size to feature maps [B, C, h, w]; see
+    `feature_shape`. Parameters are drawn from torch's global generator, or fetched by timm where
+    ``pretrained``.
+
+    Raises `RequestError` for an unknown name, a picture size that the backbone cannot take, or a
+    backbone without such maps (transformers), and `RunError` when the weights cannot be fetched.
+    """
+    network, shape = build(backbone, image_size, num_classes=0, global_pool="")
+    channels_last = getattr(network, "output_fmt", "NCHW") != "NCHW"
+    if len(shape) != 3 or channels_last:
+        raise RequestError(
+            f"backbone {backbone!r} has no feature maps [C, h, w], which this method needs: "
+            "use a convolutional network such as 'resnet18'"
+        )
+    return fetch(backbone, image_size, num_classes=0, global_pool="") if pretrained else network
+
+
+def create_pooled(backbone: str, image_size: int, *, pretrained: bool = False) -> nn.Module:
+    """Build the timm backbone of this name with timm's own pooling and without classifier.
+
+    It maps float pictures [B, 3, S, S] to features [B, C]; transformers can be used, too.
+    Otherwise as `create_features`.
+    """
+    network, shape = build(backbone, image_size, num_classes=0)
+    if len(shape) != 1:
+        raise RequestError(f"backbone {backbone!r} cannot be used, because it does not pool")
+    return fetch(backbone, image_size, num_classes=0) if pretrained else network
+
+
+def feature_shape(features: nn.Module, image_size: int) -> tuple[int, int, int]:
+    """Return (C, h, w) of the maps that `create_features` gives for one picture.
+
+    It is found by a look at a black picture; the network is left in evaluation mode.
+    """
+    channels, height, width = output_shape(features, image_size)
+    return channels, height, width

@@ -1,0 +1,191 @@
+"""The method ``dmue``: auxiliary branches tell what else a picture might show, and how surely.
+
+For each class c, a copy of the network's last stage learns to tell the other classes apart from
+pictures that are not of class c. What it says of pictures of class c is a soft label, from which
+the main branch learns beside the given one. The main branch also learns to relate pictures as the
+auxiliary ones do, and a small network learns how much each picture's label is to be trusted. When
+the model is used, only the main branch is left.
+
+Source: She et al. 2021, "Dive into Ambiguity: Latent Distribution Mining and Pairwise Uncertainty
+Estimation for Facial Expression Recognition", arXiv:2104.00232; constants as FER-C trains it.
+Errors of the reference code are put right: the confidence network learns, absent classes do not
+count, no 0/0, and mining labels leaves the branches' batch normalisation as it is. The stem is
+timm's, with the ReLU that the reference leaves out, as ImageNet weights expect.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import torch
+from timm.models.resnet import ResNet
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ferc_core.errors import RequestError
+from ferc_core.task import Task
+from ferc_models.features import create_pooled
+from ferc_models.losses import Objective
+from ferc_models.methods.dmue_parts import (
+    branch_labels,
+    confidence_network,
+    linear_classifier,
+    looking,
+    mined_labels,
+    ramp_down,
+    ramp_up,
+    similarity_loss,
+    soft_loss,
+    statistics,
+)
+from ferc_models.options import choice, number
+from ferc_models.recipe import Learner, Recipe
+from ferc_models.training import Batch
+
+SOFT_WEIGHT = 0.5  # of the mined labels; reference code
+SIMILARITY_WEIGHT = 1000  # of the similarity-preserving term; reference code
+
+
+class DmueNetwork(nn.Module):
+    """A residual network in two parts, shared and last stage, with a linear classifier.
+
+    It maps pictures [B, 3, S, S] to the logits [B, K] of the main branch.
+    """
+
+    def __init__(
+        self, backbone: str, num_classes: int, image_size: int, *, pretrained: bool = False
+    ) -> None:
+        super().__init__()
+        self.backbone = create_pooled(backbone, image_size, pretrained=pretrained)
+        if not isinstance(self.backbone, ResNet):
+            raise RequestError(
+                f"method 'dmue' copies the last stage of a residual network, which {backbone!r} "
+                "is not: use 'resnet18', 'resnet50' or another ResNet of timm"
+            )
+        self.width: int = self.backbone.num_features
+        self.classifier = linear_classifier(self.width, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits [B, K] of pictures [B, 3, S, S]."""
+        logits: Tensor = self.classifier(self.backbone(images))
+        return logits
+
+    def shared(self, images: Tensor) -> Tensor:
+        """Return the feature maps of pictures, [B, C, h, w], before the last stage."""
+        net = self.backbone
+        stem = net.maxpool(net.act1(net.bn1(net.conv1(images))))
+        maps: Tensor = net.layer3(net.layer2(net.layer1(stem)))
+        return maps
+
+    def features(self, maps: Tensor, last_stage: nn.Module) -> Tensor:
+        """Return what a last stage makes of shared maps, pooled, [B, C]."""
+        pooled: Tensor = self.backbone.forward_head(last_stage(maps))
+        return pooled
+
+
+class DmueLearner(Learner):
+    """The network with its auxiliary branches.
+
+    ramp: length of the two ramps in epochs, see `ramp_up`; She et al. take 4 to 14
+    classifier_rate: how many times faster than the rest the classifiers and the confidence
+    network learn
+    similarity: what of an auxiliary branch is compared with the main features: its "logits", as
+    in the reference code, or its "features", as the paper has it
+    train_score: False leaves the confidence network as it starts, as in the authors' code of both
+    papers, on which their published numbers rest
+    """
+
+    network: DmueNetwork
+
+    def __init__(
+        self,
+        task: Task,
+        network: DmueNetwork,
+        objective: Objective,
+        *,
+        ramp: float = 0.6,
+        classifier_rate: float = 4,
+        similarity: str = "logits",
+        train_score: bool = True,
+    ) -> None:
+        super().__init__(task, network, objective)
+        self.ramp = number("ramp", ramp, 0.01)
+        self.classifier_rate = number("classifier_rate", classifier_rate)
+        self.similarity = choice("similarity", similarity, ("logits", "features"))
+        if not isinstance(train_score, bool):
+            raise RequestError(f"option 'train_score' must be true or false, not {train_score!r}")
+        classes = range(len(task.classes))
+        self.branches = nn.ModuleList(deepcopy(network.backbone.layer4) for _ in classes)
+        self.classifiers = nn.ModuleList(
+            linear_classifier(network.width, len(classes) - 1) for _ in classes
+        )
+        self.confidence = confidence_network(len(classes)).requires_grad_(train_score)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the weighted sum of losses; to branches, a soft target is its largest class."""
+        labels = batch.targets.argmax(dim=1)
+        maps = self.network.shared(batch.images)
+        features = self.network.features(maps, self.network.backbone.layer4)
+        logits = self.network.classifier(features)
+        own, similarity = self.branch_losses(maps, features, labels)
+        soft = soft_loss(logits, labels, self.mine(maps, labels))
+        trust = self.confidence(statistics(features, labels, logits.shape[1]))
+        learned = (
+            self.objective(trust * logits, batch.targets)
+            + SOFT_WEIGHT * soft
+            + SIMILARITY_WEIGHT * similarity
+        )
+        epoch = batch.epoch - 1
+        return ramp_up(epoch, self.ramp) * learned + ramp_down(epoch, self.ramp) * own
+
+    def branch_losses(
+        self, maps: Tensor, features: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the branches' cross-entropy and similarity loss, each a mean over the branches.
+
+        A branch without at least two pictures is left out: batch normalisation needs them.
+        """
+        own, similar = [], []
+        for c, (branch, classifier) in enumerate(zip(self.branches, self.classifiers, strict=True)):
+            rows = (labels != c).nonzero()[:, 0]
+            if len(rows) < 2:
+                continue
+            seen = self.network.features(maps[rows], branch)
+            logits = classifier(seen)
+            own.append(functional.cross_entropy(logits, branch_labels(labels[rows], c)))
+            view = logits if self.similarity == "logits" else seen
+            similar.append(similarity_loss(view, features[rows]))
+        if not own:
+            return features.new_zeros(()), features.new_zeros(())
+        return torch.stack(own).mean(), torch.stack(similar).mean()
+
+    def mine(self, maps: Tensor, labels: Tensor) -> Tensor:
+        """Return soft labels [N, K], each from the branch that never learns from its class."""
+        mined = maps.new_zeros(len(maps), len(self.branches))
+        for c, (branch, classifier) in enumerate(zip(self.branches, self.classifiers, strict=True)):
+            rows = (labels == c).nonzero()[:, 0]
+            if len(rows):
+                with looking(branch):
+                    logits = classifier(self.network.features(maps[rows], branch))
+                    mined[rows] = mined_labels(logits, c)
+        return mined
+
+    def groups(self, rate: float) -> list[dict[str, Any]]:
+        """Return two groups: the stages, and what learns ``classifier_rate`` times faster."""
+        fast = [
+            parameter
+            for part in (self.network.classifier, self.classifiers, self.confidence)
+            for parameter in part.parameters()
+            if parameter.requires_grad
+        ]
+        known = {id(parameter) for parameter in fast}
+        slow = [p for p in self.parameters() if p.requires_grad and id(p) not in known]
+        return [
+            {"params": slow, "lr": rate},
+            {"params": fast, "lr": rate * self.classifier_rate},
+        ]
+
+
+RECIPE = Recipe("dmue", DmueNetwork, DmueLearner)
+fit, load = RECIPE.fit, RECIPE.load
