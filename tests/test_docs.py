@@ -68,3 +68,28 @@ def test_every_corruption_stands_in_its_page_with_its_summary():
         assert f"`{name}`" in text
         if entry.in_benchmark:
             assert f"| `{name}` | {entry.summary} |" in text
+
+
+def options_table() -> list[tuple[str, list[str]]]:
+    """Return the names and options of the rows of losses and calibrators in docs/training.md."""
+    page = (REPOSITORY / "docs/training.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]*`) \|((?:\\\||[^|])*)\|", page, re.MULTILINE)
+    return [
+        (name, re.findall(r"`([a-z_]+)[=`]", options))
+        for names, options in rows
+        for name in re.findall(r"`([^`]+)`", names)
+    ]
+
+
+def test_the_options_of_losses_and_calibrators_are_those_of_the_documentation():
+    known = {**registry().losses, **registry().calibrators}
+    documented = [(name, options) for name, options in options_table() if name in known]
+    for name, options in documented:
+        known[name].check_options(dict.fromkeys(options))
+    assert {name for name, _ in documented} == set(known) - {"brier"}
+    assert ("spline", ["knots"]) in documented
+
+
+def test_the_methods_of_the_documentation_are_those_there_are():
+    documented = {name for name, _ in options_table()}
+    assert documented >= set(registry().methods)
