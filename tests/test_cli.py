@@ -118,3 +118,7 @@ def test_debug_shows_the_traceback(ferc):
     shown = ferc("--debug", "run", "--severity", 6)
     assert shown.returncode != 0
     assert "Traceback" in shown.stderr
+
+
+def test_brackets_in_a_summary_are_shown(ferc):
+    assert "[frost]" in ferc("list", "corruptions").stdout

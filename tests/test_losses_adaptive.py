@@ -11,9 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from colours import fit, saved, stop_after, task
 from test_losses import UNIFORM, hard, logits
-from test_training import fit, one_thread, saved, task
-from test_training_resume import stop_after
 from torch import Tensor
 
 from ferc_models.losses import build_loss
@@ -21,7 +20,7 @@ from ferc_models.losses.adaptive import PENALTIES, ClassAdaptive, cals_alm
 from ferc_models.state import FILE
 from ferc_models.tensorfile import read_tensors
 
-__all__ = ["one_thread"]  # a fixture that works by being here
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 # ../shared/golden/golden.json, "alm": made with the authors' functions, in float32
 H = (-2.0, -0.5, 0.0, 0.5, 2.0)

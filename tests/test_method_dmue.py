@@ -11,18 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from colours import SIDE, colours
+from colours import task as usual_task
 from safetensors import safe_open
 from safetensors.torch import load_file
-from test_training import CLASSES, SIDE, colours, one_thread
-from test_training import task as usual_task
-from test_training_resume import stop_after
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ferc_core.errors import FercError
 from ferc_core.task import Task
 from ferc_models.losses import build_loss
-from ferc_models.methods.dmue import DmueLearner, DmueNetwork, fit, load
+from ferc_models.methods.dmue import DmueLearner, DmueNetwork, fit
 from ferc_models.methods.dmue_parts import (
     branch_labels,
     mined_labels,
@@ -35,7 +34,7 @@ from ferc_models.methods.dmue_parts import (
 from ferc_models.runtime import seeded
 from ferc_models.training import Batch
 
-__all__ = ["one_thread"]  # a fixture that works by being here
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def task(directory: Path, **changes: Any) -> Task:
@@ -316,43 +315,10 @@ def test_odd_batches_give_finite_losses_and_gradients(
 # --- training and the trained model -------------------------------------------------------------
 
 
-def saved(asked: Task) -> bytes:
-    """The bytes of the trained model's file."""
-    path = asked.directory / "model.safetensors"
-    fit(asked).save(path)
-    return path.read_bytes()
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    torch.set_num_threads(1)
-    return saved(task(tmp_path_factory.mktemp("undisturbed")))
-
-
-def test_it_learns_colours(tmp_path: Path) -> None:
-    predictor = fit(task(tmp_path, epochs=5))
-    assert max(h["f1"] for h in predictor.card.history) > 0.9
-
-
-def test_it_learns_from_soft_targets_and_without_one_of_the_classes(tmp_path: Path) -> None:
+def test_it_learns_from_soft_targets(tmp_path: Path) -> None:
     soft = colours(48, 0)
     soft = replace(soft, targets=0.8 * soft.targets + 0.2 / 3)
-    assert max(h["f1"] for h in fit(task(tmp_path / "soft", train=soft)).card.history) > 0.6
-    absent = replace(colours(48, 0), labels=np.arange(48) % 2, targets=np.eye(3)[np.arange(48) % 2])
-    history = fit(task(tmp_path / "absent", train=absent, epochs=1)).card.history
-    assert all(math.isfinite(h["loss"]) for h in history)
-
-
-def test_two_classes_train(tmp_path: Path) -> None:
-    def two(n: int, seed: int) -> Any:
-        of_three = colours(n, seed)
-        labels = of_three.labels % 2
-        return replace(of_three, labels=labels, targets=np.eye(2)[labels])
-
-    asked = task(tmp_path, classes=("a", "b"), train=two(48, 0), validation=two(24, 1), epochs=2)
-    predictor = fit(asked)
-    assert all(math.isfinite(h["loss"]) for h in predictor.card.history)
-    assert predictor.logits(asked.validation.images(np.arange(5))).shape == (5, 2)
+    assert max(h["f1"] for h in fit(task(tmp_path, train=soft)).card.history) > 0.6
 
 
 def test_only_the_main_branch_is_kept_and_run(tmp_path: Path) -> None:
@@ -375,36 +341,6 @@ def test_only_the_main_branch_is_kept_and_run(tmp_path: Path) -> None:
         maps = of.network.shared(images)
         main = of.network.classifier(of.network.features(maps, of.network.backbone.layer4))
         assert torch.equal(of(images), main)
-
-
-def test_a_saved_model_gives_the_same_logits(tmp_path: Path) -> None:
-    asked = task(tmp_path, epochs=1)
-    predictor = fit(asked)
-    predictor.save(tmp_path / "a.safetensors")
-    copied = load(tmp_path / "a.safetensors", "cpu")
-    images = asked.validation.images(np.arange(24))
-    np.testing.assert_array_equal(copied.logits(images), predictor.logits(images))
-    copied.save(tmp_path / "b.safetensors")
-    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
-    assert copied.card.classes == CLASSES
-
-
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
-    tmp_path: Path, undisturbed: bytes
-) -> None:
-    torch.manual_seed(99)  # whatever was drawn before
-    assert saved(task(tmp_path / "again", workers=2)) == undisturbed
-    assert saved(task(tmp_path / "other", seed=6)) != undisturbed
-
-
-@pytest.mark.parametrize("epochs", [1, 2])
-def test_an_interrupted_training_goes_on_to_the_same_bytes(
-    tmp_path: Path, undisturbed: bytes, epochs: int
-) -> None:
-    asked = task(tmp_path)
-    with pytest.raises(KeyboardInterrupt):
-        fit(replace(asked, progress=stop_after(epochs)))
-    assert saved(asked) == undisturbed
 
 
 def test_branches_start_as_copies_of_the_pretrained_last_stage(tmp_path: Path) -> None:

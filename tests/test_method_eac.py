@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,54 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from colours import task as usual_task
 from torch import Tensor, nn
 
 from ferc_core.errors import DataError, FercError
-from ferc_core.task import Examples, Task
+from ferc_core.task import Task
 from ferc_models.losses import build_loss
 from ferc_models.methods.attention import AttentionNetwork, look_twice
 from ferc_models.methods.baseline import fit as fit_baseline
 from ferc_models.methods.eac import EacLearner, fit, load
 from ferc_models.training import Batch
 
-SIDE = 32
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small are fastest on one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def colours(n: int, seed: int, classes: int = 3) -> Examples:
-    """Noise with one bright channel: the class."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(n) % classes
-    images = rng.integers(0, 160, (n, SIDE, SIDE, 3), dtype=np.uint8)
-    images[np.arange(n), :, :, labels] += 90
-    ids = tuple(f"{seed}/{i}" for i in range(n))
-    return Examples(ids, lambda rows: images[rows], labels, np.eye(classes)[labels])
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def task(directory: Path, **changes: Any) -> Task:
-    usual = Task(
-        classes=("red", "green", "blue"),
-        train=colours(48, 0),
-        validation=colours(24, 1),
-        loss="ce",
-        epochs=1,
-        batch_size=16,
-        learning_rate=3e-3,
-        image_size=SIDE,
-        seed=5,
-        directory=directory,
-        backbone="test_resnet",
-        device="cpu",
-    )
-    return replace(usual, **changes)
+    usual = {"backbone": "test_resnet", "loss": "ce", "epochs": 1}
+    return usual_task(directory, **usual | changes)
 
 
 class Toy(AttentionNetwork):
@@ -166,25 +133,6 @@ def test_pictures_alike_on_both_sides_cost_nothing_more(tmp_path: Path) -> None:
 # --- training -----------------------------------------------------------------------------------
 
 
-def test_it_learns_and_comes_back_from_its_file(tmp_path: Path) -> None:
-    asked = task(tmp_path, epochs=6, loss="maxent+mbls")
-    predictor = fit(asked)
-    assert max(h["f1"] for h in predictor.card.history) > 0.9
-    predictor.save(tmp_path / "model.safetensors")
-    images = asked.validation.images(np.arange(24))
-    again = load(tmp_path / "model.safetensors", "cpu")
-    np.testing.assert_array_equal(again.logits(images), predictor.logits(images))
-
-
-def test_the_same_seed_gives_the_same_bytes_and_another_one_others(tmp_path: Path) -> None:
-    files = []
-    for number, seed in enumerate((5, 5, 6)):
-        folder = tmp_path / str(number)
-        fit(task(folder, seed=seed)).save(folder / "model.safetensors")
-        files.append((folder / "model.safetensors").read_bytes())
-    assert files[0] == files[1] != files[2]
-
-
 def covered(images: Tensor) -> bool:
     """Say whether part of a picture has the colour that erasing leaves: about 0, normalised."""
     return bool((images.abs().amax(dim=1) < 0.02).flatten(1).float().mean(dim=1).max() > 0.015)
@@ -210,23 +158,6 @@ def test_training_pictures_alone_are_erased(
     asked = task(tmp_path, options=options)
     fit(asked).logits(asked.validation.images(np.arange(24)))
     assert {(True, not options), (False, False)} == set(seen)
-
-
-@pytest.mark.parametrize(
-    ("classes", "labels"),
-    [(("a", "b"), [0, 1] * 6), (("a", "b", "c"), [1] * 12), (("a", "b", "c"), [0, 1] * 6)],
-    ids=["two classes", "one class in every batch", "a class without pictures"],
-)
-def test_few_classes_are_no_obstacle(
-    tmp_path: Path, classes: tuple[str, ...], labels: list[int]
-) -> None:
-    given = colours(12, 3)
-    targets = np.eye(len(classes))[labels]
-    examples = replace(given, labels=np.array(labels), targets=targets)
-    asked = task(tmp_path, classes=classes, train=examples, validation=examples, batch_size=6)
-    predictor = fit(asked)
-    assert math.isfinite(predictor.card.history[0]["loss"])
-    assert predictor.logits(given.images(np.arange(5))).shape == (5, len(classes))
 
 
 @pytest.mark.parametrize(

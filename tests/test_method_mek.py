@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from colours import painted
+from colours import task as usual_task
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
 from ferc_core.errors import FercError
-from ferc_core.task import Examples, Task
+from ferc_core.task import Task
 from ferc_models.losses import build_loss
 from ferc_models.methods.attention import AttentionNetwork, look_twice
-from ferc_models.methods.mek import MekLearner, class_rarity, fit, load, other_classes, smooth
+from ferc_models.methods.mek import MekLearner, class_rarity, fit, other_classes, smooth
 from ferc_models.training import Batch
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIDE = 64
 RAF = np.array([1290, 281, 717, 4772, 1982, 705, 2524])  # training pictures of RAF-DB, by class
@@ -30,40 +31,10 @@ AUTHORS = np.array([0.95124, 4.36690, 1.71144, 0.25715, 0.61912, 1.74057, 0.4861
 shares = st.lists(st.integers(0, 50), min_size=2, max_size=9).filter(any)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small are fastest on one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def colours(labels: list[int], seed: int, classes: int = 3) -> Examples:
-    """Noise with one bright channel: the class."""
-    rng = np.random.default_rng(seed)
-    images = rng.integers(0, 160, (len(labels), SIDE, SIDE, 3), dtype=np.uint8)
-    images[np.arange(len(labels)), :, :, labels] += 90
-    ids = tuple(f"{seed}/{i}" for i in range(len(labels)))
-    return Examples(ids, lambda rows: images[rows], np.array(labels), np.eye(classes)[labels])
-
-
 def task(directory: Path, **changes: Any) -> Task:
-    usual = Task(
-        classes=("red", "green", "blue"),
-        train=colours([0] * 24 + [1] * 16 + [2] * 8, 0),
-        validation=colours([0, 1, 2] * 8, 1),
-        loss="ce",
-        epochs=1,
-        batch_size=16,
-        learning_rate=3e-3,
-        image_size=SIDE,
-        seed=5,
-        directory=directory,
-        backbone="test_resnet",
-        device="cpu",
-    )
-    return replace(usual, **changes)
+    train = painted([0] * 24 + [1] * 16 + [2] * 8, 0, side=SIDE)
+    usual = {"backbone": "test_resnet", "image_size": SIDE, "train": train, "loss": "ce"}
+    return usual_task(directory, **usual | changes)
 
 
 def smoothed(counts: list[int], targets: Tensor, smoothing: float) -> Tensor:
@@ -169,42 +140,6 @@ def test_attention_counts_by_rarity_summed_over_classes(tmp_path: Path) -> None:
 
 
 # --- training -----------------------------------------------------------------------------------
-
-
-def test_it_learns_and_comes_back_from_its_file(tmp_path: Path) -> None:
-    asked = task(tmp_path, epochs=6, loss="maxent+mbls")
-    predictor = fit(asked)
-    assert max(h["f1"] for h in predictor.card.history) > 0.9
-    predictor.save(tmp_path / "model.safetensors")
-    images = asked.validation.images(np.arange(24))
-    again = load(tmp_path / "model.safetensors", "cpu")
-    np.testing.assert_array_equal(again.logits(images), predictor.logits(images))
-
-
-def test_the_same_seed_gives_the_same_bytes_and_another_one_others(tmp_path: Path) -> None:
-    files = []
-    for number, seed in enumerate((5, 5, 6)):
-        folder = tmp_path / str(number)
-        fit(task(folder, seed=seed)).save(folder / "model.safetensors")
-        files.append((folder / "model.safetensors").read_bytes())
-    assert files[0] == files[1] != files[2]
-
-
-@pytest.mark.parametrize(
-    ("classes", "labels"),
-    [(("a", "b"), [0, 1] * 6), (("a", "b", "c"), [1] * 12), (("a", "b", "c"), [0, 1] * 6)],
-    ids=["two classes", "one class in every batch", "a class without pictures"],
-)
-def test_few_classes_are_no_obstacle(
-    tmp_path: Path, classes: tuple[str, ...], labels: list[int]
-) -> None:
-    examples = colours(labels, 3, len(classes))
-    asked = task(tmp_path, classes=classes, train=examples, validation=examples, batch_size=6)
-    predictor = fit(asked)
-    assert math.isfinite(predictor.card.history[0]["loss"])
-    logits = predictor.logits(examples.images(np.arange(5)))
-    assert logits.shape == (5, len(classes))
-    assert np.isfinite(logits).all()
 
 
 @pytest.mark.parametrize(

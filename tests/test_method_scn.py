@@ -10,23 +10,21 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from test_training import CLASSES, SIDE, colours, one_thread, task
-from test_training_resume import stop_after
+from colours import SIDE, stop_after, task
 from torch import Tensor
 
-from ferc_core.errors import DataError, RequestError, UnknownNameError
+from ferc_core.errors import RequestError
 from ferc_core.task import Examples, Task
 from ferc_models.backbones import output_shape
 from ferc_models.features import create_features, create_pooled, feature_shape
 from ferc_models.losses import build_loss
-from ferc_models.methods import rul
-from ferc_models.methods.scn import ScnLearner, ScnNetwork, fit, load, rank_loss
+from ferc_models.methods.scn import ScnLearner, ScnNetwork, fit, rank_loss
 from ferc_models.pictures import normalise
 from ferc_models.state import FILE
 from ferc_models.tensorfile import read_tensors
 from ferc_models.training import Batch
 
-__all__ = ["one_thread"]  # a fixture that works by being here
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def learner(asked: Task, **options: Any) -> ScnLearner:
@@ -247,37 +245,10 @@ def test_an_interruption_after_a_relabelling_changes_nothing(tmp_path: Path) -> 
 # --- as a method --------------------------------------------------------------------------------
 
 
-def test_it_learns_and_comes_back_from_its_file_with_the_same_logits(tmp_path: Path) -> None:
-    asked = task(tmp_path, epochs=6)
-    predictor = fit(asked)
-    assert max(h["f1"] for h in predictor.card.history) > 0.9
-    path = tmp_path / "model.safetensors"
-    predictor.save(path)
-    images = asked.validation.images(np.arange(24))
-    np.testing.assert_array_equal(load(path, "cpu").logits(images), predictor.logits(images))
-    with pytest.raises(DataError, match="holds a model of method 'scn', not 'rul'"):
-        rul.load(path, "cpu")
-
-
-def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        torch.manual_seed(len(name))
-        fit(task(tmp_path / name, epochs=1)).save(tmp_path / f"{name}.safetensors")
-    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
-
-
-def test_a_training_with_two_classes_and_odd_batches(tmp_path: Path) -> None:
-    def two(n: int, seed: int) -> Examples:
-        given = colours(n, seed)
-        return replace(given, labels=given.labels % 2, targets=np.eye(2)[given.labels % 2])
-
-    asked = task(tmp_path, classes=CLASSES[:2], train=two(17, 0), validation=two(9, 1), epochs=1)
-    assert fit(replace(asked, batch_size=8)).logits(two(5, 2).images(np.arange(5))).shape == (5, 2)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"margin2": 0.2}, r"option of 'scn' 'margin2': did you mean 'margin_2'\?"),
         ({"margin_2": "big"}, "'margin_2' must be a number of at least 0, not 'big'"),
         ({"margin_1": -0.1}, r"'margin_1' must be a number of at least 0, not -0\.1"),
         ({"beta": 1.2}, r"'beta' must be a number from 0 to 1, not 1\.2"),
@@ -289,11 +260,6 @@ def test_an_impossible_option_is_refused(
 ) -> None:
     with pytest.raises(RequestError, match=message):
         fit(task(tmp_path, options=options))
-
-
-def test_an_unknown_option_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
-    with pytest.raises(UnknownNameError, match=r"'scn' 'margin2': did you mean 'margin_2'\?"):
-        fit(task(tmp_path, options={"margin2": 0.2}))
 
 
 # --- features, which other methods share --------------------------------------------------------

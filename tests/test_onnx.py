@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -33,14 +32,7 @@ from ferc_models.tensorfile import write_tensors
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small are fastest on one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def linear_onnx(
@@ -155,6 +147,7 @@ def test_the_number_of_threads_changes_no_byte(tmp_path):
     one = fit(task(tmp_path, options={"file": str(file)})).logits(PICTURES)
     torch.set_num_threads(2)
     two = fit(task(tmp_path, options={"file": str(file)})).logits(PICTURES)
+    torch.set_num_threads(1)
     assert one.tobytes() == two.tobytes()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from ferc_core.task import Examples, Task
 from ferc_models.ready import ready_made
 from ferc_models.ready_predictor import Convention
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SIDE, CLASSES = 32, ("happy", "sad", "neutral")
 RNG = np.random.default_rng(0)
 WEIGHTS = RNG.normal(0, 0.02, (3 * SIDE**2, len(CLASSES))).astype(np.float32)
@@ -30,15 +32,6 @@ CONVENTIONS = [
     for normalise in ("imagenet", "half", "unit", "raw")
     for channels in ("rgb", "bgr")
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small are fastest on one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def task(folder: Path, **changes: Any) -> Task:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,83 +11,43 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from colours import Counter, colours, fit, task
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from ferc_core import registry
 from ferc_core.errors import BadImageError, FercError, RequestError, RunError
-from ferc_core.task import Epoch, Examples, Task
+from ferc_core.task import Epoch
 from ferc_metrics.classification import macro_f1
 from ferc_models.pictures import MEAN, STD, mirrored, shuffled_batches
+from ferc_models.predictor import NetworkPredictor
 from ferc_models.training import Batch, train
 
-SIDE = 32
-CLASSES = ("red", "green", "blue")
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small are fastest on one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def colours(n: int, seed: int) -> Examples:
-    """Noise with one bright channel: the class."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(n) % 3
-    images = rng.integers(0, 160, (n, SIDE, SIDE, 3), dtype=np.uint8)
-    images[np.arange(n), :, :, labels] += 90
-    ids = tuple(f"{seed}/{i}" for i in range(n))
-    return Examples(ids, lambda rows: images[rows], labels, np.eye(3)[labels])
-
-
-def task(directory: Path, **changes: Any) -> Task:
-    usual = Task(
-        classes=CLASSES,
-        train=colours(48, 0),
-        validation=colours(24, 1),
-        loss="maxent+mbls",
-        epochs=3,
-        batch_size=16,
-        learning_rate=3e-3,
-        image_size=SIDE,
-        seed=5,
-        directory=directory,
-        backbone="test_byobnet",
-        device="cpu",
-    )
-    return replace(usual, **changes)
-
-
-def fit(asked: Task) -> Any:
-    return registry().methods["baseline"].fit(asked)
-
-
-def saved(asked: Task) -> bytes:
-    """The bytes of the trained model's file."""
-    path = asked.directory / "model.safetensors"
-    fit(asked).save(path)
-    return path.read_bytes()
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # --- learning -----------------------------------------------------------------------------------
 
 
-def test_a_small_network_learns_colours_and_tells_its_history(tmp_path: Path) -> None:
-    asked = task(tmp_path, epochs=6)
-    predictor = fit(asked)
-    history = predictor.card.history
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> NetworkPredictor:
+    predictor: NetworkPredictor = fit(task(tmp_path_factory.mktemp("learned"), epochs=6))
+    return predictor
+
+
+def test_a_small_network_learns_colours_and_tells_its_history(
+    tmp_path: Path, learned: NetworkPredictor
+) -> None:
+    history = learned.card.history
     assert [h["epoch"] for h in history] == [1, 2, 3, 4, 5, 6]
     assert history[-1]["loss"] < history[0]["loss"]
     best = max(h["f1"] for h in history)
     assert best > 0.9
-    logits = predictor.logits(asked.validation.images(np.arange(24)))
+    validation = task(tmp_path).validation
+    logits = learned.logits(validation.images(np.arange(24)))
     probs = torch.softmax(torch.tensor(logits, dtype=torch.float64), dim=1).numpy()
-    assert macro_f1(probs, asked.validation.labels) == best
+    assert macro_f1(probs, validation.labels) == best
     assert json.dumps(history)
 
 
@@ -99,35 +58,20 @@ def test_other_backbones_train_too(tmp_path: Path, backbone: str) -> None:
     assert math.isfinite(predictor.card.history[0]["loss"])
 
 
-def test_pretrained_weights_are_where_the_training_starts(tmp_path: Path) -> None:
-    first = fit(task(tmp_path / "first", epochs=6))
-    first.save(tmp_path / "w.safetensors")
-    again = task(tmp_path / "again", weights=tmp_path / "w.safetensors", epochs=1, seed=9)
+def test_pretrained_weights_are_where_the_training_starts(
+    tmp_path: Path, learned: NetworkPredictor
+) -> None:
+    learned.save(tmp_path / "w.safetensors")
+    again = task(tmp_path, weights=tmp_path / "w.safetensors", epochs=1, seed=9)
     predictor = fit(replace(again, learning_rate=1e-6))
     assert predictor.card.history[0]["f1"] > 0.9
-    count = len(first.network.state_dict())
+    count = len(learned.network.state_dict())
     assert predictor.card.notes == (f"{count} of {count} tensors are from w.safetensors",)
 
 
 def test_weights_from_a_file_and_from_timm_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="ask for one of them"):
         fit(task(tmp_path, weights=tmp_path / "w.pth", pretrained=True))
-
-
-class Counter(nn.Module):
-    """Answers rightly at the validation of epochs 2 and 3 alone, by a buffer and not by learning.
-
-    It knows the class by the brightest channel.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(()))
-        self.register_buffer("epoch", torch.zeros((), dtype=torch.int64))
-
-    def forward(self, images: Tensor) -> Tensor:
-        sign = 1 if int(self.epoch) in (2, 3) else -1
-        return sign * self.weight * images.mean(dim=(2, 3))
 
 
 def count(network: nn.Module, batch: Batch) -> Tensor:
@@ -220,11 +164,6 @@ def test_a_picture_that_cannot_be_read_stops_the_training_as_it_is(tmp_path: Pat
         asked = task(tmp_path, workers=workers)
         with pytest.raises(BadImageError, match=r"faces/7\.png"):
             fit(replace(asked, train=replace(asked.train, images=broken)))
-
-
-def test_a_single_picture_left_over_does_not_break_batch_normalisation(tmp_path: Path) -> None:
-    predictor = fit(task(tmp_path, train=colours(17, 0), batch_size=8, epochs=1))
-    assert math.isfinite(predictor.card.history[0]["loss"])
 
 
 def test_progress_tells_of_every_epoch_and_runs_from_start_to_end(tmp_path: Path) -> None:

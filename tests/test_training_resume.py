@@ -7,39 +7,29 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from test_training import Counter, colours, fit, one_thread, saved, task
+from colours import Counter, colours, fit, saved, stop_after, task
 from torch import Tensor, nn
 
 from ferc_core.errors import DataError, RequestError
 from ferc_core.task import Epoch
 from ferc_models.training import Batch, train
 
-__all__ = ["one_thread"]  # a fixture that works by being here
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    torch.set_num_threads(1)
     return saved(task(tmp_path_factory.mktemp("undisturbed")))
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_training_twice_gives_the_same_bytes(
-    tmp_path: Path, undisturbed: bytes, workers: int
-) -> None:
-    torch.manual_seed(99)  # whatever was drawn before
-    assert saved(task(tmp_path, workers=workers)) == undisturbed
-
-
-def test_another_seed_gives_another_model(tmp_path: Path, undisturbed: bytes) -> None:
-    assert saved(task(tmp_path, seed=6)) != undisturbed
+def test_reading_threads_change_nothing(tmp_path: Path, undisturbed: bytes) -> None:
+    assert saved(task(tmp_path, workers=2)) == undisturbed
 
 
 def test_a_finished_training_is_not_repeated(tmp_path: Path, undisturbed: bytes) -> None:
@@ -51,24 +41,12 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path, undisturbed: bytes)
     assert saved(task(tmp_path, progress=refuse)) == undisturbed
 
 
-def stop_after(epochs: int) -> Callable[[Epoch], None]:
-    def progress(at: Epoch) -> None:
-        if at.number == epochs and at.validation_f1 is not None:
-            raise KeyboardInterrupt
-
-    return progress
-
-
-@pytest.mark.parametrize("options", [{}, {"augment": "flip"}])
-@pytest.mark.parametrize("epochs", [1, 2])
-def test_ctrl_c_between_epochs_changes_nothing(
-    tmp_path: Path, epochs: int, options: dict[str, str]
-) -> None:
-    whole = saved(task(tmp_path / "whole", options=options))
-    asked = task(tmp_path / "stopped", options=options)
-    with pytest.raises(KeyboardInterrupt):
-        fit(replace(asked, progress=stop_after(epochs)))
-    assert saved(asked) == whole
+def test_ctrl_c_between_epochs_does_not_change_how_pictures_are_augmented(tmp_path: Path) -> None:
+    whole, asked = (task(tmp_path / n, options={"augment": "flip"}) for n in ("whole", "stopped"))
+    for epochs in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            fit(replace(asked, progress=stop_after(epochs)))
+    assert saved(asked) == saved(whole)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -111,14 +89,14 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import torch
-from test_training import fit, task
+from colours import fit, task
 torch.set_num_threads(1)
-fit(task(Path(sys.argv[2]), epochs=40, progress=lambda e: print(e.number, flush=True)))
+fit(task(Path(sys.argv[2]), epochs=20, progress=lambda e: print(e.number, flush=True)))
 """
 
 
 def test_resume_after_a_kill_gives_the_same_bytes(tmp_path: Path) -> None:
-    whole, killed = task(tmp_path / "whole", epochs=40), task(tmp_path / "killed", epochs=40)
+    whole, killed = task(tmp_path / "whole", epochs=20), task(tmp_path / "killed", epochs=20)
     command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(killed.directory)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
@@ -144,10 +122,19 @@ def test_a_state_that_was_being_written_when_the_blow_fell_is_no_hindrance(
 
 def test_nothing_but_the_state_is_left_and_it_has_no_times_in_it(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        fit(task(tmp_path / name))
+        fit(task(tmp_path / name, epochs=1))
         assert [p.name for p in (tmp_path / name).iterdir()] == ["training.safetensors"]
     a, b = ((tmp_path / n / "training.safetensors").read_bytes() for n in ("a", "b"))
     assert a == b
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training that was stopped after its first epoch."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.raises(KeyboardInterrupt):
+        fit(task(folder, progress=stop_after(1)))
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -164,12 +151,10 @@ def test_nothing_but_the_state_is_left_and_it_has_no_times_in_it(tmp_path: Path)
     ],
 )
 def test_the_state_of_another_training_is_refused(
-    tmp_path: Path, changes: dict[str, Any], difference: str
+    stopped: Path, changes: dict[str, Any], difference: str
 ) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        fit(task(tmp_path, progress=stop_after(1)))
     with pytest.raises(RequestError, match=f"belongs to another training: {difference}"):
-        fit(task(tmp_path, **changes))
+        fit(task(stopped, **changes))
 
 
 def test_a_damaged_state_is_refused_with_a_way_out(tmp_path: Path) -> None:

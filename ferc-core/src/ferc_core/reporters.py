@@ -32,6 +32,7 @@ def table(frame: pl.DataFrame) -> str:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in frame.columns:
@@ -41,7 +42,7 @@ def table(frame: pl.DataFrame) -> str:
             justify="right" if is_number(frame[name]) else "left",
         )
     for row in cells(frame):
-        drawn.add_row(*row)
+        drawn.add_row(*map(Text, row))  # as text: rich would read [onnx] as a style
     buffer = io.StringIO()
     Console(file=buffer, width=1000).print(drawn)  # as wide as it is: numbers are never cut
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())

@@ -6,11 +6,12 @@ import os
 import queue
 import shutil
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from multiprocessing import Queue, active_children, get_context
+from multiprocessing import Queue, active_children, get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,15 @@ def begin(messages: Queue[Any]) -> None:
     global _messages
     _messages = messages
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone, killed perhaps: nobody else will."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def train_apart(config: Config, root: Path, run: Run) -> FercError | None:

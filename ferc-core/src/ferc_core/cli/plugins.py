@@ -38,10 +38,12 @@ def list_kind(
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("name", "what it is", "source", "plugin", box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        table.add_row(row["name"], row["summary"], row["source"], row["plugin"])
+        # as text: rich would read [onnx] as a style
+        table.add_row(*(Text(row[k]) for k in ("name", "summary", "source", "plugin")))
     Console().print(table)
 
 

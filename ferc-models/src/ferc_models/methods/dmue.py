@@ -90,8 +90,9 @@ class DmueLearner(Learner):
     ramp: length of the two ramps in epochs, see `ramp_up`; She et al. take 4 to 14
     classifier_rate: how many times faster than the rest the classifiers and the confidence
     network learn
-    similarity: what of an auxiliary branch is compared with the main features: its "logits", as
-    in the reference code, or its "features", as the paper has it
+    similarity: what of an auxiliary branch is compared with the main features: its "features", as
+    the paper has it, or its "logits", as in the reference code; from random weights, the logits
+    draw the features together before they have learned anything
     train_score: False leaves the confidence network as it starts, as in the authors' code of both
     papers, on which their published numbers rest
     """
@@ -106,7 +107,7 @@ class DmueLearner(Learner):
         *,
         ramp: float = 0.6,
         classifier_rate: float = 4,
-        similarity: str = "logits",
+        similarity: str = "features",
         train_score: bool = True,
     ) -> None:
         super().__init__(task, network, objective)
