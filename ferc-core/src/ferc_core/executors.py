@@ -7,6 +7,9 @@ items and the consumer (a model, say) overlaps with the producer.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -35,8 +38,26 @@ def threads(function: Callable[[T], R], items: Iterable[T], workers: int) -> Ite
 def processes(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     """Run in processes of this machine; function, items and results must be picklable."""
     context = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
-    with ProcessPoolExecutor(max(1, workers), mp_context=context) as pool:
+    pool = ProcessPoolExecutor(max(1, workers), context, initializer=follow_parent)
+    with pool:
         yield from in_order(pool, function, items, AHEAD * max(1, workers))
+
+
+def follow_parent() -> None:
+    """Let this process end with the one that started it, and leave Ctrl-C to that one.
+
+    A worker that is interrupted itself may hold a lock that all others then wait for.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone, killed perhaps: nobody else will."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def in_order(

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import queue
 import shutil
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from multiprocessing import Queue, active_children, get_context, parent_process
+from multiprocessing import Queue, active_children, get_context
 from pathlib import Path
 from typing import Any
 
 from ferc_core import labels as label_making
 from ferc_core.config import TRAINING, Config
 from ferc_core.errors import FercError, RequestError, RunError, as_failure
+from ferc_core.executors import follow_parent
 from ferc_core.expr import parse_call
 from ferc_core.plan import Plan, Run, make_plan
 from ferc_core.plugins import registry
@@ -147,19 +146,10 @@ _messages: Queue[Any]  # of a training process
 
 
 def begin(messages: Queue[Any]) -> None:
-    """Prepare a training process; Ctrl-C is for the process that started it to answer."""
+    """Prepare a training process."""
     global _messages
     _messages = messages
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def end_with_parent() -> None:
-    """End this process when the one that started it is gone, killed perhaps: nobody else will."""
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    follow_parent()
 
 
 def train_apart(config: Config, root: Path, run: Run) -> FercError | None:
