@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from ferc_core.cli import build, corrupt, plugins, results, run, score
+from ferc_core.cli import build, corrupt, intervals, plugins, results, run, score
 from ferc_core.errors import FercError
 
 app = typer.Typer(
@@ -54,6 +54,7 @@ app.command("build")(build.build)
 app.command("verify")(build.verify)
 app.command("score")(score.score)
 app.command("results")(results.results)
+app.command("intervals")(intervals.intervals)
 app.command("corrupt")(corrupt.corrupt)
 app.command("list")(plugins.list_kind)
 app.command("plugins")(plugins.plugins)

@@ -1,0 +1,120 @@
+"""``ferc intervals``: how sure the scores of a run directory are."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ferc_core.cli import options as o
+from ferc_core.cli.plugins import warn
+from ferc_core.plugins import registry, use_plugin_files
+
+if TYPE_CHECKING:
+    import polars as pl
+
+PEOPLE = ("table", "markdown", "latex")  # formats with rounded scores; others get every column
+
+
+def intervals(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.")],
+    resamples: Annotated[
+        int | None,
+        typer.Option(metavar="B", help="How often the pictures are drawn anew. Default: 1000."),
+    ] = None,
+    level: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Share of the draws that an interval spans. Default: 0.95."),
+    ] = None,
+    format: o.Format = "table",
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="corruption|severity",
+            help="Means for each value of a column; repeat it to combine. Default: clean beside "
+            "corrupted.",
+        ),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Default: those of ferc results; see ferc list metrics."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes side by side. Default: all cores.")
+    ] = None,
+    plugin: o.PluginFiles = None,
+) -> None:
+    """Show the scores of a run directory with their intervals, and those of differences.
+
+    A paired bootstrap: pictures are drawn with replacement, the same ones for every cell, method,
+    loss, calibrator and seed. Each loss is compared with the first, each calibrator with the
+    plain softmax. All numbers go to DIR/intervals.parquet; no model is needed.
+    """
+    use_plugin_files(plugin or [])
+    warn()
+    reporter = registry().reporters[format]
+    from ferc_core.cli.bars import Bars
+    from ferc_core.errors import RequestError, RunError
+    from ferc_core.executors import processes
+    from ferc_core.intervals import LEVEL, RESAMPLES, Request, make_intervals
+
+    if workers is not None and workers < 1:
+        raise RequestError(f"workers must be at least 1, not {workers}")
+    request = Request(
+        by or (),
+        metric or (),
+        RESAMPLES if resamples is None else resamples,
+        LEVEL if level is None else level,
+    )
+    engine = partial(processes, workers=workers or os.cpu_count() or 1)
+    try:
+        with Bars() as bars:
+            frame = make_intervals(directory, request, engine, bars)
+    except KeyboardInterrupt:
+        raise RunError("stopped; nothing is stored, and the same command starts anew") from None
+    if format not in PEOPLE:
+        typer.echo(reporter(frame))
+        return
+    scores = frame.filter(frame["against"].is_null())
+    differences = frame.filter(frame["against"].is_not_null())
+    typer.echo(reporter(readable(scores, "score")))
+    if len(differences):
+        typer.echo("\n" + reporter(readable(differences, "difference")))
+    typer.echo(
+        f"Intervals span {100 * request.level:g} % of {request.resamples} draws of the N pictures; "
+        f"F1, ECE and KSE in percent, NLL in nats; scores are means over {seeds_of(frame)}. "
+        "Corrupted: the mean over all cells.",
+        err=True,
+    )
+
+
+def readable(frame: pl.DataFrame, value: str) -> pl.DataFrame:
+    """Return scores as rows of text for people; ``value`` heads the column of the scores."""
+    import polars as pl
+
+    from ferc_core.reporters import heading, shown
+    from ferc_core.results import group_columns
+
+    def row(found: dict[str, Any]) -> dict[str, Any]:
+        metric, severity = found["metric"], found["severity"]
+        low, high = shown(metric, found["low"]), shown(metric, found["high"])
+        return {
+            **{name: found[name] for name in group_columns(frame)},
+            **({"against": found["against"]} if found["against"] else {}),
+            "pictures": found["corruption"] + (f"/{severity}" if severity else ""),
+            "metric": heading(metric),
+            value: shown(metric, found["value"]),
+            "interval": f"{low} to {high}",
+            "n": found["n"],
+        }
+
+    return pl.DataFrame([row(found) for found in frame.iter_rows(named=True)])
+
+
+def seeds_of(frame: pl.DataFrame) -> str:
+    """Say how many seeds are averaged."""
+    counts = sorted(set(frame["seeds"]))
+    return f"{' or '.join(map(str, counts))} seed{'s' if counts != [1] else ''}"
