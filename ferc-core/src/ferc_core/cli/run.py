@@ -77,4 +77,6 @@ def run(
         f"{outcome.directory}; more views: ferc results {outcome.directory} --by corruption"
     )
     if outcome.failures:
-        raise RunError(f"{len(outcome.failures)} parts failed: {'; '.join(outcome.failures)}")
+        count = len(outcome.failures)
+        parts = f"{count} part{'s' if count > 1 else ''}"
+        raise RunError(f"{parts} failed: {'; '.join(outcome.failures)}")
