@@ -57,7 +57,7 @@ def test_every_lazy_function_exists():
 def test_packages_import_only_what_they_declare(package):
     """Every top-level import of a package is its own, Python's, or a declared dependency."""
     import ast
-import itertools
+    import itertools
     import sys
     from importlib import metadata
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from colours import fit, saved, stop_after, task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from colours import fit, saved, stop_after, task
 from test_losses import UNIFORM, hard, logits
 from torch import Tensor
 

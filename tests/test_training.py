@@ -23,7 +23,6 @@ from ferc_models.pictures import MEAN, STD, mirrored, shuffled_batches
 from ferc_models.predictor import NetworkPredictor
 from ferc_models.training import Batch, train
 
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
