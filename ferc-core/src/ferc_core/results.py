@@ -9,7 +9,7 @@ import polars as pl
 
 from ferc_core.config import read_config
 from ferc_core.errors import DataError, RequestError, UnknownNameError
-from ferc_core.plan import runs_of
+from ferc_core.plan import Run
 from ferc_core.plugins import registry
 from ferc_core.rundir import RunDirectory
 from ferc_core.scoring import SCHEMA, score
@@ -48,8 +48,8 @@ def run_results(directory: RunDirectory) -> pl.DataFrame:
     new = registry().metrics.keys() - set(frame["metric"].unique())
     if new and directory.config.exists():  # without it the table came alone, and is all there is
         config = read_config(directory.config, {})
-        stored = [run for run in runs_of(config) if directory.validation(run).exists()]
-        frame, _ = score(directory, config, stored)
+        runs = frame.select("method", "loss", "noise", "seed").unique(maintain_order=True)
+        frame, _ = score(directory, config, [Run(*run) for run in runs.iter_rows()])
     return frame
 
 
