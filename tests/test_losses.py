@@ -20,7 +20,7 @@ from ferc_models.losses import build_loss
 
 UNIFORM = np.full(6, 1 / 6)
 
-# ../shared/golden/golden.json, "losses": made with the reference's functions (SPEC section 5)
+# ../shared/golden/golden.json, "losses": made with the reference's functions
 LOGITS = (
     (2.0, -1.0, 0.5, 0.0, -0.5, 1.0),
     (0.1, 0.2, -0.3, 0.4, 0.0, -0.2),

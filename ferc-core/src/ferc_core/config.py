@@ -31,7 +31,7 @@ SELECTION = ("methods", "losses", "noise", "seeds", "corruptions", "severities")
 JUDGING = ("visibility", "visibility_scope", "label_scheme", "fusion", "calibrators")
 RESOURCES = ("data_root", "build", "device", "jobs", "workers", "executor", "out")
 
-# What an experiment on real data trains with unless told otherwise (SPEC 1.10).
+# What an experiment on real data trains with unless told otherwise (epochs: a middle of theirs).
 PAPER = {"image_size": 224, "epochs": 20}
 # The same for what a method may have its own defaults for.
 TRAINING = {"backbone": "resnet18", "batch_size": 256, "learning_rate": 2.5e-4}

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ferc_core.errors import DataError
 
 SPLITS = ("train", "valid", "test")
-SUM_TOLERANCE = 1e-2  # how far a label distribution may be from 1 before it is refused (SPEC 6.4)
+SUM_TOLERANCE = 1e-2  # how far a label distribution may be from 1 before it is refused
 
 
 @dataclass(frozen=True)

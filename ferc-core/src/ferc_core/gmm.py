@@ -59,5 +59,5 @@ def class_moments(rows: Array) -> tuple[Array, Array]:
         sigma = np.cov(kept.T, bias=True)
         if np.linalg.det(sigma) > np.finfo(np.float64).eps ** 2:
             return kept.mean(axis=0), sigma
-    # Too few rows for a covariance: take all of the class, and keep it invertible (SPEC 1.2).
+    # Too few rows for a covariance: take all of the class, and keep it invertible.
     return rows.mean(axis=0), np.cov(rows.T, bias=True).reshape(2, 2) + RIDGE * np.eye(2)

@@ -15,8 +15,8 @@ from ferc_core.faces import FaceSplit
 
 Array = npt.NDArray[np.float64]
 
-SOFTENING_EXPONENT = 2.0  # k of eq. 10; SPEC 1.6
-FUSION = 0.5  # share of the annotated class in eq. 7; SPEC 1.3
+SOFTENING_EXPONENT = 2.0  # k of eq. 10, which the paper does not print; fitted to its figure
+FUSION = 0.5  # share of the annotated class in eq. 7, which the paper does not print
 
 
 def one_hot(labels: npt.NDArray[np.int64], num_classes: int) -> Array:

@@ -13,7 +13,7 @@ from ferc_core.errors import BadImageError, DataError, RequestError, UnknownName
 from ferc_core.faces import FaceSet, FaceSplit
 
 VALIDATION_PER_CLASS = 250  # paper, A.5
-VALIDATION_SHARE = 0.1  # of a class too small to give 250 (SPEC, decisions)
+VALIDATION_SHARE = 0.1  # of a class too small to give 250
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 Rows = npt.NDArray[np.int64]
 Images = npt.NDArray[np.uint8]
 
-# ImageNet's statistics, for every backbone alike (SPEC 1.10); of values in [0, 1], R G B
+# ImageNet's statistics for every backbone, as the authors have; of values in [0, 1], R G B
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 

@@ -144,7 +144,7 @@ DOMAIN_CALIBRATORS = (
         "Yu et al. 2022, arXiv:2206.02757",
     ),
 )
-# name, summary, source, what it trains with where nothing else is asked for (SPEC 1.10)
+# name, summary, source, what it trains with where nothing else is asked for (the authors' values)
 METHODS: tuple[tuple[str, str, str, dict[str, object]], ...] = (
     (
         "baseline",

@@ -38,7 +38,7 @@ from ferc_models.predictor import BATCH, network_logits
 from ferc_models.runtime import choose_device, computing_threads, deterministic, seeded
 from ferc_models.state import FILE, State, describe, load_state, save_state
 
-WEIGHT_DECAY = 1e-5  # of Adam, an L2 term in the gradient (SPEC 1.10)
+WEIGHT_DECAY = 1e-5  # of Adam, an L2 term in the gradient; the authors' value
 SECONDS_BETWEEN_REPORTS = 0.3
 
 

@@ -12,7 +12,7 @@ from scipy.special import softmax
 from ferc_core.errors import DataError
 from ferc_models.calibrators.inputs import Floats, check_logits, check_targets
 
-LOWEST, HIGHEST = 0.05, 20.0  # the temperatures that are searched (SPEC section 4)
+LOWEST, HIGHEST = 0.05, 20.0  # the temperatures that are searched
 
 
 @dataclass(frozen=True)

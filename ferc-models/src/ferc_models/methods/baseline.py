@@ -1,6 +1,6 @@
 """The method ``baseline``: a timm backbone with a linear classifier, and nothing else.
 
-Source: FER-C, section 5; SPEC 2.1 (ResNet-18).
+Source: FER-C, section 5.
 """
 
 from __future__ import annotations
