@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.address import generator
-from ferc_core.expr import parse_call
+from ferc_core.labels import soften
 from ferc_core.plan import Plan
 from ferc_core.plugins import registry
-from ferc_core.suite import Cell, Corruptor, Images
+from ferc_core.suite import Cell, Corruptor, Images, cells
 from ferc_core.visibility import measure, normalise, sample_rows, yardstick
 from ferc_core.watch import Watcher
 
@@ -29,17 +29,15 @@ class SoftAugmentation:
 
     share: float
     ids: tuple[str, ...]
-    forms: tuple[Cell, ...]
     visible: Mapping[Cell, float]
     corruptor: Corruptor
-    label_scheme: str
     seed: int
 
     def __call__(
         self, epoch: int, rows: npt.NDArray[np.int64], images: Images, targets: Array
     ) -> tuple[Images, Array]:
         """Return pictures [B, S, S, 3] and targets [B, K] of training ``rows`` [B] in an epoch."""
-        images = images.copy()
+        images, forms = images.copy(), list(self.visible)
         v = np.ones(len(rows))
         # every epoch has random fields of its own
         corruptor = replace(self.corruptor, seed=f"soft augmentation {self.seed} {epoch}")
@@ -47,40 +45,37 @@ class SoftAugmentation:
             sample = self.ids[row]
             rng = generator(corruptor.dataset, sample, "soft augmentation", epoch, self.seed)
             if rng.random() < self.share:
-                cell = self.forms[rng.integers(len(self.forms))]
+                cell = forms[rng.integers(len(forms))]
                 images[i] = corruptor.one(images[i], sample, cell)
                 v[i] = self.visible[cell]
-        call = parse_call(self.label_scheme)
-        soft: Array = registry().label_schemes[call.name](targets, v, **call.options)
-        return images, soft
+        return images, soften(targets, v)
 
 
-def soft_augmentation(plan: Plan, seed: int, watcher: Watcher) -> SoftAugmentation | None:
+def soft_augmentation(
+    plan: Plan, seed: int, visible: Mapping[Cell, float]
+) -> SoftAugmentation | None:
     """Return the soft augmentation that a plan asks for, if any."""
-    config = plan.config
-    if not config.soft_augmentation:
+    if not plan.config.soft_augmentation:
         return None
     return SoftAugmentation(
-        share=config.soft_augmentation,
+        share=plan.config.soft_augmentation,
         ids=plan.pictures["train"].faces.ids,
-        forms=plan.forms[1:],
-        visible=training_visibilities(plan, watcher),
+        visible=visible,
         corruptor=plan.corruptor,
-        label_scheme=config.label_scheme,
         seed=seed,
     )
 
 
 def training_visibilities(plan: Plan, watcher: Watcher) -> dict[Cell, float]:
-    """Return the mean visibility of 100 training faces in each form (eq. 9)."""
-    config, forms = plan.config, plan.benchmark_forms
-    call = parse_call(config.visibility)
-    entry = registry().visibilities[call.name]
+    """Return the mean visibility of 100 training faces in each form of the benchmark (eq. 9).
+
+    By L2, whatever scores are judged by: judging differently must not change a training.
+    """
+    against = registry().visibilities["l2"].against
+    forms = cells([name for name, c in registry().corruptions.items() if c.in_benchmark])
     suite = replace(plan.suite, pictures=plan.pictures["train"])
     suite = suite.take(sample_rows(suite, "average"))
     with watcher.track("visibility of training faces", len(suite.ids) * len(forms)) as step:
-        degradation = measure(
-            suite, forms, lambda clean: entry.against(clean, **call.options), step
-        )
+        degradation = measure(suite, forms, against, step)
     v = normalise(degradation, yardstick(forms), "average")[0]
     return dict(zip(forms, v.tolist(), strict=True))

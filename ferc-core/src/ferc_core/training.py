@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -22,9 +22,10 @@ from ferc_core.plan import Plan, Run, make_plan
 from ferc_core.plugins import registry
 from ferc_core.readying import keep_pictures, skip_bad_images
 from ferc_core.rundir import RunDirectory
-from ferc_core.soft_augmentation import soft_augmentation
+from ferc_core.soft_augmentation import soft_augmentation, training_visibilities
 from ferc_core.splits import flip_labels
 from ferc_core.store import replacing
+from ferc_core.suite import Cell
 from ferc_core.task import Epoch, Examples, Task
 from ferc_core.watch import Advance, Watcher
 
@@ -39,13 +40,16 @@ def train_all(plan: Plan, directory: RunDirectory, watcher: Watcher) -> dict[Run
             shutil.rmtree(directory.training(run), ignore_errors=True)
         else:
             pending.append(run)
+    visible: dict[Cell, float] = {}
+    if plan.config.soft_augmentation and pending:
+        visible = training_visibilities(plan, watcher)
     if plan.config.jobs > 1 and len(pending) > 1:
-        failed = side_by_side(plan.config, directory.path, pending, watcher)
+        failed = side_by_side(plan.config, directory.path, pending, visible, watcher)
     else:
         failed = {}
         for run in pending:
             try:
-                train(plan, directory, run, watcher)
+                train(plan, directory, run, visible, watcher)
             except Exception as error:  # whatever a method of anybody's raises, the others go on
                 failed[run] = as_failure(error)
     for run, cause in failed.items():
@@ -53,8 +57,17 @@ def train_all(plan: Plan, directory: RunDirectory, watcher: Watcher) -> dict[Run
     return failed
 
 
-def train(plan: Plan, directory: RunDirectory, run: Run, watcher: Watcher) -> None:
-    """Train one run, or go on with it, and store its model."""
+def train(
+    plan: Plan,
+    directory: RunDirectory,
+    run: Run,
+    visible: Mapping[Cell, float],
+    watcher: Watcher,
+) -> None:
+    """Train one run, or go on with it, and store its model.
+
+    ``visible`` are the visibilities that soft augmentation softens by.
+    """
     config, call = plan.config, parse_call(run.method)
     method = registry().methods[call.name]
     settings = {
@@ -88,7 +101,7 @@ def train(plan: Plan, directory: RunDirectory, run: Run, watcher: Watcher) -> No
             device=config.device,
             threads=config.threads,
             workers=config.workers,
-            augmentation=soft_augmentation(plan, run.seed, watcher) if method.trains else None,
+            augmentation=soft_augmentation(plan, run.seed, visible) if method.trains else None,
             progress=progress,
             say=lambda text: watcher.say(f"  {run}: {text}"),
             options=call.options,
@@ -152,28 +165,34 @@ def begin(messages: Queue[Any]) -> None:
     follow_parent()
 
 
-def train_apart(config: Config, root: Path, run: Run) -> FercError | None:
+def train_apart(
+    config: Config, root: Path, run: Run, visible: Mapping[Cell, float]
+) -> FercError | None:
     """Train one run in this process; returns the cause of its failure, if any."""
     watcher = Messenger(_messages)
     try:
         plan = make_plan(config)
         if plan.config.on_bad_image == "skip":
             plan = skip_bad_images(plan, None, watcher)
-        train(plan, RunDirectory(root), run, watcher)
+        train(plan, RunDirectory(root), run, visible, watcher)
     except Exception as error:  # whatever a method of anybody's raises, the others go on
         return as_failure(error)
     return None
 
 
 def side_by_side(
-    config: Config, root: Path, runs: Sequence[Run], watcher: Watcher
+    config: Config,
+    root: Path,
+    runs: Sequence[Run],
+    visible: Mapping[Cell, float],
+    watcher: Watcher,
 ) -> dict[Run, FercError]:
     """Train runs in ``config.jobs`` processes; returns the causes of those that failed."""
     context = get_context("spawn")
     messages: Queue[Any] = context.Queue()
     pool = ProcessPoolExecutor(config.jobs, context, initializer=begin, initargs=(messages,))
     try:
-        futures = {pool.submit(train_apart, config, root, run): run for run in runs}
+        futures = {pool.submit(train_apart, config, root, run, visible): run for run in runs}
         relay(messages, list(futures), watcher)
     except BaseException:
         for child in active_children():
