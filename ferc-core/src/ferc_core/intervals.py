@@ -272,9 +272,10 @@ def predictions(
     labels = cell_labels(directory, list(groups))
     for run, names in calibrators.items():
         transforms = fitted(directory, run, [n for n in names if n != UNCALIBRATED], stop)
+        logits = {cell: stored_logits(directory.predictions(run, cell)) for cell in groups}
         for name in names:
             for cell, group in groups.items():
-                probs = transforms[name](stored_logits(directory.predictions(run, cell)))
+                probs = transforms[name](logits[cell])
                 for drawn in draws:
                     yield Predictions(probs, *labels[cell], group.metrics, drawn)
 
