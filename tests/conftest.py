@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+# Nothing is kept in the cache of whoever runs the tests.
+CACHE = tempfile.TemporaryDirectory(prefix="ferc-cache-")
+os.environ["FERC_CACHE"] = CACHE.name
 
 # Several tests run at a time, so torch takes one core for each; set before torch is imported.
 os.environ["OMP_NUM_THREADS"] = "1"

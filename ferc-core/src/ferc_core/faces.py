@@ -99,6 +99,24 @@ class FaceSplit(Sequence[Face]):
 
 
 @dataclass(frozen=True)
+class About:
+    """What a loader knows of its data beside the faces; `ferc data check` shows it.
+
+    release:    the form of the set that was recognised, for people
+    missing:    what the annotations name and what is not there or cannot be opened (a picture,
+                a video), each with the number of faces that are lost with it
+    published:  for each split the number of faces that its owners or the literature give: in
+                all, or for each of the K classes
+    size:       width and height that every picture has in the original, or None
+    """
+
+    release: str = ""
+    missing: Mapping[str, int] = field(default_factory=dict)
+    published: Mapping[str, int | tuple[int, ...]] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class FaceSet:
     """A data set: its name, its classes, its splits by name, and what its loader has to say.
 
@@ -110,6 +128,7 @@ class FaceSet:
     classes: tuple[str, ...]
     splits: Mapping[str, FaceSplit]
     notes: tuple[str, ...] = ()
+    about: About = About()
 
     def __post_init__(self) -> None:
         for name, split in self.splits.items():

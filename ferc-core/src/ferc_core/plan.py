@@ -16,6 +16,7 @@ from ferc_core.splits import Splits, divide
 from ferc_core.suite import CLEAN, Cell, Corruptor, Pictures, Suite, cells
 
 NO_LOSS = "-"  # of a model that was not trained here
+TOLERATED = 0.01  # share of faces that may be missing: AffectNet lacks 6 of 291,650
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,25 @@ def make_plan(config: Config, *, training: bool = True) -> Plan:
     """Open the data and list the runs, none without ``training``; ``config`` must be resolved."""
     registries = registry()
     faces = open_dataset(config, registries)
+    check_missing(faces, config.on_bad_image)
     splits = divide(faces, config.split, config.limit, training=training)
     if len(faces.classes) < 2:
         raise DataError(f"{faces.name} has only the class {faces.classes[0]!r}; two are needed")
     config = config.model_copy(update={"split": splits.scored_name})
     runs = runs_of(config) if training else ()
     return Plan(config, faces, splits, runs, forms_of(config))
+
+
+def check_missing(faces: FaceSet, on_bad_image: str) -> None:
+    """Raise `DataError` when so many faces are missing that the set is not what was published."""
+    missing = faces.about.missing
+    lost, there = sum(missing.values()), sum(map(len, faces.splits.values()))
+    if on_bad_image == "fail" and lost > TOLERATED * (lost + there):
+        raise DataError(
+            f"{faces.name}: {lost} of {lost + there} faces are lost with {len(missing)} missing "
+            f"files, the first is {next(iter(missing))}; unpack the archives again, or go on "
+            "without them by --on-bad-image skip ('ferc data check' names all)"
+        )
 
 
 def runs_of(config: Config) -> tuple[Run, ...]:

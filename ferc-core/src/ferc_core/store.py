@@ -13,8 +13,15 @@ from typing import Any
 
 import polars as pl
 from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
 
 from ferc_core.errors import DataError, RequestError, StoreError
+
+
+def user_cache() -> Path:
+    """Return the folder for what is kept to save time: FERC_CACHE, or the system's usual one."""
+    chosen = os.environ.get("FERC_CACHE")
+    return Path(chosen) if chosen else user_cache_path("ferc", appauthor=False)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from ferc_core.splits import flip_labels
 from ferc_core.store import replacing
 from ferc_core.suite import Cell
 from ferc_core.task import Epoch, Examples, Task
-from ferc_core.watch import Advance, Watcher
+from ferc_core.watch import Advance, Watcher, watching
 
 
 def train_all(plan: Plan, directory: RunDirectory, watcher: Watcher) -> dict[Run, FercError]:
@@ -171,10 +171,11 @@ def train_apart(
     """Train one run in this process; returns the cause of its failure, if any."""
     watcher = Messenger(_messages)
     try:
-        plan = make_plan(config)
-        if plan.config.on_bad_image == "skip":
-            plan = skip_bad_images(plan, None, watcher)
-        train(plan, RunDirectory(root), run, visible, watcher)
+        with watching(watcher):
+            plan = make_plan(config)
+            if plan.config.on_bad_image == "skip":
+                plan = skip_bad_images(plan, None, watcher)
+            train(plan, RunDirectory(root), run, visible, watcher)
     except Exception as error:  # whatever a method of anybody's raises, the others go on
         return as_failure(error)
     return None

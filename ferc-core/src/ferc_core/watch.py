@@ -1,8 +1,14 @@
-"""How long work shows itself; `ferc_core.cli.bars` does it for people."""
+"""How long work shows itself; `ferc_core.cli.bars` does it for people.
+
+What is far from the command line, such as the loader of a data set, asks `current` for the
+watcher of the command that it works for.
+"""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 
@@ -21,3 +27,33 @@ class Watcher(Protocol):
 
     def say(self, text: str) -> None:
         """Show a line."""
+
+
+class Silent:
+    """A watcher that shows nothing."""
+
+    @contextmanager
+    def track(self, label: str, total: float) -> Iterator[Advance]:
+        """Show nothing."""
+        yield lambda step, note="": None
+
+    def say(self, text: str) -> None:
+        """Show nothing."""
+
+
+_current: ContextVar[Watcher] = ContextVar("watcher", default=Silent())  # noqa: B039
+
+
+def current() -> Watcher:
+    """Return the watcher of the work that calls this; a silent one where nobody watches."""
+    return _current.get()
+
+
+@contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Make ``watcher`` the current one."""
+    token = _current.set(watcher)
+    try:
+        yield
+    finally:
+        _current.reset(token)

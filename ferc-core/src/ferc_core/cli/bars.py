@@ -17,7 +17,7 @@ from rich.progress import (
 )
 
 from ferc_core.errors import RunError
-from ferc_core.watch import Advance
+from ferc_core.watch import Advance, watching
 
 
 class Bars:
@@ -69,9 +69,9 @@ class Bars:
 
 @contextmanager
 def interruptible() -> Iterator[Bars]:
-    """Show progress, and end in one sentence when the user presses Ctrl-C."""
+    """Show progress of all that is done, and end in one sentence on Ctrl-C."""
     try:
-        with Bars() as bars:
+        with Bars() as bars, watching(bars):
             yield bars
     except KeyboardInterrupt:
         raise RunError("stopped; the same command goes on from here") from None

@@ -33,6 +33,7 @@ from ferc_core.datasets.samples import (
     normal,
     sample_id,
 )
+from ferc_core.datasets.texts import read_text
 from ferc_core.errors import DataError, suggest
 from ferc_core.faces import SUM_TOLERANCE, FaceSet, FaceSplit
 
@@ -124,13 +125,7 @@ def read_table(path: Path) -> Table:
 
 def _read_csv(path: Path) -> tuple[list[str], pl.DataFrame]:
     """Return the header of a CSV file and the rows below it, all as text."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:  # UTF-16 of plain letters is valid UTF-8 with zeros between
-        raise DataError(f"{path} is not UTF-8 text; save it as 'CSV UTF-8'")
-    text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
+    text = read_text(path).lstrip("\n")
     if not text.strip():
         raise DataError(f"{path} is empty; it needs the columns {' and '.join(REQUIRED)}")
     try:

@@ -1,0 +1,70 @@
+"""Toy faces as picture files, for stand-ins of any size."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ferc_core.datasets.toyfaces import PERSONS, draw_toy_face, feeling_of
+
+SPLIT = "train"  # of the toy faces that are drawn here
+CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
+
+
+def toy_number(label: int, turn: int, person: int | None = None) -> int:
+    """Return the number of a toy face that shows class ``label`` (AffectNet's order).
+
+    Other turns are other faces; with a ``person`` (0 to 63) they are faces of that one.
+    """
+    who = turn if person is None else person + turn * PERSONS[SPLIT]
+    return who * len(CLASSES) + label
+
+
+def toy_feeling(number: int) -> tuple[float, float]:
+    """Return valence and arousal of a toy face, rounded as annotation files have them."""
+    feeling = feeling_of(SPLIT, number)
+    return round(float(feeling.valence), 6), round(float(feeling.arousal), 6)
+
+
+def toy_picture(number: int, side: int) -> npt.NDArray[np.uint8]:
+    """Draw a toy face, uint8 RGB [side, side, 3]."""
+    return draw_toy_face(SPLIT, side, number)
+
+
+class PictureWriter:
+    """Writes toy faces of one size as files; the format is that of the file's name.
+
+    A face is drawn and encoded once; its other files are hard links to the first where the file
+    system has them. Only the first ``distinct`` turns of each class are different faces (0: all),
+    so a stand-in with hundreds of thousands of pictures takes seconds and no space.
+    """
+
+    def __init__(self, side: int, distinct: int = 0) -> None:
+        self.side = side
+        self.distinct = distinct
+        self._first: dict[tuple[int, str], Path] = {}
+
+    def write(self, path: Path, number: int) -> None:
+        """Write toy face ``number``."""
+        if self.distinct:
+            number %= self.distinct * len(CLASSES)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        first = self._first.setdefault((number, path.suffix), path)
+        if first != path:
+            try:
+                os.link(first, path)
+            except OSError:
+                path.write_bytes(first.read_bytes())
+            return
+        write_picture(path, toy_picture(number, self.side))
+
+
+def write_picture(path: Path, image: npt.NDArray[np.uint8]) -> None:
+    """Write uint8 RGB [H, W, 3] in the format of the file's name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _, data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    path.write_bytes(data.tobytes())
