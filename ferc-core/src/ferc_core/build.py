@@ -36,6 +36,7 @@ from ferc_core.store import claim, parquet_bytes, read_json, write_bytes, write_
 from ferc_core.suite import Cell, Chunk, Corruptor, Images
 from ferc_core.watch import Watcher
 
+CHECKED = "checked.json"
 SKIPPED = "skipped.txt"  # names the pictures that --on-bad-image skip left out
 
 Format = Literal["png", "parquet"]
@@ -99,6 +100,10 @@ def build(config: Config, format: Format, watcher: Watcher) -> Path:
     plan = make_plan(config.resolved(registry(), training=False), training=False)
     root = Path(config.out or f"ferc-builds/{plan.faces.name}")
     identity = build_identity(plan, format)
+    scored, name = len(plan.splits.scored), plan.splits.scored_name
+    watcher.say(f"{plan.faces.name}: {scored} faces of '{name}' in {len(plan.forms)} forms each")
+    for note in plan.notes:
+        watcher.say(f"  {note}")
     with claim(root):
         begun = next((p for p in (root / MANIFEST, root / BUILDING / MANIFEST) if p.exists()), None)
         if begun is not None:
@@ -110,7 +115,8 @@ def build(config: Config, format: Format, watcher: Watcher) -> Path:
             raise RequestError(f"{root} is neither empty nor a build; give another --out")
         write_json(root / BUILDING / MANIFEST, identity)
         if plan.config.on_bad_image == "skip":
-            plan = skip_bad_images(plan, root / SKIPPED, watcher)
+            checked = root / BUILDING / CHECKED
+            plan = skip_bad_images(plan, root / SKIPPED, checked, watcher)
         labels = make_labels(plan, root / LABELS, root / VISIBILITY, record(identity), watcher)
         write_pictures(plan, root, format, watcher)
         write_json(root / MANIFEST, {**identity, **contents(root, labels)})

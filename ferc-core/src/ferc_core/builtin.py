@@ -10,7 +10,7 @@ from ferc_core.spec import DatasetSource, Executor, LabelScheme, Reporter
 
 @hookimpl
 def register_datasets(register: Callable[[DatasetSource], None]) -> None:
-    """The embedded toy faces, the user's own folder or table, and FER+."""
+    """Toy faces, the user's own folder or table, and the known sets as their owners ship them."""
     register(
         DatasetSource(
             "toyfaces",
@@ -28,14 +28,30 @@ def register_datasets(register: Callable[[DatasetSource], None]) -> None:
             source="FER-C",
         )
     )
-    register(
-        DatasetSource(
+    for name, summary, source in (
+        (
+            "affectnet",
+            "AffectNet, manual CSV release or the later 8-class release.",
+            "Mollahosseini et al. 2017, arXiv:1708.03985",
+        ),
+        (
+            "affwild",
+            "Aff-Wild2, or Aff-Wild with the expressions of Aff-Wild2.",
+            "Kollias and Zafeiriou 2018, arXiv:1811.07770",
+        ),
+        (
+            "rafdb",
+            "RAF-DB basic, compound, RAF-ML, or the paper's mixture of six classes.",
+            "Li, Deng and Du 2017, CVPR",
+        ),
+        (
             "ferplus",
-            "ferc_core.datasets.ferplus:open_ferplus",
-            summary="FER2013 with ten FER+ votes for each face.",
-            source="Barsoum et al. 2016, arXiv:1608.01041",
-        )
-    )
+            "FER2013 with ten FER+ votes for each face.",
+            "Barsoum et al. 2016, arXiv:1608.01041",
+        ),
+    ):
+        function = f"ferc_core.datasets.{name}:open_{name}"
+        register(DatasetSource(name, function, summary=summary, source=source))
 
 
 @hookimpl

@@ -29,7 +29,7 @@ from ferc_core.splits import NOISE_SCHEMES
 
 SELECTION = ("methods", "losses", "noise", "seeds", "corruptions", "severities")
 JUDGING = ("visibility", "visibility_scope", "label_scheme", "fusion", "calibrators")
-RESOURCES = ("data_root", "build", "device", "jobs", "workers", "executor", "out")
+RESOURCES = ("data_root", "build", "cache", "device", "jobs", "workers", "executor", "out")
 
 # What an experiment on real data trains with unless told otherwise (epochs: a middle of theirs).
 PAPER = {"image_size": 224, "epochs": 20}
@@ -93,6 +93,7 @@ class Config(BaseModel):
     fusion: float = FUSION
     calibrators: tuple[str, ...] = ("temperature",)
     # resources
+    cache: bool = False  # keep resized pictures in the run directory
     device: str = "auto"
     jobs: int = 1  # trainings side by side
     workers: int = -1  # as many as there are cores, but for two that the model keeps busy

@@ -80,7 +80,7 @@ def run_benchmark(config: Config, watcher: Watcher) -> Outcome:
     describe(plan, directory, watcher)
     with directory.claimed(plan) as record:
         if plan.config.on_bad_image == "skip":
-            plan = skip_bad_images(plan, directory.path / "skipped.txt", watcher)
+            plan = skip_bad_images(plan, directory.skipped, directory.checked, watcher)
         failed = train_all(plan, directory, watcher)
         trained = [run for run in plan.runs if run not in failed]
         failed |= predict(plan, directory, trained, record, watcher)
@@ -106,7 +106,7 @@ def describe(plan: Plan, directory: RunDirectory, watcher: Watcher) -> None:
         f"{len(splits.validation)} to validate, {len(splits.scored)} of '{splits.scored_name}' "
         f"to score in {len(plan.forms)} forms each"
     )
-    for note in (*plan.faces.notes, *splits.notes):
+    for note in plan.notes:
         watcher.say(f"  {note}")
     trained = sum(run.loss != NO_LOSS for run in plan.runs)
     if trained < len(plan.runs):

@@ -15,6 +15,7 @@ from ferc_core.plugins import Registries, registry
 from ferc_core.splits import Splits, divide
 from ferc_core.suite import CLEAN, Cell, Corruptor, Pictures, Suite, cells
 
+PARTS = ("train", "validation", "scored")
 NO_LOSS = "-"  # of a model that was not trained here
 TOLERATED = 0.01  # share of faces that may be missing: AffectNet lacks 6 of 291,650
 
@@ -55,11 +56,20 @@ class Plan:
         """The names of the K classes."""
         return self.faces.classes
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about the data."""
+        missing = self.faces.about.missing
+        lost = (
+            f"{sum(missing.values())} faces are lost with {len(missing)} missing files, the first"
+        )
+        absent = [f"{lost} is {next(iter(missing))}"] if missing else []
+        return (*self.faces.notes, *absent, *self.splits.notes)
+
     @cached_property
     def pictures(self) -> dict[str, Pictures]:
-        """The pictures of the parts "train", "validation" and "scored"."""
-        parts = ("train", "validation", "scored")
-        return {p: Pictures(getattr(self.splits, p), self.config.image_size) for p in parts}
+        """The pictures of the parts of the data."""
+        return {p: Pictures(getattr(self.splits, p), self.config.image_size) for p in PARTS}
 
     @property
     def corruptor(self) -> Corruptor:

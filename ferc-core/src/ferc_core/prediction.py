@@ -53,7 +53,7 @@ def predict(
         missing = {cell: runs for cell, runs in missing.items() if runs}
         if not missing:
             continue
-        keep_pictures(plan, (part,), watcher)
+        keep_pictures(plan, directory, (part,), watcher)
         with watcher.track(f"predict {part}", len(missing) * len(suite.ids)) as step:
             fill(suite, missing, place, models, more, record, step)
     return models.failed

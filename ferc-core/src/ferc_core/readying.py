@@ -1,4 +1,4 @@
-"""Pictures made ready before they are needed: checked, and read into memory."""
+"""Pictures made ready before they are needed: checked, and read into memory or a file."""
 
 from __future__ import annotations
 
@@ -6,30 +6,69 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ferc_core.plan import Plan
-from ferc_core.splits import without_bad_images
-from ferc_core.store import write_text
+from ferc_core.address import key
+from ferc_core.errors import BadImageError, DataError
+from ferc_core.picture_cache import mapped
+from ferc_core.plan import PARTS, Plan
+from ferc_core.rundir import RunDirectory
+from ferc_core.store import read_json, write_json, write_text
 from ferc_core.suite import Pictures
-from ferc_core.watch import Watcher
+from ferc_core.watch import Advance, Watcher
 
 
-def skip_bad_images(plan: Plan, listing: Path | None, watcher: Watcher) -> Plan:
-    """Return the plan without the pictures that cannot be read, and name them in a file, if any."""
+def skip_bad_images(plan: Plan, listing: Path, record: Path, watcher: Watcher) -> Plan:
+    """Return the plan without the pictures that cannot be read, and name these in ``listing``.
+
+    All are read for that once: ``record`` keeps what was found, for the next call and for other
+    processes. Raises `DataError` when nothing is left of a part.
+    """
+    state = key(*(part for name in PARTS for part in plan.pictures[name].address)).hex()
+    found = read_json(record) if record.exists() else {}
+    if found.get("state") != state:
+        with watcher.track("check pictures", sum(map(len, plan.pictures.values()))) as step:
+            bad = {name: bad_rows(plan.pictures[name], step) for name in PARTS}
+        found = {"state": state, "bad": bad}
+        write_json(record, found)
+    problems = [text for rows in found["bad"].values() for text in rows.values()]
+    if not problems:
+        return plan
+    write_text(listing, "\n".join(problems) + "\n")
+    watcher.say(f"{len(problems)} pictures are skipped; {listing} names them")
     splits = plan.splits
-    total = len(splits.train) + len(splits.validation) + len(splits.scored)
-    with watcher.track("check pictures", total) as step:
-        good, problems = without_bad_images(
-            splits, lambda faces, i: Pictures(faces, plan.config.image_size).read(i), step
-        )
-    if problems and listing is not None:
-        write_text(listing, "\n".join(problems) + "\n")
-        watcher.say(f"{len(problems)} pictures are skipped; {listing} names them")
-    return replace(plan, splits=good)
+    for name, rows in found["bad"].items():
+        faces = getattr(splits, name)
+        good = [i for i in range(len(faces)) if str(i) not in rows]
+        if rows and not good:
+            raise DataError(f"no picture of a whole split can be used; the last: {problems[-1]}")
+        splits = replace(splits, **{name: faces.take(good)})
+    return replace(plan, splits=splits)
 
 
-def keep_pictures(plan: Plan, parts: Sequence[str], watcher: Watcher) -> None:
-    """Read the pictures of some parts into memory, where they fit and are not there yet."""
-    missing = [plan.pictures[part] for part in parts if plan.pictures[part].worth_keeping]
-    with watcher.track("read pictures", sum(map(len, missing))) as step:
-        for pictures in missing:
-            pictures.keep(step)
+def bad_rows(pictures: Pictures, advance: Advance) -> dict[str, str]:
+    """Return the rows whose picture cannot be used, each with a sentence."""
+    bad = {}
+    for i in range(len(pictures)):
+        try:
+            pictures.read(i)
+        except BadImageError as error:
+            bad[str(i)] = str(error)
+        advance(1)
+    return bad
+
+
+def keep_pictures(
+    plan: Plan, directory: RunDirectory, parts: Sequence[str], watcher: Watcher
+) -> None:
+    """Read the pictures of some parts once, where they are not kept yet.
+
+    They go into memory where they fit, or, if the plan has a cache, into files of the directory.
+    """
+    pending = [plan.pictures[part] for part in parts if not plan.pictures[part].kept]
+    if not plan.config.cache:
+        pending = [pictures for pictures in pending if pictures.fit_into_memory]
+    with watcher.track("read pictures", sum(map(len, pending))) as step:
+        for pictures in pending:
+            if plan.config.cache:
+                pictures.keep(mapped(directory.cache, pictures, step))
+            else:
+                pictures.keep(advance=step)

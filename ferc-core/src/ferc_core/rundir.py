@@ -10,6 +10,8 @@ visibility/FUNCTION-SCOPE.parquet             degradation and visibility of ever
 labels.parquet         hard and soft label of every sample in every cell
 results.parquet        tidy scores: a row for each run, calibrator, cell and metric
 pooled.parquet         the same over all corrupted pictures thrown together
+checked.json, skipped.txt   with ``--on-bad-image skip``: pictures that cannot be used
+cache/                 with ``--cache``: resized pictures; may be deleted
 """
 
 from __future__ import annotations
@@ -53,6 +55,9 @@ class RunDirectory:
         self.labels = path / "labels.parquet"
         self.results = path / "results.parquet"
         self.pooled = path / "pooled.parquet"
+        self.skipped = path / "skipped.txt"
+        self.checked = path / "checked.json"
+        self.cache = path / "cache"
 
     def checkpoint(self, run: Run) -> Path:
         """The trained model of a run."""

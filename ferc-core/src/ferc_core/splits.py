@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ferc_core.address import key, rank
-from ferc_core.errors import BadImageError, DataError, RequestError, UnknownNameError
+from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.faces import FaceSet, FaceSplit
 
 VALIDATION_PER_CLASS = 250  # paper, A.5
@@ -123,34 +122,3 @@ def flip_labels(
         for row, drawn in zip(rng.integers(len(labels), size=count), classes, strict=True):
             noisy[row] = drawn
     return noisy
-
-
-def without_bad_images(
-    splits: Splits, read: Callable[[FaceSplit, int], object], advance: Callable[[int], None]
-) -> tuple[Splits, list[str]]:
-    """Return the splits without the faces that ``read`` refuses, and a sentence for each."""
-    problems: list[str] = []
-
-    def readable(split: FaceSplit, i: int) -> bool:
-        try:
-            read(split, i)
-        except BadImageError as error:
-            problems.append(str(error))
-            return False
-        finally:
-            advance(1)
-        return True
-
-    def good(split: FaceSplit) -> FaceSplit:
-        rows = [i for i in range(len(split)) if readable(split, i)]
-        if len(split) and not rows:
-            raise DataError(f"no picture of a whole split can be used; the last: {problems[-1]}")
-        return split.take(rows) if len(rows) < len(split) else split
-
-    chosen = replace(
-        splits,
-        train=good(splits.train),
-        validation=good(splits.validation),
-        scored=good(splits.scored),
-    )
-    return chosen, problems

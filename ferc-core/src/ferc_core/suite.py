@@ -29,6 +29,10 @@ IN_MEMORY = 2 << 30  # bytes of resized pictures that are kept rather than read 
 CHUNK = 128  # pictures corrupted, and shown to a model, at a time
 
 
+def ignore(step: int) -> None:
+    """Show no progress."""
+
+
 @dataclass(frozen=True, order=True)
 class Cell:
     """One form of the set: a corruption, as its canonical call, and a severity."""
@@ -49,7 +53,7 @@ def cells(corruptions: Sequence[str], severities: Sequence[int] = SEVERITIES) ->
 
 
 class Pictures:
-    """The faces of a split at one square size; uint8 RGB. Kept in memory when asked to."""
+    """The faces of a split at one square size; uint8 RGB. Kept, so as to be read once, if asked."""
 
     def __init__(self, faces: FaceSplit, side: int) -> None:
         self.faces = faces
@@ -60,17 +64,28 @@ class Pictures:
         return len(self.faces)
 
     @property
-    def worth_keeping(self) -> bool:
-        """Whether the pictures are not kept yet and would fit into memory."""
-        return self._kept is None and len(self) * self.side**2 * 3 <= IN_MEMORY
+    def address(self) -> tuple[str, ...]:
+        """What tells these pictures from others of the same data set."""
+        return str(self.side), str(len(self)), *self.faces.ids
 
-    def keep(self, advance: Callable[[int], None] = lambda _: None) -> None:
-        """Read all pictures once, on all cores, and keep them."""
-        kept = np.empty((len(self), self.side, self.side, 3), np.uint8)
-        for i, image in enumerate(threads(self.read, range(len(self)), os.cpu_count() or 1)):
-            kept[i] = image
-            advance(1)
-        self._kept = kept
+    @property
+    def kept(self) -> bool:
+        """Whether the pictures need not be read again."""
+        return self._kept is not None
+
+    @property
+    def fit_into_memory(self) -> bool:
+        """Whether there is room for all of them."""
+        return len(self) * self.side**2 * 3 <= IN_MEMORY
+
+    def keep(self, images: Images | None = None, advance: Callable[[int], None] = ignore) -> None:
+        """Keep these images [N, side, side, 3] of all faces, or read them into memory."""
+        if images is None:
+            images = np.empty((len(self), self.side, self.side, 3), np.uint8)
+            for i, image in enumerate(self.read_all()):
+                images[i] = image
+                advance(1)
+        self._kept = images
 
     def __call__(self, rows: Sequence[int] | npt.NDArray[np.integer]) -> Images:
         """Return the pictures of these rows, [B, side, side, 3]."""
@@ -81,11 +96,13 @@ class Pictures:
     def take(self, rows: Sequence[int] | npt.NDArray[np.integer]) -> Pictures:
         """Return the pictures of these rows, read at once where they fit into memory."""
         taken = Pictures(self.faces.take(rows), self.side)
-        if self._kept is not None:
-            taken._kept = self._kept[np.asarray(rows, dtype=np.int64)]
-        elif taken.worth_keeping:
-            taken.keep()
+        if taken.fit_into_memory:
+            taken.keep(None if self._kept is None else self(rows))
         return taken
+
+    def read_all(self, start: int = 0) -> Iterator[Images]:
+        """Read the pictures from row ``start`` on, on all cores, and yield them in order."""
+        return threads(self.read, range(start, len(self)), os.cpu_count() or 1)
 
     def read(self, i: int) -> Images:
         """Return picture i [side, side, 3]; raises `BadImageError` naming the sample."""

@@ -27,7 +27,7 @@ from ferc_core.splits import flip_labels
 from ferc_core.store import replacing
 from ferc_core.suite import Cell
 from ferc_core.task import Epoch, Examples, Task
-from ferc_core.watch import Advance, Watcher, watching
+from ferc_core.watch import Advance, Silent, Watcher, watching
 
 
 def train_all(plan: Plan, directory: RunDirectory, watcher: Watcher) -> dict[Run, FercError]:
@@ -74,7 +74,8 @@ def train(
         name: getattr(config, name) or method.defaults.get(name, default)
         for name, default in TRAINING.items()
     }
-    keep_pictures(plan, ("train", "validation") if method.trains else ("validation",), watcher)
+    parts = ("train", "validation") if method.trains else ("validation",)
+    keep_pictures(plan, directory, parts, watcher)
     label = f"train {run}" if method.trains else f"open {run}"
     with watcher.track(label, config.epochs) as step:
         reached = 0.0
@@ -172,10 +173,10 @@ def train_apart(
     watcher = Messenger(_messages)
     try:
         with watching(watcher):
-            plan = make_plan(config)
+            plan, directory = make_plan(config), RunDirectory(root)
             if plan.config.on_bad_image == "skip":
-                plan = skip_bad_images(plan, None, watcher)
-            train(plan, RunDirectory(root), run, visible, watcher)
+                plan = skip_bad_images(plan, directory.skipped, directory.checked, Silent())
+            train(plan, directory, run, visible, watcher)
     except Exception as error:  # whatever a method of anybody's raises, the others go on
         return as_failure(error)
     return None

@@ -282,6 +282,15 @@ Executor = Annotated[
     ),
 ]
 
+Cache = Annotated[
+    bool | None,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Decode and resize each picture once, into files of the run directory.",
+        rich_help_panel=RESOURCES,
+    ),
+]
+
 Out = Annotated[
     str | None,
     typer.Option(

@@ -39,6 +39,7 @@ def run(
     label_scheme: o.LabelScheme = None,
     fusion: o.Fusion = None,
     calibrator: o.Calibrator = None,
+    cache: o.Cache = None,
     device: o.Device = None,
     jobs: o.Jobs = None,
     workers: o.Workers = None,

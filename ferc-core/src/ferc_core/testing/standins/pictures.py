@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ferc_core.datasets.drawing.expressions import CLASSES
 from ferc_core.datasets.toyfaces import PERSONS, draw_toy_face, feeling_of
 
 SPLIT = "train"  # of the toy faces that are drawn here
-CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
 
 
 def toy_number(label: int, turn: int, person: int | None = None) -> int:

@@ -1,0 +1,89 @@
+"""The faces in AffectNet's pictures: which part of a picture its box means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ferc_core.errors import BadImageError
+from ferc_core.images import read_image
+
+# How face_x, face_y, face_width, face_height are read.
+CROPS = {
+    "auto": "corners or sizes, decided for each picture",
+    "corners": "left, top, right, bottom",
+    "sizes": "left, top, width, height",
+    "none": "not at all: the whole picture",
+}
+
+Box = tuple[int, int, int, int]
+
+
+class CropReader:
+    """Picture files below a folder and the boxes of their faces, int32 [N, 4] or None for whole
+    pictures; it can be sent to another process."""
+
+    def __init__(
+        self,
+        folder: str,
+        names: Sequence[str],
+        boxes: npt.NDArray[np.int32] | None = None,
+        crop: str = "auto",
+    ) -> None:
+        self.folder = folder
+        self.names = names
+        self.boxes = boxes
+        self.crop = crop
+
+    def __call__(self, i: int) -> npt.NDArray[np.uint8]:
+        """Read face i as uint8 RGB [H, W, 3]; raises `BadImageError` that names the picture."""
+        path = Path(self.folder, self.names[i])
+        image = read_image(path)
+        if self.boxes is None:
+            return image
+        height, width = image.shape[:2]
+        x, y, w, h = self.boxes[i].tolist()
+        left, top, right, bottom = face_edges((x, y, w, h), width, height, self.crop)
+        left, top = max(left, 0), max(top, 0)
+        face = image[top : max(bottom, 0), left : max(right, 0)]
+        if face.size == 0:
+            raise BadImageError(
+                f"picture {path}: the box {x}, {y}, {w}, {h} of its face holds none of its "
+                f"{width} x {height} pixels (crop={self.crop})"
+            )
+        return np.ascontiguousarray(face)
+
+
+def face_edges(box: Box, width: int, height: int, crop: str) -> Box:
+    """Return left, top, right and bottom of the face in a picture of ``width`` x ``height``.
+
+    ``box`` holds face_x, face_y, face_width, face_height as they stand in AffectNet's table. The
+    authors of FER-C crop as if the last two were the right and the bottom edge, and for many rows
+    that leaves equal margins; for others they can only be a width and a height. With ``crop``
+    "auto" the reading is the one that is possible; where both are, the one whose margins on
+    opposite sides differ less, and sizes where they differ as much.
+
+    >>> face_edges((134, 134, 899, 899), 1033, 1033, "auto")
+    (134, 134, 899, 899)
+    >>> face_edges((20, 20, 100, 100), 140, 140, "auto")
+    (20, 20, 120, 120)
+    """
+    x, y, w, h = box
+    corners, sizes = (x, y, w, h), (x, y, x + w, y + h)
+    if crop == "corners":
+        return corners
+    if crop == "sizes" or w <= x or h <= y:
+        return sizes
+    if x + w > width or y + h > height:
+        return corners
+    lopsided = [lopsidedness(edges, width, height) for edges in (corners, sizes)]
+    return corners if lopsided[0] < lopsided[1] else sizes
+
+
+def lopsidedness(edges: Box, width: int, height: int) -> int:
+    """Return by how many pixels the margins on opposite sides of a box differ, both ways summed."""
+    left, top, right, bottom = edges
+    return abs(left - (width - right)) + abs(top - (height - bottom))

@@ -1,0 +1,191 @@
+"""What may harm a run, found in the faces of a data set and in what reading them has shown.
+
+A finding is a problem where a run would fail or its result would mislead; everything else that is
+worth a look is a warning. ``pictures`` are always the columns of `ferc_core.checking.PICTURES`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import polars as pl
+
+from ferc_core.errors import DataError
+from ferc_core.faces import FaceSet
+from ferc_core.plan import TOLERATED, check_missing
+from ferc_core.spec import SMALLEST_SIDE
+from ferc_core.splits import Splits
+
+SKIP = "a run stops at the first; --on-bad-image skip leaves them out"
+
+Name = str | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in the data that may harm; a ``problem`` makes the set unsound.
+
+    ``names`` say where to look: ids, paths, persons, classes; equal pictures stand in one tuple.
+    """
+
+    kind: str
+    text: str
+    names: tuple[Name, ...] = ()
+    problem: bool = False
+    advice: str = ""
+
+
+def missing(faces: FaceSet) -> Iterator[Finding]:
+    """Find what the annotations name and what is not there."""
+    files = faces.about.missing
+    if not files:
+        return
+    lost, there = sum(files.values()), sum(map(len, faces.splits.values()))
+    try:
+        check_missing(faces, "fail")
+        problem, advice = False, "a run goes on without them"
+    except DataError:
+        problem = True
+        advice = (
+            f"a run stops above {TOLERATED:.0%}: unpack the archives again, or go on without them "
+            "by --on-bad-image skip"
+        )
+    yield Finding(
+        "missing",
+        f"{number(lost, 'face')} of {lost + there:,} lost with {number(len(files), 'missing file')}",
+        tuple(path if n == 1 else f"{path} ({n:,} faces)" for path, n in files.items()),
+        problem,
+        advice,
+    )
+
+
+def unusable(pictures: pl.DataFrame) -> Iterator[Finding]:
+    """Find the pictures that a run cannot use."""
+    unreadable = tuple(pictures["unreadable"].drop_nulls())
+    if unreadable:
+        text = f"{number(len(unreadable), 'picture')} cannot be read"
+        yield Finding("unreadable", text, unreadable, True, SKIP)
+    failed = tuple(pictures["failed"].drop_nulls())
+    if failed:
+        text = f"the loader fails at {number(len(failed), 'picture')}"
+        advice = "it should raise BadImageError where a picture cannot be used"
+        yield Finding("failed", text, failed, True, advice)
+    small = sized(pictures.filter(pl.min_horizontal("width", "height") < SMALLEST_SIDE))
+    if small:
+        text = (
+            f"{number(len(small), 'picture')} too small for corruptions, which need "
+            f"{SMALLEST_SIDE}x{SMALLEST_SIDE} pixels"
+        )
+        yield Finding("small", text, small, True, SKIP)
+
+
+def other_sizes(pictures: pl.DataFrame, size: tuple[int, int] | None) -> Iterator[Finding]:
+    """Find the pictures that do not have the size of the original."""
+    if size is None:
+        return
+    width, height = size
+    others = sized(pictures.filter((pl.col("width") != width) | (pl.col("height") != height)))
+    if others:
+        text = f"{number(len(others), 'picture')} of another size than the original's"
+        yield Finding("size", f"{text} {width}x{height}", others)
+
+
+def repeated(pictures: pl.DataFrame) -> Iterator[Finding]:
+    """Find equal pictures within a split."""
+    known = pictures.drop_nulls("digest")
+    several = known.filter(pl.len().over("split", "digest") > 1)
+    for (split,), rows in several.group_by("split", maintain_order=True):
+        groups = together(rows, pl.col("id"))
+        text = f"{number(len(groups), 'group')} of equal pictures within '{split}'"
+        yield Finding("repeated", f"{text}, {len(rows):,} pictures", groups)
+
+
+def shared_pictures(pictures: pl.DataFrame, scored: str) -> Iterator[Finding]:
+    """Find equal pictures in two splits: a problem where the model is scored on what it learnt."""
+    known = pictures.drop_nulls("digest")
+    splits = sorted(known["split"].unique(maintain_order=True), key=lambda name: name != "train")
+    for one, other in combinations(splits, 2):
+        pair = known.filter(pl.col("split").is_in([one, other]))
+        twins = pair.filter(pl.col("split").n_unique().over("digest") > 1)
+        if twins.is_empty():
+            continue
+        of, n = (pair.filter(split=other).height, twins.filter(split=other).height)
+        problem = (one, other) == ("train", scored) and n > TOLERATED * of
+        yield Finding(
+            "shared pictures",
+            f"{n:,} of {number(of, 'picture')} of '{other}' ({n / of:.1%}) also in '{one}'",
+            together(twins, pl.format("{} ({})", "id", "split")),
+            problem,
+            f"more than {TOLERATED:.0%} of the scored faces are learnt by heart" if problem else "",
+        )
+
+
+def contradictions(pictures: pl.DataFrame, classes: tuple[str, ...]) -> Iterator[Finding]:
+    """Find equal pictures with different labels."""
+    known = pictures.drop_nulls("digest")
+    rows = known.filter(pl.col("label").n_unique().over("digest") > 1).with_columns(
+        pl.col("label").replace_strict(dict(enumerate(classes)), return_dtype=pl.String)
+    )
+    if not rows.is_empty():
+        groups = together(rows, pl.format("{} ({}, {})", "id", "split", "label"))
+        text = f"{number(len(groups), 'group')} of equal pictures with different labels"
+        yield Finding("contradictions", text, groups)
+
+
+def shared_persons(faces: FaceSet, scored: str) -> Iterator[Finding]:
+    """Find persons in two splits: a problem where the model is scored on whom it has learnt."""
+    persons = {
+        name: Counter(split.identities)
+        for name, split in sorted(faces.splits.items(), key=lambda item: item[0] != "train")
+        if split.identities is not None
+    }
+    for one, other in combinations(persons, 2):
+        both = sorted(persons[one].keys() & persons[other].keys())
+        if not both:
+            continue
+        problem = (one, other) == ("train", scored)
+        yield Finding(
+            "shared persons",
+            f"{number(len(both), 'person')} both in '{one}' and in '{other}'",
+            tuple(f"{p} ({persons[one][p]} and {persons[other][p]} pictures)" for p in both),
+            problem,
+            "scores would be of persons that the model has learnt" if problem else "",
+        )
+
+
+def absent_classes(faces: FaceSet, division: Splits | None) -> Iterator[Finding]:
+    """Find classes without a face to train on or to score."""
+    if division is None:
+        return
+    for split, where, problem in (
+        (division.train, "to train on", True),
+        (division.scored, f"in '{division.scored_name}'", False),
+    ):
+        there = set(split.labels.tolist())
+        absent = tuple(name for k, name in enumerate(faces.classes) if k not in there)
+        if absent:
+            text = f"{number(len(absent), 'class', 'classes')} without a face {where}"
+            yield Finding("absent classes", text, absent, problem)
+
+
+def sized(pictures: pl.DataFrame) -> tuple[str, ...]:
+    """Return the ids of pictures with their sizes."""
+    return tuple(pictures.select(pl.format("{} ({}x{})", "id", "width", "height")).to_series())
+
+
+def together(pictures: pl.DataFrame, name: pl.Expr) -> tuple[tuple[str, ...], ...]:
+    """Return the names of equal pictures group by group."""
+    groups = pictures.group_by("digest", maintain_order=True).agg(name.alias("names"))
+    return tuple(map(tuple, groups["names"].to_list()))
+
+
+def number(n: int, one: str, several: str = "") -> str:
+    """Return a number with its noun.
+
+    >>> number(1, "face"), number(12345, "face")
+    ('1 face', '12,345 faces')
+    """
+    return f"{n:,} {one if n == 1 else several or one + 's'}"
