@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import ferc_core
 from ferc_core.datasets.ferplus import ANSWERS, CLASSES, MODES, open_ferplus, vote_targets
 from ferc_core.errors import DataError, RequestError
+from ferc_core.testing.standins.ferplus import FEWEST, QUIRKS, write_ferplus
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REAL = SHARED / "data" / "ferplus"
@@ -334,6 +335,111 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
     assert open_ferplus(write(tmp_path, [("Training", picture, vote(anger=10))] * 1000))
     root = write(tmp_path, [("Training", picture, vote(happiness=10))] * 1000)
     assert "do not belong together" in sentence(root)
+
+
+@pytest.mark.parametrize("name", ["fer2013.csv", "fer2013new.csv"])
+def test_a_file_in_another_encoding_is_named(tmp_path, name):
+    path = write(tmp_path, ROWS) / name
+    path.write_bytes(path.read_text().encode("utf-16"))
+    assert f"{path} is not UTF-8 text" in sentence(tmp_path)
+
+
+def test_a_wrong_root_is_answered_by_the_right_one(tmp_path):
+    right = write(tmp_path / "data" / "ferplus", ROWS)
+    (right / "labels").mkdir()
+    assert sentence(tmp_path / "data", RequestError).endswith(f"lies too high: give {right}")
+    assert sentence(right / "labels", RequestError).endswith(f"lies too low: give {right}")
+    (tmp_path / "empty").mkdir()
+    message = sentence(tmp_path / "empty", RequestError)
+    assert "looked for FER2013 with the votes of FER+ (fer2013.csv, fer2013new.csv)" in message
+
+
+def test_a_packed_challenge_is_to_be_unpacked(tmp_path):
+    root = write(tmp_path, ROWS)
+    (root / "fer2013.csv").rename(root / "fer2013.tar.gz")
+    assert sentence(root).endswith("but fer2013.csv is not there; unpack fer2013.tar.gz")
+
+
+def test_pictures_that_are_there_are_not_to_be_unpacked(tmp_path):
+    root = write(tmp_path, ROWS, layout="fer2013.csv.gz")
+    (root / "fer2013new.csv").unlink()
+    assert sentence(root).endswith("but fer2013new.csv is not there")
+
+
+# --- stand-ins, and reading again
+
+
+def test_a_standin_has_the_faces_that_it_was_asked_for(tmp_path):
+    faces = open_ferplus(write_ferplus(tmp_path, train=16, public=8, private=9))
+    sizes = {name: len(split) for name, split in faces.splits.items()}
+    assert sizes == {"train": 16, "valid": 8, "test": 9}
+    assert faces.splits["valid"].labels.tolist() == list(range(8))
+    shares = faces.splits["train"].distributions[0]  # 7 neutral, 2 happiness, 1 surprise: noise
+    np.testing.assert_allclose(shares, [7 / 9, 2 / 9, 0, 0, 0, 0, 0, 0])
+    assert faces.notes == (
+        "0 groups of exact duplicates in the file, 0 of them in training and another split",
+    )
+
+
+def test_counts_and_sizes_that_the_files_should_have_are_known(tmp_path):
+    about = open_ferplus(write(tmp_path, ROWS)).about
+    assert about.release == "FER2013 with the votes of FER+"
+    assert sum(about.published.values()) == 35_887  # rows of the challenge
+    assert about.published["valid"] == about.published["test"] == 3_589
+    assert about.size == (48, 48)
+    assert not about.missing
+
+
+@pytest.mark.parametrize("quirks", [["gzip"], ["icml"], ["windows line ends"], ["unusable names"]])
+def test_forms_of_the_files_give_the_same_faces(tmp_path, quirks):
+    odd = open_ferplus(write_ferplus(tmp_path / "odd", quirks=quirks))
+    usual = open_ferplus(write_ferplus(tmp_path / "usual"))
+    assert odd.fingerprint == usual.fingerprint
+    np.testing.assert_array_equal(odd.splits["test"][7].image, usual.splits["test"][7].image)
+
+
+def test_the_oddities_of_a_standin_are_counted(tmp_path):
+    quirks = ("constant picture", "duplicates", "no face", "single votes", "tie", "unknown")
+    root = write_ferplus(tmp_path, quirks=quirks)
+    faces = open_ferplus(root)
+    assert faces.notes == (
+        "dropped 1 rows: 'no face' wins",
+        "dropped 1 rows: 'unknown' wins",
+        "dropped 1 rows: no answer has more than one vote",
+        "1 rows have a tie for the largest share; their label is the first",
+        "1 pictures have one grey value only, 1 of them are kept",
+        "1 groups of exact duplicates in the file, 1 of them in training and another split",
+        "1 training pictures stand in another split, too; drop_duplicates=true drops them",
+    )
+    assert faces.splits["train"].labels[1] == SURPRISE  # five votes each for surprise and fear
+    assert "fer0000023" not in open_ferplus(root, drop_duplicates=True).splits["train"].ids
+
+
+def test_a_standin_says_what_it_cannot_write(tmp_path):
+    with pytest.raises(RequestError, match="no quirk of FER\\+: no such"):
+        write_ferplus(tmp_path, quirks=("no such",))
+    with pytest.raises(RequestError, match="8 rows of Training"):
+        write_ferplus(tmp_path, train=FEWEST - 1)
+
+
+def test_every_quirk_changes_what_is_written(tmp_path):
+    def content(root: Path) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in root.iterdir()}
+
+    usual = content(write_ferplus(tmp_path / "usual"))
+    for quirk in QUIRKS:
+        assert content(write_ferplus(tmp_path / quirk, quirks=(quirk,))) != usual, quirk
+
+
+def test_the_index_gives_the_same_faces_and_notices_changes(tmp_path):
+    root = write(tmp_path, ROWS)
+    first, again = open_ferplus(root), open_ferplus(root)
+    assert again.fingerprint == first.fingerprint
+    np.testing.assert_array_equal(again.splits["test"][0].image, first.splits["test"][0].image)
+    write(tmp_path, [*ROWS[:4], ("PrivateTest", pixels(77), vote(fear=10)), *ROWS[:1]])
+    changed = open_ferplus(root)
+    assert changed.splits["test"][0].image[0, 0, 0] == 77
+    assert len(changed.splits["train"]) == 2
 
 
 # --- the real files

@@ -14,7 +14,7 @@ from conftest import REPOSITORY
 from ferc_core import registry
 from ferc_core.cli.main import app
 
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 USAGE_ERROR = typer.BadParameter.__base__  # of the click that typer uses
 COMMAND_LINE = re.compile(r"^    (ferc (?:.*\\\n)*.*)$", re.MULTILINE)
 
@@ -33,12 +33,13 @@ def documented_commands() -> list[tuple[str, str]]:
 
 def parse(command: str) -> None:
     """Parse a command line as ``ferc`` does, running nothing; raises what the user would see."""
-    group = typer.main.get_command(app)
-    _, *arguments = shlex.split(command)
-    name, *rest = itertools.dropwhile(lambda argument: argument.startswith("-"), arguments)
+    part, (name, *arguments) = typer.main.get_command(app), shlex.split(command)
     with contextlib.suppress(typer.Exit):  # --help shows the help and stops
-        group.make_context("ferc", arguments.copy())
-        group.commands[name].make_context(name, rest)
+        part.make_context(name, arguments.copy())
+        while hasattr(part, "commands"):
+            name, *arguments = itertools.dropwhile(lambda a: a.startswith("-"), arguments)
+            part = part.commands[name]
+            part.make_context(name, arguments.copy())
 
 
 @pytest.mark.parametrize(("page", "command"), documented_commands())
@@ -55,7 +56,14 @@ def test_the_commands_of_the_documentation_are_found():
 
 @pytest.mark.parametrize(
     "command",
-    ["ferc rnu", "ferc run --no-such-option", "ferc run --limit many", "ferc corrupt face.png"],
+    [
+        "ferc rnu",
+        "ferc run --no-such-option",
+        "ferc run --limit many",
+        "ferc corrupt face.png",
+        "ferc gmm fti",
+        "ferc gmm fit --dataset toyfaces",
+    ],
 )
 def test_a_command_that_is_wrong_does_not_parse(command):
     with pytest.raises((KeyError, USAGE_ERROR)):

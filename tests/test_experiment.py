@@ -293,7 +293,7 @@ def test_one_bad_image_fails_the_run_or_is_skipped_and_counted(ferc, tmp_path, w
     assert where in message
     skipped = ferc("run", *OWN, "--out", "skip", "--on-bad-image", "skip")
     assert skipped.returncode == 0, skipped.stderr
-    assert "1 pictures are skipped" in skipped.stderr
+    assert "1 picture skipped" in skipped.stderr
     assert where in (tmp_path / "skip" / "skipped.txt").read_text()
 
 

@@ -4,6 +4,7 @@
     data/CORRUPTION/SEVERITY/FIRST-ROW.parquet
     labels.parquet        hard label, visibility and soft label of every sample in every cell
     visibility.parquet    degradation and visibility of the measured samples in every form
+    gmm.json              the mixture of another data set that labels were made with, if any
     skipped.txt           the pictures left out by ``--on-bad-image skip``, if any
     manifest.json         what it was made from, counts, and a hash of every file
 
@@ -23,7 +24,16 @@ from typing import Any, Literal
 
 import polars as pl
 
-from ferc_core.built import BUILDING, LABELS, MANIFEST, SHARD, VISIBILITY, picture_name, shard_name
+from ferc_core.built import (
+    BUILDING,
+    GMM,
+    LABELS,
+    MANIFEST,
+    SHARD,
+    VISIBILITY,
+    picture_name,
+    shard_name,
+)
 from ferc_core.config import Config
 from ferc_core.errors import RequestError
 from ferc_core.labelling import make_labels
@@ -32,7 +42,7 @@ from ferc_core.plugins import registry
 from ferc_core.png import encode
 from ferc_core.readying import skip_bad_images
 from ferc_core.rundir import identify, record, refuse_other
-from ferc_core.store import claim, parquet_bytes, read_json, write_bytes, write_json
+from ferc_core.store import claim, parquet_bytes, read_json, write_bytes, write_json, write_text
 from ferc_core.suite import Cell, Chunk, Corruptor, Images
 from ferc_core.watch import Watcher
 
@@ -107,7 +117,7 @@ def build(config: Config, format: Format, watcher: Watcher) -> Path:
     with claim(root):
         begun = next((p for p in (root / MANIFEST, root / BUILDING / MANIFEST) if p.exists()), None)
         if begun is not None:
-            refuse_other(root, read_json(begun), identity)
+            refuse_other(root, with_mixture(read_json(begun)), with_mixture(identity))
         if begun == root / MANIFEST:
             watcher.say(f"{root} is whole already")
             return root
@@ -117,6 +127,8 @@ def build(config: Config, format: Format, watcher: Watcher) -> Path:
         if plan.config.on_bad_image == "skip":
             checked = root / BUILDING / CHECKED
             plan = skip_bad_images(plan, root / SKIPPED, checked, watcher)
+        if plan.borrowed is not None:
+            write_text(root / GMM, plan.borrowed.to_json())
         labels = make_labels(plan, root / LABELS, root / VISIBILITY, record(identity), watcher)
         write_pictures(plan, root, format, watcher)
         write_json(root / MANIFEST, {**identity, **contents(root, labels)})
@@ -155,6 +167,8 @@ def build_identity(plan: Plan, format: Format) -> dict[str, Any]:
         "severity_table", "suite_seed", "visibility", "visibility_scope", "label_scheme", "fusion",
     )  # fmt: skip
     making = {name: getattr(config, name) for name in fields} | {"format": format}
+    if plan.borrowed is not None:
+        making["gmm"] = plan.borrowed.key  # what the file says; not where it lies
     return {
         **identify(plan),
         "making": json.loads(json.dumps(making)),
@@ -162,9 +176,14 @@ def build_identity(plan: Plan, format: Format) -> dict[str, Any]:
     }
 
 
+def with_mixture(identity: dict[str, Any]) -> dict[str, Any]:
+    """Return an identity that names the mixture even where it is the data set's own."""
+    return {**identity, "making": {"gmm": "own", **identity.get("making", {})}}
+
+
 def contents(root: Path, labels: pl.DataFrame) -> dict[str, Any]:
     """Return counts by cell and class, and the hash of every file."""
-    tables = (root / name for name in (LABELS, VISIBILITY, SKIPPED))
+    tables = (root / name for name in (LABELS, VISIBILITY, GMM, SKIPPED))
     hashes = {path.name: digest(path.read_bytes()) for path in tables if path.exists()}
     for part in sorted((root / BUILDING).glob("[0-9]*.json")):
         hashes |= read_json(part)

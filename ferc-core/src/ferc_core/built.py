@@ -18,6 +18,7 @@ from ferc_core.store import read_json, read_parquet
 from ferc_core.suite import Cell, Chunk, Images
 
 LABELS, VISIBILITY, MANIFEST = "labels.parquet", "visibility.parquet", "manifest.json"
+GMM = "gmm.json"  # a copy of the mixture that was borrowed, if any
 BUILDING = ".building"  # the folder of what is not finished
 SHARD = 64  # rows of a parquet shard
 
@@ -42,8 +43,11 @@ class Build:
     @property
     def settings(self) -> dict[str, Any]:
         """The settings of a configuration that the build was made with."""
-        making = {k: v for k, v in self.manifest["making"].items() if k != "format"}
-        return {**making, "split": self.manifest["split"]}
+        making = {**self.manifest["making"], "split": self.manifest["split"]}
+        del making["format"]
+        if "gmm" in making:  # the key of the mixture, of which the build has a copy
+            making["gmm"] = str(self.root / GMM)
+        return making
 
     @property
     def samples(self) -> list[str]:

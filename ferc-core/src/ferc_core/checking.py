@@ -1,32 +1,29 @@
-"""Whether a data set is fit for a run: every picture read once, and what may harm is named.
+"""Whether a data set is fit for a run: every picture is read once, and the findings are reported.
 
-Works on what every loader returns, a `FaceSet`. A finding is a problem where a run would fail or
-its result would mislead; everything else that is worth a look is a warning.
+Works on what every loader returns, a `FaceSet`, so on sets of third parties, too.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from ferc_core.errors import BadImageError, DataError, PluginError, RequestError, as_failure
+from ferc_core import findings
+from ferc_core.errors import BadImageError, DataError, RequestError, as_failure
 from ferc_core.executors import threads
 from ferc_core.faces import FaceSet, FaceSplit
-from ferc_core.plan import TOLERATED, check_missing
+from ferc_core.findings import Finding
 from ferc_core.spec import SMALLEST_SIDE, check_image
 from ferc_core.splits import Splits, divide, first
 from ferc_core.watch import current
 
-CHUNK = 64  # pictures that a thread reads at a time
+CHUNK = 16  # pictures that a thread reads at a time
 
-# One row for each picture: its trouble, or its size and a hash of its pixels.
+# One row for each picture: its size and a hash of its pixels, or why there are none.
 PICTURES = {
     "split": pl.String,
     "id": pl.String,
@@ -37,6 +34,19 @@ PICTURES = {
     "unreadable": pl.String,  # what the loader says of a picture that cannot be used
     "failed": pl.String,  # any other error that it raises
 }
+
+
+@dataclass(frozen=True)
+class Count:
+    """The faces of a split, or of one class in it; what was not published is None."""
+
+    faces: int
+    published: int | None
+
+    @property
+    def difference(self) -> int | None:
+        """How many more there are than published."""
+        return None if self.published is None else self.faces - self.published
 
 
 @dataclass(frozen=True)
@@ -57,29 +67,20 @@ class Report:
         return tuple(finding for finding in self.findings if finding.problem)
 
     @property
-    def split_names(self) -> tuple[str, ...]:
+    def splits(self) -> tuple[str, ...]:
         """The splits that are there, and those that were published and are not."""
         return tuple(dict.fromkeys((*self.faces.splits, *self.faces.about.published)))
 
-    def counts(self, split: str) -> dict[str, int]:
-        """Return the number of faces of each class; zeros for a split that is not there."""
-        found = self.faces.splits.get(split)
-        labels = np.empty(0, np.int64) if found is None else found.labels
-        classes = self.faces.classes
-        counts = np.bincount(labels, minlength=len(classes)).tolist()
-        return dict(zip(classes, counts, strict=True))
-
-    def published(self, split: str) -> int | dict[str, int] | None:
-        """Return the published number of faces: in all, for each class, or None."""
-        number, classes = self.faces.about.published.get(split), self.faces.classes
-        if number is None or isinstance(number, int):
-            return number
-        if len(number) != len(classes):
-            raise PluginError(
-                f"the loader of {self.faces.name} publishes {len(number)} counts of '{split}' for "
-                f"{len(classes)} classes"
-            )
-        return dict(zip(classes, number, strict=True))
+    def counts(self, split: str) -> tuple[Count, tuple[Count, ...]]:
+        """Return the faces of a split, in all and for each class."""
+        faces = self.faces.splits.get(split)
+        labels = np.empty(0, np.int64) if faces is None else faces.labels
+        there = np.bincount(labels, minlength=len(self.faces.classes)).tolist()
+        published = self.faces.about.published.get(split)
+        if published is None or isinstance(published, int):
+            return Count(len(labels), published), tuple(Count(n, None) for n in there)
+        of_class = (Count(n, known) for n, known in zip(there, published, strict=True))
+        return Count(len(labels), sum(published)), tuple(of_class)
 
 
 def check(faces: FaceSet, split: str = "", limit: int = 0, workers: int = 1) -> Report:
@@ -88,33 +89,38 @@ def check(faces: FaceSet, split: str = "", limit: int = 0, workers: int = 1) -> 
     ``split`` is the one to score, as in a run. The pictures are read by ``workers`` threads; their
     number changes nothing in the report. Raises `RequestError` where ``split`` cannot be scored.
     """
-    division, findings = divided(faces, split)
-    scored = "" if division is None else division.scored_name
+    division, problems = divided(faces, split)
     pictures = read_pictures(faces, limit, workers)
-    findings += [
-        *missing(faces),
-        *unusable(pictures),
-        *other_sizes(pictures, faces.about.size),
-        *repeated(pictures),
-        *shared_pictures(pictures, scored),
-        *contradictions(pictures, faces.classes),
-        *shared_persons(faces, scored),
-        *absent_classes(faces, division),
-    ]
-    return Report(faces, division, pictures, tuple(findings))
+    return Report(
+        faces,
+        division,
+        pictures,
+        (
+            *problems,
+            *findings.missing(faces),
+            *findings.unusable(pictures),
+            *findings.other_sizes(pictures, faces.about.size),
+            *findings.repeated(pictures),
+            *findings.shared_pictures(pictures, division),
+            *findings.contradictions(pictures, faces.classes),
+            *findings.shared_persons(faces, division),
+            *findings.absent_classes(faces, division),
+        ),
+    )
 
 
 def divided(faces: FaceSet, split: str) -> tuple[Splits | None, list[Finding]]:
     """Return how a run would divide the faces, or why it could not."""
-    findings = []
+    problems = []
     if len(faces.classes) < 2:
-        findings.append(Finding("classes", "only one class, where two are needed", problem=True))
+        text = f"only the class {faces.classes[0]!r}, where two are needed"
+        problems.append(Finding("division", text, problem=True))
     try:
-        return divide(faces, split), findings
+        return divide(faces, split), problems
     except (DataError, RequestError) as error:
         if split and isinstance(error, RequestError):
             raise
-        return None, [*findings, Finding("division", str(error), problem=True)]
+        return None, [*problems, Finding("division", str(error), problem=True)]
 
 
 def read_pictures(faces: FaceSet, limit: int, workers: int) -> pl.DataFrame:
@@ -125,35 +131,32 @@ def read_pictures(faces: FaceSet, limit: int, workers: int) -> pl.DataFrame:
         for name, part in parts.items()
         for start in range(0, len(part), CHUNK)
     ]
-    looked = [pl.DataFrame(schema=PICTURES)]
+    found: list[tuple[Any, ...]] = []
     with current().track("read pictures", sum(map(len, parts.values()))) as step:
-        for rows in threads(look_at, chunks, workers):
-            looked.append(rows)
-            step(len(rows))
-    return pl.concat(looked)
-
-
-def look_at(chunk: tuple[str, FaceSplit, range]) -> pl.DataFrame:
-    """Read some pictures and keep what they are, not what they show."""
-    name, split, rows = chunk
-    found = [
-        (name, split.ids[i], int(split.labels[i]), *look(split, i))
-        for i in rows
-    ]
+        for looked in threads(look_at, chunks, workers):
+            found += looked
+            step(len(looked))
     return pl.DataFrame(found, schema=PICTURES, orient="row")
 
 
-def look(split: FaceSplit, i: int) -> tuple[int | None, int | None, int | None, str | None, str | None]:
-    """Return the last five of `PICTURES` for picture i."""
+def look_at(chunk: tuple[str, FaceSplit, range]) -> list[tuple[Any, ...]]:
+    """Return a row of `PICTURES` for each of some pictures of a split."""
+    name, split, rows = chunk
+    return [(name, split.ids[i], int(split.labels[i]), *look(split, i)) for i in rows]
+
+
+def look(split: FaceSplit, i: int) -> tuple[int | str | None, ...]:
+    """Read picture i; returns width, height and digest, or why there are none, as `PICTURES`."""
     try:
         image = split.read(i)
         height, width = image.shape[:2]
         if min(height, width) >= SMALLEST_SIDE:  # what is smaller is reported by itself
             check_image(image, "the picture")
-        digest = blake2b(np.ascontiguousarray(image), digest_size=8, key=f"{image.shape}".encode())
+        digest = blake2b(f"{image.shape}".encode(), digest_size=8)
+        digest.update(np.ascontiguousarray(image).data)
     except BadImageError as error:
         return None, None, None, named(error, split.ids[i]), None
-    except Exception as error:  # of a loader by whomever
+    except Exception as error:  # the loader may be anybody's
         return None, None, None, None, named(as_failure(error), split.ids[i])
     return width, height, int.from_bytes(digest.digest(), "little"), None, None
 
@@ -169,7 +172,7 @@ def as_json(report: Report) -> dict[str, Any]:
     return {
         "release": faces.about.release,
         "classes": list(faces.classes),
-        "splits": {name: split_as_json(report, name) for name in report.split_names},
+        "splits": {name: split_as_json(report, name) for name in report.splits},
         "notes": list(faces.notes),
         "division": None
         if division is None
@@ -180,10 +183,7 @@ def as_json(report: Report) -> dict[str, Any]:
             "scored_split": division.scored_name,
             "notes": list(division.notes),
         },
-        "findings": [
-            {**vars(finding), "names": list(finding.names), "count": len(finding.names)}
-            for finding in report.findings
-        ],
+        "findings": [{**vars(finding), "count": len(finding.names)} for finding in report.findings],
         "sound": not report.problems,
         "reasons": [finding.text for finding in report.problems],
     }
@@ -191,28 +191,22 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def split_as_json(report: Report, name: str) -> dict[str, Any]:
     """Return what is known of one split."""
-    counts, published = report.counts(name), report.published(name)
+    total, of_class = report.counts(name)
     split = report.faces.splits.get(name)
+    persons = None if split is None else split.identities
     return {
-        "faces": sum(counts.values()),
+        **count_as_json(total),
+        "classes": {
+            label: count_as_json(count)
+            for label, count in zip(report.faces.classes, of_class, strict=True)
+        },
         "read": report.pictures.filter(split=name).height,
-        "classes": counts,
-        "published": published,
-        "difference": difference(counts, published),
         "valence_arousal": split is not None and split.valence_arousal is not None,
         "distributions": split is not None and split.distributions is not None,
-        "identities": None
-        if split is None or split.identities is None
-        else len(set(split.identities)),
+        "persons": None if persons is None else len(set(persons)),
     }
 
 
-def difference(
-    counts: Mapping[str, int], published: int | Mapping[str, int] | None
-) -> int | dict[str, int] | None:
-    """Return how many faces more there are than published, in all or for each class."""
-    if published is None:
-        return None
-    if isinstance(published, int):
-        return sum(counts.values()) - published
-    return {name: counts[name] - n for name, n in published.items()}
+def count_as_json(count: Count) -> dict[str, int | None]:
+    """Return a count with its difference."""
+    return {**vars(count), "difference": count.difference}

@@ -28,7 +28,7 @@ from ferc_core.spec import SEVERITIES, SMALLEST_SIDE, UNCALIBRATED
 from ferc_core.splits import NOISE_SCHEMES
 
 SELECTION = ("methods", "losses", "noise", "seeds", "corruptions", "severities")
-JUDGING = ("visibility", "visibility_scope", "label_scheme", "fusion", "calibrators")
+JUDGING = ("visibility", "visibility_scope", "label_scheme", "fusion", "gmm", "calibrators")
 RESOURCES = ("data_root", "build", "cache", "device", "jobs", "workers", "executor", "out")
 
 # What an experiment on real data trains with unless told otherwise (epochs: a middle of theirs).
@@ -91,6 +91,7 @@ class Config(BaseModel):
     visibility_scope: str = ""
     label_scheme: str = "ferc"
     fusion: float = FUSION
+    gmm: str = ""  # a file of `ferc gmm fit` whose mixture takes the place of our own
     calibrators: tuple[str, ...] = ("temperature",)
     # resources
     cache: bool = False  # keep resized pictures in the run directory
@@ -156,6 +157,7 @@ class Config(BaseModel):
             values["workers"] = min(8, max(0, (os.cpu_count() or 1) - 2))
         values["data_root"] = str(Path(self.data_root).resolve()) if self.data_root else ""
         values["weights"] = str(Path(self.weights).resolve()) if self.weights else ""
+        values["gmm"] = str(Path(self.gmm).resolve()) if self.gmm else ""
         return self.model_copy(update=values)
 
     def of_build(self, root: Path) -> Config:

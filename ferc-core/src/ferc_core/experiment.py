@@ -93,8 +93,9 @@ def run_benchmark(config: Config, watcher: Watcher) -> Outcome:
         steps = len(done) * (1 + len(plan.config.calibrators)) * len(plan.forms)
         with watcher.track("score", steps) as step:
             results, pooled = score(directory, plan.config, done, step, failures.append)
-        write_parquet(directory.results, results, record)
-        write_parquet(directory.pooled, pooled, record)
+        judged = record | plan.mixture_record
+        write_parquet(directory.results, results, judged)
+        write_parquet(directory.pooled, pooled, judged)
     return Outcome(directory.path, results, tuple(failures))
 
 

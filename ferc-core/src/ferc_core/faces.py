@@ -40,6 +40,18 @@ class Face:
 
 
 @dataclass(frozen=True)
+class ChosenRows:
+    """Reads some of the pictures that ``read`` reads; can be sent to another process if it can."""
+
+    read: Callable[[int], npt.NDArray[np.uint8]]
+    rows: npt.NDArray[np.int64]
+
+    def __call__(self, i: int) -> npt.NDArray[np.uint8]:
+        """Return the picture of chosen row ``i``."""
+        return self.read(int(self.rows[i]))
+
+
+@dataclass(frozen=True)
 class FaceSplit(Sequence[Face]):
     """N faces in a fixed order.
 
@@ -84,12 +96,11 @@ class FaceSplit(Sequence[Face]):
     def take(self, rows: Sequence[int] | npt.NDArray[np.integer[Any]]) -> FaceSplit:
         """Return the faces of these rows, in this order."""
         index = np.asarray(rows, dtype=np.int64)
-        read = self.read
         return replace(
             self,
             ids=tuple(self.ids[i] for i in index),
             labels=self.labels[index],
-            read=lambda i: read(int(index[i])),
+            read=ChosenRows(self.read, index),
             valence_arousal=None if self.valence_arousal is None else self.valence_arousal[index],
             distributions=None if self.distributions is None else self.distributions[index],
             identities=None
@@ -133,6 +144,12 @@ class FaceSet:
     def __post_init__(self) -> None:
         for name, split in self.splits.items():
             check_split(split, self.classes, f"{self.name}/{name}")
+        for name, number in self.about.published.items():
+            if not isinstance(number, int) and len(number) != len(self.classes):
+                raise DataError(
+                    f"{self.name}/{name}: {len(number)} published counts for "
+                    f"{len(self.classes)} classes"
+                )
 
     @cached_property
     def fingerprint(self) -> str:

@@ -1,13 +1,13 @@
 """What may harm a run, found in the faces of a data set and in what reading them has shown.
 
 A finding is a problem where a run would fail or its result would mislead; everything else that is
-worth a look is a warning. ``pictures`` are always the columns of `ferc_core.checking.PICTURES`.
+worth a look is a warning. ``pictures`` have the columns of `ferc_core.checking.PICTURES`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -18,6 +18,7 @@ from ferc_core.faces import FaceSet
 from ferc_core.plan import TOLERATED, check_missing
 from ferc_core.spec import SMALLEST_SIDE
 from ferc_core.splits import Splits
+from ferc_core.words import number
 
 SKIP = "a run stops at the first; --on-bad-image skip leaves them out"
 
@@ -26,7 +27,7 @@ Name = str | tuple[str, ...]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something in the data that may harm; a ``problem`` makes the set unsound.
+    """Something in the data that may harm a run; a ``problem`` makes the set unsound.
 
     ``names`` say where to look: ids, paths, persons, classes; equal pictures stand in one tuple.
     """
@@ -50,12 +51,12 @@ def missing(faces: FaceSet) -> Iterator[Finding]:
     except DataError:
         problem = True
         advice = (
-            f"a run stops above {TOLERATED:.0%}: unpack the archives again, or go on without them "
-            "by --on-bad-image skip"
+            f"a run stops where more than {TOLERATED:.0%} are lost: unpack the archives again, or "
+            "go on without them by --on-bad-image skip"
         )
     yield Finding(
         "missing",
-        f"{number(lost, 'face')} of {lost + there:,} lost with {number(len(files), 'missing file')}",
+        f"{lost:,} of {lost + there:,} faces lost with {number(len(files), 'missing file')}",
         tuple(path if n == 1 else f"{path} ({n:,} faces)" for path, n in files.items()),
         problem,
         advice,
@@ -89,8 +90,8 @@ def other_sizes(pictures: pl.DataFrame, size: tuple[int, int] | None) -> Iterato
     width, height = size
     others = sized(pictures.filter((pl.col("width") != width) | (pl.col("height") != height)))
     if others:
-        text = f"{number(len(others), 'picture')} of another size than the original's"
-        yield Finding("size", f"{text} {width}x{height}", others)
+        text = f"{number(len(others), 'picture')} not of the original size {width}x{height}"
+        yield Finding("size", text, others)
 
 
 def repeated(pictures: pl.DataFrame) -> Iterator[Finding]:
@@ -100,26 +101,25 @@ def repeated(pictures: pl.DataFrame) -> Iterator[Finding]:
     for (split,), rows in several.group_by("split", maintain_order=True):
         groups = together(rows, pl.col("id"))
         text = f"{number(len(groups), 'group')} of equal pictures within '{split}'"
-        yield Finding("repeated", f"{text}, {len(rows):,} pictures", groups)
+        yield Finding("repeated", f"{text}, {len(rows):,} pictures in all", groups)
 
 
-def shared_pictures(pictures: pl.DataFrame, scored: str) -> Iterator[Finding]:
+def shared_pictures(pictures: pl.DataFrame, division: Splits | None) -> Iterator[Finding]:
     """Find equal pictures in two splits: a problem where the model is scored on what it learnt."""
     known = pictures.drop_nulls("digest")
-    splits = sorted(known["split"].unique(maintain_order=True), key=lambda name: name != "train")
-    for one, other in combinations(splits, 2):
+    for one, other in pairs(known["split"].unique(maintain_order=True)):
         pair = known.filter(pl.col("split").is_in([one, other]))
         twins = pair.filter(pl.col("split").n_unique().over("digest") > 1)
         if twins.is_empty():
             continue
-        of, n = (pair.filter(split=other).height, twins.filter(split=other).height)
-        problem = (one, other) == ("train", scored) and n > TOLERATED * of
+        n, of = twins.filter(split=other).height, pair.filter(split=other).height
+        problem = is_scored_on(division, one, other) and n > TOLERATED * of
         yield Finding(
             "shared pictures",
             f"{n:,} of {number(of, 'picture')} of '{other}' ({n / of:.1%}) also in '{one}'",
             together(twins, pl.format("{} ({})", "id", "split")),
             problem,
-            f"more than {TOLERATED:.0%} of the scored faces are learnt by heart" if problem else "",
+            f"no more than {TOLERATED:.0%} should have been seen in training" if problem else "",
         )
 
 
@@ -135,25 +135,24 @@ def contradictions(pictures: pl.DataFrame, classes: tuple[str, ...]) -> Iterator
         yield Finding("contradictions", text, groups)
 
 
-def shared_persons(faces: FaceSet, scored: str) -> Iterator[Finding]:
+def shared_persons(faces: FaceSet, division: Splits | None) -> Iterator[Finding]:
     """Find persons in two splits: a problem where the model is scored on whom it has learnt."""
     persons = {
         name: Counter(split.identities)
-        for name, split in sorted(faces.splits.items(), key=lambda item: item[0] != "train")
+        for name, split in faces.splits.items()
         if split.identities is not None
     }
-    for one, other in combinations(persons, 2):
+    for one, other in pairs(persons):
         both = sorted(persons[one].keys() & persons[other].keys())
-        if not both:
-            continue
-        problem = (one, other) == ("train", scored)
-        yield Finding(
-            "shared persons",
-            f"{number(len(both), 'person')} both in '{one}' and in '{other}'",
-            tuple(f"{p} ({persons[one][p]} and {persons[other][p]} pictures)" for p in both),
-            problem,
-            "scores would be of persons that the model has learnt" if problem else "",
-        )
+        if both:
+            problem = is_scored_on(division, one, other)
+            yield Finding(
+                "shared persons",
+                f"{number(len(both), 'person')} both in '{one}' and in '{other}'",
+                tuple(f"{p} ({persons[one][p]} and {persons[other][p]} pictures)" for p in both),
+                problem,
+                "the scores would be of persons seen in training" if problem else "",
+            )
 
 
 def absent_classes(faces: FaceSet, division: Splits | None) -> Iterator[Finding]:
@@ -171,6 +170,16 @@ def absent_classes(faces: FaceSet, division: Splits | None) -> Iterator[Finding]
             yield Finding("absent classes", text, absent, problem)
 
 
+def pairs(splits: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Return every two of some splits, 'train' first."""
+    return combinations(sorted(splits, key=lambda name: name != "train"), 2)
+
+
+def is_scored_on(division: Splits | None, one: str, other: str) -> bool:
+    """Say whether a run trains on the split ``one`` and scores the split ``other``."""
+    return division is not None and (one, other) == ("train", division.scored_name)
+
+
 def sized(pictures: pl.DataFrame) -> tuple[str, ...]:
     """Return the ids of pictures with their sizes."""
     return tuple(pictures.select(pl.format("{} ({}x{})", "id", "width", "height")).to_series())
@@ -180,12 +189,3 @@ def together(pictures: pl.DataFrame, name: pl.Expr) -> tuple[tuple[str, ...], ..
     """Return the names of equal pictures group by group."""
     groups = pictures.group_by("digest", maintain_order=True).agg(name.alias("names"))
     return tuple(map(tuple, groups["names"].to_list()))
-
-
-def number(n: int, one: str, several: str = "") -> str:
-    """Return a number with its noun.
-
-    >>> number(1, "face"), number(12345, "face")
-    ('1 face', '12,345 faces')
-    """
-    return f"{n:,} {one if n == 1 else several or one + 's'}"

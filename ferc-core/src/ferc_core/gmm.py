@@ -44,7 +44,10 @@ class Mixture:
 def fit(points: Array, labels: npt.NDArray[np.int64], num_classes: int) -> Mixture:
     """Learn the mixture from valence-arousal ``points`` [N, 2] and their classes [N]."""
     if len(points) == 0:
-        raise DataError("the valence-arousal mixture needs training rows, and there are none")
+        raise DataError(
+            "the valence-arousal mixture needs training rows, and there are none; "
+            "borrow one of another data set with --gmm FILE"
+        )
     counts = np.bincount(labels, minlength=num_classes)
     mu, sigma = np.zeros((num_classes, 2)), np.tile(np.eye(2), (num_classes, 1, 1))
     for k in np.flatnonzero(counts):
@@ -54,10 +57,16 @@ def fit(points: Array, labels: npt.NDArray[np.int64], num_classes: int) -> Mixtu
 
 def class_moments(rows: Array) -> tuple[Array, Array]:
     """Return mean and covariance (1/n) of the rows within one standard deviation per axis."""
-    kept = rows[(np.abs(rows - rows.mean(axis=0)) < rows.std(axis=0)).all(axis=1)]
+    kept = within_one_deviation(rows)
     if len(kept) > 1:
         sigma = np.cov(kept.T, bias=True)
         if np.linalg.det(sigma) > np.finfo(np.float64).eps ** 2:
             return kept.mean(axis=0), sigma
     # Too few rows for a covariance: take all of the class, and keep it invertible.
     return rows.mean(axis=0), np.cov(rows.T, bias=True).reshape(2, 2) + RIDGE * np.eye(2)
+
+
+def within_one_deviation(rows: Array) -> Array:
+    """Return those of ``rows`` [N, 2] within one standard deviation of their mean, on both axes."""
+    inside: Array = rows[(np.abs(rows - rows.mean(axis=0)) < rows.std(axis=0)).all(axis=1)]
+    return inside

@@ -44,10 +44,16 @@ def make_labels(
     config, faces = plan.config, plan.splits.scored
     call = parse_call(config.label_scheme)
     scheme = registry().label_schemes[call.name]
+    borrowed = None
+    if plan.borrowed is not None:
+        borrowed = plan.borrowed.mixture(plan.classes, plan.faces.name)
     base, origin = base_targets(
-        scheme.base, faces, plan.splits.train, len(plan.classes), config.fusion
+        scheme.base, faces, plan.splits.train, len(plan.classes), config.fusion, borrowed
     )
-    watcher.say(f"soft labels by scheme {config.label_scheme}, from: {origin}")
+    whose = f"{origin} {plan.mixture_note}".rstrip()
+    watcher.say(f"soft labels by scheme {config.label_scheme}, from: {whose}")
+    if config.gmm and plan.borrowed is None:
+        watcher.say(f"  the mixture {config.gmm} is not used: this scheme takes none")
     visible = cell_visibilities(plan, visibility_path, record, watcher)
     tables = []
     for cell in plan.forms:
@@ -64,7 +70,7 @@ def make_labels(
             columns["valence"], columns["arousal"] = faces.valence_arousal.T
         tables.append(pl.DataFrame(columns))
     table = pl.concat(tables)
-    write_parquet(path, table, record)
+    write_parquet(path, table, record | plan.mixture_record)
     return table
 
 

@@ -16,6 +16,7 @@ from ferc_core.faces import FaceSplit
 Array = npt.NDArray[np.float64]
 
 SOFTENING_EXPONENT = 2.0  # k of eq. 10, which the paper does not print; fitted to its figure
+MIXED = ("gmm", "fused")  # bases that take the valence-arousal mixture
 FUSION = 0.5  # share of the annotated class in eq. 7, which the paper does not print
 
 
@@ -26,24 +27,34 @@ def one_hot(labels: npt.NDArray[np.int64], num_classes: int) -> Array:
 
 
 def base_targets(
-    base: str, faces: FaceSplit, train: FaceSplit, num_classes: int, fusion: float = FUSION
+    base: str,
+    faces: FaceSplit,
+    train: FaceSplit,
+    num_classes: int,
+    fusion: float = FUSION,
+    borrowed: gmm.Mixture | None = None,
 ) -> tuple[Array, str]:
     """Return the targets [N, K] that a scheme of this ``base`` starts from, and their origin.
 
     ``fused`` (eq. 7) is ``fusion`` x one-hot + (1 - ``fusion``) x mixture where valence-arousal
     is known, else the data set's own distribution (as the paper does for RAF-DB), else one-hot.
-    The mixture is fitted on ``train`` alone.
+    The mixture is the ``borrowed`` one, or else fitted on ``train`` alone.
     """
     hard = one_hot(faces.labels, num_classes)
-    known = faces.valence_arousal is not None and train.valence_arousal is not None
+    mixed = takes_mixture(base, faces, train, borrowed)
     if base == "one-hot":
         return hard, "annotated class"
-    if base == "gmm" and not known:
+    if base == "gmm" and not mixed:
+        if faces.valence_arousal is not None:
+            raise RequestError(
+                "label scheme 'gmm' needs training faces with valence and arousal, which this data "
+                "set does not have; borrow the mixture of another one with --gmm FILE"
+            )
         raise RequestError(
             "label scheme 'gmm' needs valence and arousal, which this data set does not have; "
             "use 'ferc', 'dataset' or 'one-hot'"
         )
-    if base == "dataset" or (base == "fused" and not known):
+    if base == "dataset" or (base == "fused" and not mixed):
         if faces.distributions is not None:
             return normalised(faces.distributions), "the data set's label distributions"
         if base == "fused":
@@ -53,8 +64,10 @@ def base_targets(
             "use 'ferc' or 'one-hot'"
         )
     assert faces.valence_arousal is not None
-    assert train.valence_arousal is not None
-    mixture = gmm.fit(train.valence_arousal, train.labels, num_classes)
+    mixture = borrowed
+    if mixture is None:
+        assert train.valence_arousal is not None
+        mixture = gmm.fit(train.valence_arousal, train.labels, num_classes)
     gamma = mixture.posterior(faces.valence_arousal)
     if base == "gmm":
         return gamma, "valence-arousal mixture"
@@ -62,6 +75,13 @@ def base_targets(
         fusion * hard + (1 - fusion) * gamma,
         f"annotated class ({fusion:g}) fused with the valence-arousal mixture ({1 - fusion:g})",
     )
+
+
+def takes_mixture(base: str, faces: FaceSplit, train: FaceSplit, borrowed: object) -> bool:
+    """Say whether labels of this ``base`` come from a mixture: a ``borrowed`` one, or train's."""
+    if base not in MIXED or faces.valence_arousal is None:
+        return False
+    return borrowed is not None or train.valence_arousal is not None
 
 
 def normalised(distributions: Array) -> Array:

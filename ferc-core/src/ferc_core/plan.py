@@ -5,15 +5,19 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from ferc_core.address import slug
 from ferc_core.config import Config
 from ferc_core.errors import DataError, RequestError
 from ferc_core.expr import parse_call
-from ferc_core.faces import FaceSet
+from ferc_core.faces import FaceSet, FaceSplit
+from ferc_core.gmm_file import GmmFile, read_gmm
+from ferc_core.labels import MIXED, takes_mixture
 from ferc_core.plugins import Registries, registry
 from ferc_core.splits import Splits, divide
 from ferc_core.suite import CLEAN, Cell, Corruptor, Pictures, Suite, cells
+from ferc_core.words import listed, number
 
 PARTS = ("train", "validation", "scored")
 NO_LOSS = "-"  # of a model that was not trained here
@@ -50,6 +54,7 @@ class Plan:
     splits: Splits
     runs: tuple[Run, ...]
     forms: tuple[Cell, ...]
+    borrowed: GmmFile | None = None  # the mixture of another data set, where labels take it
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -60,16 +65,31 @@ class Plan:
     def notes(self) -> tuple[str, ...]:
         """What the user should know about the data."""
         missing = self.faces.about.missing
-        lost = (
-            f"{sum(missing.values())} faces are lost with {len(missing)} missing files, the first"
-        )
-        absent = [f"{lost} is {next(iter(missing))}"] if missing else []
+        lost = f"{number(sum(missing.values()), 'face')} lost with missing files"
+        absent = [f"{lost}: {listed(list(missing))}"] if missing else []
         return (*self.faces.notes, *absent, *self.splits.notes)
 
     @cached_property
     def pictures(self) -> dict[str, Pictures]:
         """The pictures of the parts of the data."""
         return {p: Pictures(getattr(self.splits, p), self.config.image_size) for p in PARTS}
+
+    @property
+    def mixture_note(self) -> str:
+        """Whose valence-arousal mixture the soft labels take, "" where they take none."""
+        train = self.splits.train
+        if not takes_mixture(label_base(self.config), self.splits.scored, train, self.borrowed):
+            return ""
+        if self.borrowed is not None:
+            return self.borrowed.note
+        skips = self.config.on_bad_image == "skip"  # how many, a first look cannot know
+        count = "the faces that can be used" if skips else f"{len(train)} faces"
+        return f"fitted on 'train' of {self.faces.name}, {count}"
+
+    @property
+    def mixture_record(self) -> dict[str, str]:
+        """The same for the metadata of what is made with soft labels."""
+        return {"ferc.gmm": self.mixture_note} if self.mixture_note else {}
 
     @property
     def corruptor(self) -> Corruptor:
@@ -105,7 +125,32 @@ def make_plan(config: Config, *, training: bool = True) -> Plan:
         raise DataError(f"{faces.name} has only the class {faces.classes[0]!r}; two are needed")
     config = config.model_copy(update={"split": splits.scored_name})
     runs = runs_of(config) if training else ()
-    return Plan(config, faces, splits, runs, forms_of(config))
+    borrowed = borrowed_mixture(config, faces, splits.scored)
+    return Plan(config, faces, splits, runs, forms_of(config), borrowed)
+
+
+def borrowed_mixture(config: Config, faces: FaceSet, scored: FaceSplit) -> GmmFile | None:
+    """Return the mixture that ``config.gmm`` names, None where the label scheme takes none.
+
+    Read before anything is trained, so that a wrong file costs no time. Raises `RequestError`.
+    """
+    if not config.gmm:
+        return None
+    found = read_gmm(Path(config.gmm))
+    if label_base(config) not in MIXED:
+        return None
+    if scored.valence_arousal is None:
+        raise RequestError(
+            f"{faces.name} has no valence and arousal, which soft labels by the mixture of --gmm "
+            "need; leave out --gmm"
+        )
+    found.mixture(faces.classes, faces.name)  # raises where classes do not match
+    return found
+
+
+def label_base(config: Config) -> str:
+    """Return what the configured label scheme starts from."""
+    return registry().label_schemes[parse_call(config.label_scheme).name].base
 
 
 def check_missing(faces: FaceSet, on_bad_image: str) -> None:

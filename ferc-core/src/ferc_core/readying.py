@@ -14,6 +14,7 @@ from ferc_core.rundir import RunDirectory
 from ferc_core.store import read_json, write_json, write_text
 from ferc_core.suite import Pictures
 from ferc_core.watch import Advance, Watcher
+from ferc_core.words import number
 
 
 def skip_bad_images(plan: Plan, listing: Path, record: Path, watcher: Watcher) -> Plan:
@@ -33,7 +34,7 @@ def skip_bad_images(plan: Plan, listing: Path, record: Path, watcher: Watcher) -
     if not problems:
         return plan
     write_text(listing, "\n".join(problems) + "\n")
-    watcher.say(f"{len(problems)} pictures are skipped; {listing} names them")
+    watcher.say(f"{number(len(problems), 'picture')} skipped; see {listing}")
     splits = plan.splits
     for name, rows in found["bad"].items():
         faces = getattr(splits, name)

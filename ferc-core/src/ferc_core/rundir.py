@@ -114,13 +114,15 @@ def default_path(plan: Plan) -> Path:
 
 
 def identify(plan: Plan) -> dict[str, Any]:
-    """Return what everything in the directory is made from."""
+    """Return what everything in the directory is made from, and whose mixture softens labels."""
+    note = plan.mixture_note
     return {
         "benchmark": BENCHMARK_VERSION,
         "versions": versions(plan),
         "making": json.loads(json.dumps(plan.config.making())),
         "data": plan.faces.fingerprint,
         "classes": list(plan.classes),
+        **({"gmm": note} if note else {}),
     }
 
 
@@ -161,8 +163,10 @@ def refuse_other(path: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
 
 def record(identity: dict[str, Any]) -> dict[str, str]:
     """Return what the metadata of every table says about its making."""
+    # Whose mixture it was is no part of the key: like all that judges, it may change.
+    made_from = {name: value for name, value in identity.items() if name != "gmm"}
     return {
         "ferc.benchmark": identity["benchmark"],
         "ferc.versions": json.dumps(identity["versions"]),
-        "ferc.key": key(json.dumps(identity)).hex(),
+        "ferc.key": key(json.dumps(made_from)).hex(),
     }

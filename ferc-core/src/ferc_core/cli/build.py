@@ -36,6 +36,7 @@ def build(
     visibility_scope: o.VisibilityScope = None,
     label_scheme: o.LabelScheme = None,
     fusion: o.Fusion = None,
+    gmm: o.Gmm = None,
     workers: o.Workers = None,
     executor: o.Executor = None,
     out: Annotated[

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from ferc_core.cli import build, corrupt, intervals, plugins, results, run, score
+from ferc_core.cli import build, corrupt, data, gmm, intervals, plugins, results, run, score
 from ferc_core.errors import FercError
 
 app = typer.Typer(
@@ -56,6 +56,8 @@ app.command("score")(score.score)
 app.command("results")(results.results)
 app.command("intervals")(intervals.intervals)
 app.command("corrupt")(corrupt.corrupt)
+app.add_typer(data.app, name="data")
+app.add_typer(gmm.app, name="gmm")
 app.command("list")(plugins.list_kind)
 app.command("plugins")(plugins.plugins)
 

@@ -241,6 +241,16 @@ Fusion = Annotated[
     ),
 ]
 
+Gmm = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Valence-arousal mixture of another data set, from 'ferc gmm fit'. Default: fitted "
+        "on the own training split.",
+        rich_help_panel=SCORING,
+    ),
+]
+
 Calibrator = Annotated[
     list[str] | None,
     typer.Option(

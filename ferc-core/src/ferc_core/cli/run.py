@@ -38,6 +38,7 @@ def run(
     visibility_scope: o.VisibilityScope = None,
     label_scheme: o.LabelScheme = None,
     fusion: o.Fusion = None,
+    gmm: o.Gmm = None,
     calibrator: o.Calibrator = None,
     cache: o.Cache = None,
     device: o.Device = None,

@@ -32,6 +32,7 @@ def score(
     visibility_scope: o.VisibilityScope = None,
     label_scheme: o.LabelScheme = None,
     fusion: o.Fusion = None,
+    gmm: o.Gmm = None,
     format: o.Format = "table",
     by: o.By = None,
     metric: o.Metrics = None,

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ferc_core.datasets.samples import PictureReader
 from ferc_core.errors import BadImageError
-from ferc_core.images import read_image
 
 # How face_x, face_y, face_width, face_height are read.
 CROPS = {
@@ -22,28 +22,19 @@ CROPS = {
 Box = tuple[int, int, int, int]
 
 
-class CropReader:
-    """Picture files below a folder and the boxes of their faces, int32 [N, 4] or None for whole
-    pictures; it can be sent to another process."""
+class CropReader(PictureReader):
+    """Pictures, and the boxes int32 [N, 4] of their faces."""
 
     def __init__(
-        self,
-        folder: str,
-        names: Sequence[str],
-        boxes: npt.NDArray[np.int32] | None = None,
-        crop: str = "auto",
+        self, names: Sequence[str], folder: Path | str, boxes: npt.NDArray[np.int32], crop: str
     ) -> None:
-        self.folder = folder
-        self.names = names
+        super().__init__(names, folder)
         self.boxes = boxes
         self.crop = crop
 
     def __call__(self, i: int) -> npt.NDArray[np.uint8]:
         """Read face i as uint8 RGB [H, W, 3]; raises `BadImageError` that names the picture."""
-        path = Path(self.folder, self.names[i])
-        image = read_image(path)
-        if self.boxes is None:
-            return image
+        image = super().__call__(i)
         height, width = image.shape[:2]
         x, y, w, h = self.boxes[i].tolist()
         left, top, right, bottom = face_edges((x, y, w, h), width, height, self.crop)
@@ -51,8 +42,8 @@ class CropReader:
         face = image[top : max(bottom, 0), left : max(right, 0)]
         if face.size == 0:
             raise BadImageError(
-                f"picture {path}: the box {x}, {y}, {w}, {h} of its face holds none of its "
-                f"{width} x {height} pixels (crop={self.crop})"
+                f"picture {self.path(i)}: the box {x}, {y}, {w}, {h} of its face holds none of "
+                f"its {width} x {height} pixels (crop={self.crop})"
             )
         return np.ascontiguousarray(face)
 

@@ -16,12 +16,26 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ferc_core.datasets.index import Source, indexed
+from ferc_core.datasets.releases import Release, recognise
+from ferc_core.datasets.texts import read_csv
 from ferc_core.errors import DataError, RequestError, UnknownNameError
-from ferc_core.faces import FaceSet, FaceSplit
+from ferc_core.faces import About, FaceSet, FaceSplit
 from ferc_core.images import to_rgb
 
-PICTURE_FILES = ("fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv")
-VOTE_FILE = "fer2013new.csv"
+RELEASE = Release(
+    "FER2013 with the votes of FER+",
+    {
+        "pictures": ("fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv"),
+        "votes": ("fer2013new.csv",),
+    },
+)
+ROWS = "ferplus/1"  # a new number when the rows of the index change
+PUBLISHED = {
+    "train": 28709,
+    "valid": 3589,
+    "test": 3589,
+}  # rows of the files, before any is dropped
 SIDE = 48
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
@@ -78,13 +92,16 @@ def open_ferplus(
         raise UnknownNameError("mode", mode, MODES)
     if not isinstance(drop_duplicates, bool):
         raise RequestError(f"drop_duplicates must be true or false, not {drop_duplicates!r}")
-    pictures_at, votes_at = _files(root)
-    pictures = _read(pictures_at, ("emotion", "pixels", "Usage"))
-    table = _read(votes_at, ("Usage", *ANSWERS))
+    _, files = recognise(root, "ferplus", [RELEASE])
+    pictures_at, votes_at = files["pictures"], files["votes"]
+    table = read_csv(votes_at, ("Usage", *ANSWERS))
+    pictures = indexed(
+        ROWS, pictures_at.parent, [Source(pictures_at)], lambda _: _read_pictures(pictures_at)
+    )
     splits = _splits(pictures_at, pictures["Usage"], votes_at, table["Usage"])
     votes = _votes(votes_at, table)
     _check_agreement(pictures_at, pictures["emotion"], votes_at, votes)
-    pixels = _pixels(pictures_at, pictures["pixels"])
+    pixels = np.frombuffer(b"".join(pictures["pixels"]), np.uint8).reshape(-1, SIDE * SIDE)
 
     targets, dropped = vote_targets(votes, mode)
     keep = dropped == ""
@@ -121,7 +138,8 @@ def open_ferplus(
         for name in SPLIT_OF_USAGE.values()
         if (keep & (splits == name)).any()
     }
-    return FaceSet("ferplus", CLASSES, parts, tuple(notes))
+    about = About(RELEASE.name, published=PUBLISHED, size=(SIDE, SIDE))
+    return FaceSet("ferplus", CLASSES, parts, tuple(notes), about)
 
 
 def vote_targets(
@@ -177,37 +195,11 @@ def leading_emotions(heard: Sequence[int]) -> list[int]:
     return chosen if 2 * sum(chosen) > total and count <= 3 else [0] * len(CLASSES)
 
 
-def _files(root: Path | str | None) -> tuple[Path, Path]:
-    """Return the paths of the pictures and of the votes."""
-    if root is None:
-        raise RequestError(f"'ferplus' needs a data root: the folder of {VOTE_FILE}")
-    folder = Path(root)
-    if not folder.is_dir():
-        what = "is no folder" if folder.exists() else "does not exist"
-        raise RequestError(f"the data root {folder} {what}; give the folder of {VOTE_FILE}")
-    pictures = next((folder / n for n in PICTURE_FILES if (folder / n).is_file()), None)
-    if pictures is None:
-        raise DataError(f"{folder} holds no {', '.join(PICTURE_FILES[:-1])} or {PICTURE_FILES[-1]}")
-    if not (folder / VOTE_FILE).is_file():
-        raise DataError(f"{folder} holds no {VOTE_FILE}, the votes of FER+")
-    return pictures, folder / VOTE_FILE
-
-
-def _read(path: Path, columns: Sequence[str]) -> pl.DataFrame:
-    """Return columns of a CSV file (or .gz of one) as texts; blanks around names do not count."""
-    try:
-        table = pl.read_csv(path, infer_schema=False, glob=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {str(error).splitlines()[0]}") from error
-    table.columns = [name.strip() for name in table.columns]
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise DataError(
-            f"{path} has no column {missing[0]!r}, only {', '.join(map(repr, table.columns))}"
-        )
-    if table.is_empty():
-        raise DataError(f"{path} has a header and no rows")
-    return table.select(columns).fill_null("").with_columns(pl.exclude("pixels").str.strip_chars())
+def _read_pictures(path: Path) -> pl.DataFrame:
+    """Return FER2013's label, split and picture of each row; the picture as its 2304 bytes."""
+    table = read_csv(path, ("emotion", "Usage", "pixels"))
+    pixels = _pixels(path, table["pixels"])
+    return table.with_columns(pl.Series("pixels", [row.tobytes() for row in pixels]))
 
 
 def _splits(

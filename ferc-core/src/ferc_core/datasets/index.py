@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from ferc_core.address import key
@@ -29,11 +30,12 @@ class Source:
     """A file or a folder that an index is made from.
 
     Of annotations, size and time of every file count. Of ``pictures``, only their names do: an
-    index does not hold what they show.
+    index does not hold what they show. Files whose names end in ``without`` do not count at all.
     """
 
     path: Path
     pictures: bool = False
+    without: str = "/"  # no name ends so
 
 
 Names = Mapping[Path, list[str]]
@@ -74,34 +76,38 @@ def survey(sources: list[Source]) -> tuple[dict[Path, list[str]], str]:
     """Return the files of every folder among the sources, and a hash of the state of all."""
     digest, names = blake2b(digest_size=16), {}
     for source in sources:
-        digest.update(json.dumps([str(source.path), source.pictures]).encode())
+        digest.update(json.dumps([str(source.path.resolve()), source.pictures]).encode())
+        entries: list[tuple[str, int, int]] = []
         try:
             if source.path.is_dir():
-                entries = sorted(below(source.path, "", stamped=not source.pictures))
+                collect(source, str(source.path), "", entries)
+                entries.sort()
                 names[source.path] = [name for name, *_ in entries]
             else:
                 state = source.path.stat()
-                entries = [("", state.st_size, state.st_mtime_ns)]
+                entries.append(("", state.st_size, state.st_mtime_ns))
         except OSError as error:
             raise DataError(f"{error.filename} cannot be read: {error.strerror}") from error
-        text = "\n".join(f"{name}\t{size}\t{time}" for name, size, time in entries)
-        digest.update(text.encode(errors="surrogateescape"))
+        digest.update("\n".join(name for name, *_ in entries).encode(errors="surrogateescape"))
+        if not source.pictures:
+            digest.update(np.array([state for _, *state in entries], np.int64).tobytes())
     return names, digest.hexdigest()
 
 
-def below(folder: Path | str, prefix: str, *, stamped: bool) -> Iterator[tuple[str, int, int]]:
-    """Yield path, size and time of every file in and below a folder; zeros unless ``stamped``.
+def collect(source: Source, folder: str, prefix: str, entries: list[tuple[str, int, int]]) -> None:
+    """Add path, size and time of every file in and below a folder; zeros for pictures.
 
     Hidden files are left out: they are what systems and archives leave behind.
     """
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
+    with os.scandir(folder) as listing:
+        for entry in listing:
+            name = entry.name
+            if name.startswith(".") or name.endswith(source.without):
                 continue
             if entry.is_dir():
-                yield from below(entry.path, f"{prefix}{entry.name}/", stamped=stamped)
-            elif stamped:
-                state = entry.stat()
-                yield prefix + entry.name, state.st_size, state.st_mtime_ns
+                collect(source, entry.path, f"{prefix}{name}/", entries)
+            elif source.pictures:
+                entries.append((prefix + name, 0, 0))
             else:
-                yield prefix + entry.name, 0, 0
+                state = entry.stat()
+                entries.append((prefix + name, state.st_size, state.st_mtime_ns))

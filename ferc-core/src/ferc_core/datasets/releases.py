@@ -7,11 +7,12 @@ instead, or by what was looked for and what is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ferc_core.errors import DataError, RequestError
+from ferc_core.words import listed
 
 ARCHIVES = (".zip", ".rar", ".tar", ".gz", ".tgz", ".7z", ".bz2", ".xz")
 LEVELS_BELOW, LEVELS_ABOVE = 2, 3  # where a release is looked for when the root is none
@@ -60,17 +61,16 @@ def recognise(
     release, found = max(
         ((release, release.find(folder)) for release in releases), key=lambda pair: len(pair[1])
     )
-    packed = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in ARCHIVES)
-    unpack = f"; unpack {', '.join(packed[:SHOWN])}" if packed else ""
+    missing = [paths[0] for part, paths in release.parts.items() if part not in found]
+    packed = archives_in(folder, missing, found.values())
+    unpack = f"; unpack {listed(packed, SHOWN)}" if packed else ""
     if found:
-        missing = [paths[0] for part, paths in release.parts.items() if part not in found]
         raise DataError(
             f"{folder} looks like {release.name}, but {' and '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} not there{unpack}"
         )
     there = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
-    more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
-    holds = ", ".join(there[:SHOWN]) + more if there else "nothing"
+    holds = listed(there, SHOWN) or "nothing"
     raise RequestError(
         f"{folder} is no release of {dataset!r}: looked for {looked_for}; it holds {holds}{unpack}"
     )
@@ -79,9 +79,8 @@ def recognise(
 def whole(folder: Path, releases: Sequence[Release]) -> tuple[Release, dict[str, Path]] | None:
     """Return the first release that is there with all its parts."""
     for release in releases:
-        found = release.find(folder)
-        if len(found) == len(release.parts):
-            return release, found
+        if all(first(folder, paths) for paths in release.parts.values()):  # until one is missing
+            return release, release.find(folder)
     return None
 
 
@@ -92,6 +91,18 @@ def first(root: Path, paths: Sequence[str]) -> Path | None:
         if found and found[0].exists():
             return found[0]
     return None
+
+
+def archives_in(folder: Path, missing: Sequence[str], used: Collection[Path]) -> list[str]:
+    """Return the archives in a folder, and beside where the missing parts would lie."""
+    places = {folder, *((folder / path).parent for path in missing)}
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for place in places
+        if place.is_dir()
+        for path in place.iterdir()
+        if path.suffix.lower() in ARCHIVES and path not in used
+    )
 
 
 def described(release: Release) -> str:

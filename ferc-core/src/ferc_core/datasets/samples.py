@@ -35,14 +35,19 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters, und
 
 
 class PictureReader:
-    """A list of files; unlike a closure it can be sent to another process."""
+    """Picture files, in a folder if one is given; can be sent to another process."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self.paths = tuple(paths)
+    def __init__(self, names: Iterable[Path | str], folder: Path | str = "") -> None:
+        self.names = tuple(map(str, names))  # a fraction of the size of as many paths
+        self.folder = str(folder)
+
+    def path(self, i: int) -> Path:
+        """Return where file i lies."""
+        return Path(self.folder, self.names[i])
 
     def __call__(self, i: int) -> npt.NDArray[np.uint8]:
         """Read file i as uint8 RGB [H, W, 3]."""
-        return read_image(self.paths[i])
+        return read_image(self.path(i))
 
 
 def natural(name: str) -> tuple[tuple[str | int, ...], str]:

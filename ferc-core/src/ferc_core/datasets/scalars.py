@@ -76,7 +76,10 @@ def scalar(content: bytes) -> str:
         raise NoScalarError("is cut short")
     value = np.frombuffer(content, dtype, count=1, offset=end)[0]
     # A float32 is written with its own digits: 0.3, not 0.30000001192092896.
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    if not text.isprintable():
+        raise NoScalarError("holds a damaged text")
+    return text
 
 
 @lru_cache(maxsize=1024)
@@ -86,7 +89,7 @@ def scalar_type(header: bytes) -> np.dtype[Any]:
     read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     try:
         shape, _, dtype = read_header[npy.read_magic(file)](file)
-    except (ValueError, KeyError) as error:
+    except Exception as error:  # NumPy's parser fails in many ways on a damaged one
         raise NoScalarError("has a damaged header") from error
     if dtype.hasobject:
         raise NoScalarError("holds pickled Python objects, which are never loaded")

@@ -1,1 +1,14 @@
-"""Stand-ins for data sets that nobody may pass on: their layouts, filled with toy faces."""
+"""Stand-ins for data sets that nobody may pass on: their layouts, filled with toy faces.
+
+    from ferc_core.testing.standins import write_affectnet
+
+    def test_my_loader(tmp_path):
+        root = write_affectnet(tmp_path, train=80, valid=16, quirks=("codes", "missing"))
+
+Every release is there, at any size, with the quirks of the real one to choose from. Loaders of
+your own, and whole runs, can be tested with them.
+"""
+
+from ferc_core.testing.standins.affectnet import write_affectnet
+
+__all__ = ["write_affectnet"]

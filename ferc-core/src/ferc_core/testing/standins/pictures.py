@@ -13,6 +13,7 @@ from ferc_core.datasets.drawing.expressions import CLASSES
 from ferc_core.datasets.toyfaces import PERSONS, draw_toy_face, feeling_of
 
 SPLIT = "train"  # of the toy faces that are drawn here
+GREY = 128  # of a frame around a face
 
 
 def toy_number(label: int, turn: int, person: int | None = None) -> int:
@@ -40,12 +41,14 @@ class PictureWriter:
 
     A face is drawn and encoded once; its other files are hard links to the first where the file
     system has them. Only the first ``distinct`` turns of each class are different faces (0: all),
-    so a stand-in with hundreds of thousands of pictures takes seconds and no space.
+    so a stand-in with hundreds of thousands of pictures takes seconds and no space. Around each
+    face of ``side`` x ``side`` pixels there is a grey frame, ``margin`` pixels wide.
     """
 
-    def __init__(self, side: int, distinct: int = 0) -> None:
+    def __init__(self, side: int, distinct: int = 0, margin: int = 0) -> None:
         self.side = side
         self.distinct = distinct
+        self.margin = margin
         self._first: dict[tuple[int, str], Path] = {}
 
     def write(self, path: Path, number: int) -> None:
@@ -60,7 +63,9 @@ class PictureWriter:
             except OSError:
                 path.write_bytes(first.read_bytes())
             return
-        write_picture(path, toy_picture(number, self.side))
+        frame = ((self.margin, self.margin), (self.margin, self.margin), (0, 0))
+        picture = np.pad(toy_picture(number, self.side), frame, constant_values=GREY)
+        write_picture(path, picture)
 
 
 def write_picture(path: Path, image: npt.NDArray[np.uint8]) -> None:

@@ -1,0 +1,226 @@
+"""``ferc data check`` and ``ferc data preview``: a data set before anything is run on it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ferc_core.cli import options as o
+from ferc_core.cli.plugins import AsJson, warn
+from ferc_core.errors import RequestError, RunError
+from ferc_core.expr import parse_call
+from ferc_core.plugins import registry, use_plugin_files
+
+if TYPE_CHECKING:
+    from ferc_core.checking import Report
+    from ferc_core.faces import FaceSet
+    from ferc_core.findings import Finding
+
+SHOWN, LONGEST = 10, 160  # names of a kind, and characters of one, on the terminal
+
+app = typer.Typer(
+    help="Look at a data set before anything is run on it.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="Data set, with options as in 'affectnet(classes=7)'."),
+]
+
+
+@app.command("check")
+def check(
+    name: Name,
+    data_root: o.DataRoot = None,
+    split: o.Split = None,
+    limit: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help="Read at most N pictures of each split. 0: all."),
+    ] = 0,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Threads that read pictures. Default: the cores."),
+    ] = None,
+    as_json: AsJson = False,
+    plugin: o.PluginFiles = None,
+) -> None:
+    """Check a data set: what it is, what it holds beside what was published, what may harm a run.
+
+    Reads every picture once. The last line says "sound" or "not sound"; exit code 1 when a run
+    would fail or its result would mislead.
+    """
+    use_plugin_files(plugin or [])
+    warn()
+    from ferc_core import checking
+
+    with stoppable():
+        faces = opened(name, data_root)
+        threads = (os.cpu_count() or 1) if workers is None else workers
+        report = checking.check(faces, split or "", limit, threads)
+    if as_json:
+        about = {"dataset": str(parse_call(name)), "data_root": data_root}
+        found = {**about, **checking.as_json(report)}
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        source = registry().datasets[parse_call(name).name]
+        where = f", in {data_root}" if data_root else ""
+        what = faces.about.release or source.summary.rstrip(".")
+        typer.echo(f"{parse_call(name)}: {what}{where}")
+        typer.echo(text(report))
+    if report.problems:
+        raise typer.Exit(1)
+
+
+@app.command("preview")
+def preview(
+    name: Name,
+    out: Annotated[Path, typer.Option(metavar="FILE.png", help="Where the picture goes.")],
+    data_root: o.DataRoot = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Split whose faces are shown. Default: train.",
+            rich_help_panel=o.DATA,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another number, other faces.")] = 0,
+    gmm: o.Gmm = None,
+    plugin: o.PluginFiles = None,
+) -> None:
+    """Draw some faces of each class with their labels, and what is known beside the labels.
+
+    Where valence and arousal are known, the training faces are drawn in their plane with the
+    mixture that soft labels are made from (--gmm borrows another data set's); where distributions
+    are known, their means.
+    """
+    use_plugin_files(plugin or [])
+    warn()
+    if out.suffix.lower() != ".png":
+        raise RequestError(f"the preview is a PNG picture: give it with --out FILE.png, not {out}")
+    from ferc_core import preview as drawing
+    from ferc_core.gmm_file import read_gmm
+
+    with stoppable():
+        faces = opened(name, data_root)
+        lent = read_gmm(Path(gmm)).mixture(faces.classes, faces.name) if gmm else None
+        drawing.draw(faces, out, split or "", seed, lent)
+    typer.echo(f"look at {out}")
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Show the progress of what is done, and end in one sentence on Ctrl-C."""
+    from ferc_core.cli.bars import Bars
+    from ferc_core.watch import watching
+
+    try:
+        with Bars() as bars, watching(bars):
+            yield
+    except KeyboardInterrupt:
+        raise RunError("stopped; nothing is written, and the same command starts anew") from None
+
+
+def opened(name: str, data_root: str | None) -> FaceSet:
+    """Open a data set that is named as in a run."""
+    from ferc_core.config import Config
+    from ferc_core.plan import open_dataset
+
+    call = parse_call(name)
+    registry().datasets[call.name].check_options(call.options)
+    return open_dataset(Config(dataset=str(call), data_root=data_root or ""), registry())
+
+
+def text(report: Report) -> str:
+    """Return a report for the terminal, below what was recognised."""
+    faces, division = report.faces, report.division
+    lines = [table(report), known(report), *(f"note: {note}" for note in faces.notes)]
+    if division is not None:
+        lines.append(
+            f"a run trains on {len(division.train):,} faces, validates on "
+            f"{len(division.validation):,} and scores {len(division.scored):,} of "
+            f"'{division.scored_name}'"
+        )
+        lines += [f"note: {note}" for note in division.notes]
+    for finding in report.findings:
+        lines += ["", *described(finding)]
+    return "\n".join([*lines, "", verdict(report)])
+
+
+def table(report: Report) -> str:
+    """Return the counts of each split and class, beside the published ones where there are any."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    drawn.add_column("class")
+    rows = [[name] for name in (*report.faces.classes, "all")]
+    for split in report.splits:
+        compared = split in report.faces.about.published
+        for title in (split, "published", "difference") if compared else (split,):
+            drawn.add_column(title, justify="right")
+        total, of_class = report.counts(split)
+        for row, count in zip(rows, (*of_class, total), strict=True):
+            row.append(f"{count.faces:,}")
+            if compared:
+                row.append("" if count.published is None else f"{count.published:,}")
+                row.append("" if count.difference is None else f"{count.difference:+,}")
+    for row in rows:
+        drawn.add_row(*map(Text, row), end_section=row is rows[-2])  # as text: [a] is no style
+    buffer = io.StringIO()
+    Console(file=buffer, width=1000).print(drawn)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def known(report: Report) -> str:
+    """Say what is known of the faces beside their labels, and how large their pictures are."""
+    splits = report.faces.splits.values()
+    total = sum(map(len, splits))
+    annotations = {
+        "valence and arousal": "valence_arousal",
+        "a label distribution": "distributions",
+        "the person": "identities",
+    }
+    of_how_many = {
+        what: sum(len(split) for split in splits if getattr(split, column) is not None)
+        for what, column in annotations.items()
+    }
+    beside = ", ".join(f"{what} of {n:,}" for what, n in of_how_many.items() if n) or "nothing"
+    sizes = report.pictures.select("width", "height").drop_nulls()
+    line = f"{len(sizes):,} of {total:,} pictures read"
+    if len(sizes):
+        low, high = ("x".join(map(str, side.row(0))) for side in (sizes.min(), sizes.max()))
+        line += f", {low} pixels" if low == high else f", from {low} to {high} pixels"
+    return f"known beside the labels: {beside}\n{line}"
+
+
+def described(finding: Finding) -> list[str]:
+    """Return the lines about a finding, with its first names."""
+    kind = "problem" if finding.problem else "warning"
+    names = [name if isinstance(name, str) else " = ".join(name) for name in finding.names]
+    lines = [f"{kind}: {'; '.join(filter(None, (finding.text, finding.advice)))}"]
+    for name in names[:SHOWN]:
+        lines.append(f"    {name if len(name) <= LONGEST else name[: LONGEST - 3] + '...'}")
+    if len(names) > SHOWN:
+        lines.append(f"    ... and {len(names) - SHOWN:,} more: --json names all")
+    return lines
+
+
+def verdict(report: Report) -> str:
+    """Return the last line: whether the data are fit for a run, and why not."""
+    if report.problems:
+        return "not sound: " + "; ".join(finding.text for finding in report.problems)
+    warnings = len(report.findings)
+    note = f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
+    return f"sound: no problem in {len(report.pictures):,} pictures{note}"

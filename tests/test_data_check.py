@@ -1,0 +1,495 @@
+"""``ferc data check``: what may harm a run is found, counted, named and judged."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SHARED, one_sentence
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ferc_core.checking import as_json, check
+from ferc_core.datasets.ferplus import open_ferplus
+from ferc_core.errors import BadImageError, DataError, RequestError, UnknownNameError
+from ferc_core.faces import About, FaceSet, FaceSplit
+from ferc_core.testing.standins.pictures import toy_number, toy_picture, write_picture
+
+CLASSES = ("anger", "joy")
+
+
+def flat(value: int, width: int = 40, height: int = 40) -> np.ndarray:
+    """A picture of one colour; another one for every value."""
+    return np.full((height, width, 3), (value % 256, value // 256, 9), np.uint8)
+
+
+def faces_of(about: About = About(), classes=CLASSES, **splits: list[tuple]) -> FaceSet:  # noqa: B008
+    """A set of faces in memory; a face is (id, label, picture or error, person)."""
+
+    def split(rows: list[tuple]) -> FaceSplit:
+        pictures = [row[2] for row in rows]
+
+        def read(i: int) -> np.ndarray:
+            if isinstance(pictures[i], Exception):
+                raise pictures[i]
+            return pictures[i]
+
+        persons = tuple(row[3] for row in rows) if len(rows[0]) > 3 else None
+        labels = np.array([row[1] for row in rows], dtype=np.int64)
+        return FaceSplit(tuple(row[0] for row in rows), labels, read, identities=persons)
+
+    return FaceSet(
+        "made up", classes, {name: split(rows) for name, rows in splits.items()}, about=about
+    )
+
+
+def plain(split: str, count: int, start: int) -> list[tuple]:
+    """Faces of both classes in turn, all different."""
+    return [(f"{split}{i}.png", i % 2, flat(start + i)) for i in range(count)]
+
+
+def with_persons(rows: list[tuple], *persons: str) -> list[tuple]:
+    return [(*row, persons[i % len(persons)]) for i, row in enumerate(rows)]
+
+
+def found(report, kind: str) -> list:
+    return [finding for finding in report.findings if finding.kind == kind]
+
+
+def only(report, kind: str):
+    """The finding of a kind; there must be one."""
+    (finding,) = found(report, kind)
+    return finding
+
+
+TRAIN, VALID, TEST = plain("train", 20, 0), plain("valid", 8, 100), plain("test", 8, 200)
+
+
+# --- one kind of finding after the other
+
+
+def test_in_a_sound_set_nothing_is_found():
+    report = check(faces_of(train=TRAIN, valid=VALID, test=TEST))
+    assert report.findings == ()
+    assert as_json(report)["sound"]
+
+
+def test_counts_stand_beside_the_published_ones_in_all_or_for_each_class():
+    about = About(published={"train": (9, 12), "valid": 10, "test": 8, "extra": 5})
+    splits = as_json(check(faces_of(about, train=TRAIN, valid=VALID, test=TEST)))["splits"]
+    anger, joy = (splits["train"]["classes"][name] for name in CLASSES)
+    assert anger == {"faces": 10, "published": 9, "difference": 1}
+    assert joy == {"faces": 10, "published": 12, "difference": -2}
+    numbers = {
+        name: [split[key] for key in ("faces", "published", "difference")]
+        for name, split in splits.items()
+    }
+    assert numbers == {
+        "train": [20, 21, -1],
+        "valid": [8, 10, -2],
+        "test": [8, 8, 0],
+        "extra": [0, 5, -5],
+    }
+    assert splits["valid"]["classes"]["joy"] == {"faces": 4, "published": None, "difference": None}
+
+
+def test_published_counts_of_other_classes_are_refused():
+    with pytest.raises(DataError, match="made up/train: 3 published counts for 2 classes"):
+        faces_of(About(published={"train": (1, 2, 3)}), train=TRAIN)
+
+
+def test_pictures_that_cannot_be_used_are_a_problem_and_named():
+    rows = [
+        *TRAIN,
+        ("cut.png", 0, BadImageError("picture /data/cut.png is cut short or damaged")),
+        ("page 7", 1, BadImageError("there is no page")),
+        ("flat.png", 1, flat(999, 31, 50)),
+        ("grey.png", 1, np.zeros((40, 40), np.uint8)),
+        ("lost.png", 1, KeyError("lost")),
+    ]
+    report = check(faces_of(train=rows, test=TEST))
+    unreadable = only(report, "unreadable")
+    assert unreadable.problem
+    assert unreadable.names == (
+        "picture /data/cut.png is cut short or damaged",
+        "page 7: there is no page",
+        "grey.png: the picture must be a uint8 RGB array [H, W, 3]",
+    )
+    assert "--on-bad-image skip" in unreadable.advice
+    small = only(report, "small")
+    assert small.problem
+    assert small.names == ("flat.png (31x50)",)
+    failed = only(report, "failed")
+    assert failed.problem
+    assert failed.names == ("lost.png: KeyError: 'lost'",)
+    assert as_json(report)["reasons"] == [
+        "3 pictures cannot be read",
+        "the loader fails at 1 picture",
+        "1 picture too small for corruptions, which need 32x32 pixels",
+    ]
+
+
+def test_pictures_of_another_size_are_a_warning():
+    rows = [*TRAIN, ("wide.png", 0, flat(999, 41, 40)), ("high.png", 0, flat(998, 40, 41))]
+    finding = only(check(faces_of(About(size=(40, 40)), train=rows, test=TEST)), "size")
+    assert not finding.problem
+    assert finding.names == ("wide.png (41x40)", "high.png (40x41)")
+    assert not found(check(faces_of(train=rows, test=TEST)), "size")
+
+
+@pytest.mark.parametrize(("lost", "problem"), [(1, False), (2, True)])
+def test_missing_faces_are_a_problem_above_one_percent(lost, problem):
+    rows = plain("train", 92, 0)
+    about = About(missing={"videos/7.mp4": lost})
+    finding = only(check(faces_of(about, train=rows, test=TEST)), "missing")
+    assert finding.problem == problem
+    assert finding.text == f"{lost} of {100 + lost} faces lost with 1 missing file"
+    assert finding.names == ("videos/7.mp4" if lost == 1 else "videos/7.mp4 (2 faces)",)
+
+
+def test_equal_pictures_within_a_split_are_a_warning():
+    rows = [*TRAIN, ("a.png", 0, flat(0)), ("b.png", 0, flat(0)), ("c.png", 1, flat(3))]
+    report = check(faces_of(train=rows, test=TEST))
+    finding = only(report, "repeated")
+    assert not finding.problem
+    assert finding.names == (("train0.png", "a.png", "b.png"), ("train3.png", "c.png"))
+    assert finding.text == "2 groups of equal pictures within 'train', 5 pictures in all"
+    assert report.findings == (finding,)
+
+
+def test_equal_pictures_with_different_labels_are_counted():
+    rows = [*TRAIN, ("a.png", 1, flat(0))]
+    finding = only(check(faces_of(train=rows, test=TEST)), "contradictions")
+    assert not finding.problem
+    assert finding.names == (("train0.png (train, anger)", "a.png (train, joy)"),)
+
+
+def test_the_same_bytes_in_another_shape_are_another_picture():
+    wide, high = np.full((40, 80, 3), 7, np.uint8), np.full((80, 40, 3), 7, np.uint8)
+    rows = [*TRAIN, ("wide.png", 0, wide), ("high.png", 0, high)]
+    assert check(faces_of(train=rows, test=TEST)).findings == ()
+
+
+@pytest.mark.parametrize(("shared", "problem"), [(1, False), (2, True)])
+def test_scored_pictures_seen_in_training_are_a_problem_above_one_percent(shared, problem):
+    test = [*plain("test", 100 - shared, 200), *((f"t{i}.png", i, flat(i)) for i in range(shared))]
+    finding = only(check(faces_of(train=TRAIN, test=test)), "shared pictures")
+    assert finding.problem == problem
+    assert finding.text == f"{shared} of 100 pictures of 'test' ({shared}.0%) also in 'train'"
+    assert finding.names[0] == ("train0.png (train)", "t0.png (test)")
+
+
+def test_pictures_shared_with_a_split_that_is_not_scored_are_a_warning():
+    valid = [("v.png", 0, flat(0)), *VALID]
+    faces = faces_of(train=TRAIN, valid=valid, test=TEST)
+    assert not only(check(faces), "shared pictures").problem
+    assert only(check(faces, split="valid"), "shared pictures").problem
+
+
+def test_persons_in_training_and_scored_faces_are_a_problem():
+    faces = faces_of(
+        valid=with_persons(VALID, "eve", "dora"),
+        train=with_persons(TRAIN, "anna", "bert", "eve"),
+        test=with_persons(TEST, "anna", "cora", "dora"),
+    )
+    to_test, to_valid, of_valid = sorted(
+        found(check(faces), "shared persons"), key=lambda finding: not finding.problem
+    )
+    assert to_test.text == "1 person both in 'train' and in 'test'"
+    assert to_test.names == ("anna (7 and 3 pictures)",)
+    assert to_valid.text == "1 person both in 'train' and in 'valid'"
+    assert of_valid.text == "1 person both in 'valid' and in 'test'"
+    assert [f.problem for f in (to_test, to_valid, of_valid)] == [True, False, False]
+
+
+def test_a_class_without_faces_is_a_problem_in_training_and_a_warning_where_scored():
+    classes = ("anger", "joy", "awe")
+    test = [("awe.png", 2, flat(300))]
+    train, scored = found(
+        check(faces_of(classes=classes, train=TRAIN, valid=VALID, test=test)), "absent classes"
+    )
+    assert (train.problem, train.names) == (True, ("awe",))
+    assert train.text == "1 class without a face to train on"
+    assert (scored.problem, scored.names) == (False, ("anger", "joy"))
+    assert scored.text == "2 classes without a face in 'test'"
+
+
+def test_a_set_that_no_run_can_divide_is_not_sound():
+    report = check(faces_of(test=TEST))
+    assert report.division is None
+    assert "nothing to learn from" in only(report, "division").text
+    one = check(faces_of(classes=("joy",), train=[("a", 0, flat(1)), ("b", 0, flat(2))]))
+    assert [finding.problem for finding in found(one, "division")] == [True, True]
+
+
+def test_a_split_that_cannot_be_scored_is_a_wrong_request():
+    faces = faces_of(train=TRAIN, test=TEST)
+    with pytest.raises(UnknownNameError, match="did you mean 'test'"):
+        check(faces, split="tset")
+    with pytest.raises(RequestError, match="other than 'train'"):
+        check(faces, split="train")
+
+
+# --- laws
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.tuples(st.sampled_from(["train", "test"]), st.integers(0, 5), st.integers(0, 1)))
+)
+def test_equal_pictures_are_those_of_plain_counting(rows):
+    splits = {"train": [*TRAIN], "test": [*TEST]}
+    for i, (split, value, label) in enumerate(rows):
+        splits[split].append((f"x{i}.png", label, flat(1000 + value)))
+    report = check(faces_of(**splits))
+
+    def values(split: str) -> list[int]:
+        return [value for name, value, _ in rows if name == split]
+
+    train, test = values("train"), values("test")
+    repeated = {value for part in (train, test) for value in part if part.count(value) > 1}
+    shared = [value for value in test if value in train]
+    labels = {value: {label for _, v, label in rows if v == value} for _, value, _ in rows}
+
+    groups = [group for finding in found(report, "repeated") for group in finding.names]
+    assert len(groups) == sum(
+        v in part and part.count(v) > 1 for part in (train, test) for v in repeated
+    )
+    texts = [finding.text.split(" of ")[0] for finding in found(report, "shared pictures")]
+    assert texts == ([str(len(shared))] if shared else [])
+    mixed = [group for finding in found(report, "contradictions") for group in finding.names]
+    assert len(mixed) == sum(len(seen) > 1 for seen in labels.values())
+
+
+def test_the_number_of_workers_changes_nothing():
+    rows = [
+        *plain("train", 300, 0),
+        *((f"bad{i}.png", 0, BadImageError("bad")) for i in range(70)),
+        *((f"copy{i}.png", 1, flat(i)) for i in range(80)),
+    ]
+    faces = faces_of(train=rows, test=TEST)
+    reports = [as_json(check(faces, workers=workers)) for workers in (0, 1, 5)]
+    assert reports[0] == reports[1] == reports[2]
+    kinds = {finding["kind"] for finding in reports[0]["findings"]}
+    assert {"unreadable", "repeated", "contradictions"} < kinds
+
+
+def test_a_limit_reads_that_many_pictures_of_each_split():
+
+    class Picture(Exception):
+        """Tells which picture was read."""
+
+    rows = [(f"{i}.png", i % 2, Picture()) for i in range(50)]
+    faces = faces_of(train=rows, test=TEST)
+    report = check(faces, limit=7)
+    read = only(report, "failed").names
+    assert len(read) == 7
+    assert check(faces, limit=7).pictures.equals(report.pictures)
+    assert set(read) < set(only(check(faces, limit=20), "failed").names)
+    splits = as_json(report)["splits"]
+    assert [(split["faces"], split["read"]) for split in splits.values()] == [(50, 7), (8, 7)]
+
+
+# --- the command
+
+
+def write_folder(root: Path) -> Path:
+    """A data folder with a table in which everything is wrong that can be."""
+    rows = []
+
+    def add(path: str, label: str, split: str, person: str, picture: np.ndarray | bytes):
+        rows.append([path, label, split, person])
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(picture, bytes):
+            target.write_bytes(picture)
+        else:
+            write_picture(target, picture)
+
+    for split, start in (("train", 0), ("valid", 20), ("test", 30)):
+        for i in range(12 if split == "train" else 4):
+            face = toy_picture(toy_number(i % 2, start + i), 48)
+            add(f"{split}/{i}.png", CLASSES[i % 2], split, f"{split}{i % 3}", face)
+    add("train/text.png", "joy", "train", "train0", b"no picture")
+    add("train/small.png", "joy", "train", "train0", toy_picture(0, 48)[:31])
+    add("test/again.png", "joy", "test", "train0", toy_picture(toy_number(0, 0), 48))
+    with (root / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["path", "label", "split", "identity"], *rows])
+    return root
+
+
+def test_a_folder_with_everything_wrong_is_told_with_names(ferc, tmp_path):
+    root = write_folder(tmp_path / "faces")
+    done = ferc("data", "check", "folder", "--data-root", root)
+    assert done.returncode == 1, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("folder: Your own pictures")
+    assert lines[0].endswith(f", in {root}")
+    assert [line.split() for line in lines if line.startswith(" all")] == [["all", "14", "4", "5"]]
+    assert "known beside the labels: the person of 23" in lines
+    assert "22 of 23 pictures read, from 48x31 to 48x48 pixels" in lines
+    assert "a run trains on 14 faces, validates on 4 and scores 5 of 'test'" in lines
+    indented = [line.strip() for line in lines if line.startswith("    ")]
+    assert indented == [
+        f"picture {root}/train/text.png is damaged, or in a format that cannot be read",
+        "train/small.png (48x31)",
+        "train/0.png (train) = test/again.png (test)",
+        "train/0.png (train, anger) = test/again.png (test, joy)",
+        "train0 (6 and 1 pictures)",
+    ]
+    assert lines[-1] == (
+        "not sound: 1 picture cannot be read; 1 picture too small for corruptions, which need "
+        "32x32 pixels; 1 of 5 pictures of 'test' (20.0%) also in 'train'; 1 person both in "
+        "'train' and in 'test'"
+    )
+
+
+def test_toyfaces_are_sound(ferc):
+    done = ferc("data", "check", "toyfaces(train=64,valid=16,test=16,size=32)", "--limit", 10)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "30 of 96 pictures read, 32x32 pixels" in lines
+    assert lines[-1] == "sound: no problem in 30 pictures"
+
+
+PLUGIN = """
+import numpy as np
+from ferc_core import DatasetSource, hookimpl
+from ferc_core.errors import BadImageError
+from ferc_core.faces import About, FaceSet, FaceSplit
+
+
+def open_tiny(root, *, bad: int = 0, wait: bool = False):
+    def split(name, count):
+        def read(i):
+            if wait:
+                import time
+                print("reading", flush=True)
+                time.sleep(0.05)
+            if i < bad:
+                raise BadImageError(f"frame {i} of {root}/tiny.mp4 cannot be decoded")
+            return np.full((40, 40, 3), (i, len(name), 0), np.uint8)
+
+        ids = tuple(f"{name}/{i}" for i in range(count))
+        return FaceSplit(ids, np.arange(count) % 2, read, np.zeros((count, 2)))
+
+    about = About(
+        release="Tiny, second release",
+        missing={f"{root}/lost.mp4": 30},
+        published={"train": (60, 50), "test": 40},
+        size=(40, 41),
+    )
+    splits = {"train": split("train", 100), "test": split("test", 40)}
+    return FaceSet("tiny", ("no [b]", "yes"), splits, ("3 rows were dropped",), about)
+
+
+@hookimpl
+def register_datasets(register):
+    register(DatasetSource("tiny", open_tiny, summary="Tiny.", source="here"))
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """The arguments that check a data set of a third party."""
+    (tmp_path / "tiny.py").write_text(PLUGIN)
+    return lambda name: ["data", "check", name, "--data-root", "here", "--plugin", "tiny.py"]
+
+
+def test_the_set_of_a_plugin_is_checked_like_any_other(ferc, tiny):
+    done = ferc(*tiny("tiny(bad=13)"), "--workers", 3)
+    assert done.returncode == 1, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "tiny(bad=13): Tiny, second release, in here"
+    rows = [" ".join(line.split()) for line in lines]
+    assert "class train published difference test published difference" in rows
+    assert "no [b] 50 60 -10 20" in rows
+    assert "yes 50 50 +0 20" in rows
+    assert "all 100 110 -10 40 40 +0" in rows
+    assert "note: 3 rows were dropped" in lines
+    assert "    here/lost.mp4 (30 faces)" in lines
+    assert "    train/9: frame 9 of here/tiny.mp4 cannot be decoded" in lines
+    assert "    train/10: frame 10 of here/tiny.mp4 cannot be decoded" not in lines
+    assert "    ... and 16 more: --json names all" in lines
+    assert lines[-1] == (
+        "not sound: 30 of 170 faces lost with 1 missing file; 26 pictures cannot be read"
+    )
+
+
+def test_json_says_everything_and_nothing_else(ferc, tiny):
+    done = ferc(*tiny("tiny(bad=13)"), "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert told["dataset"] == "tiny(bad=13)"
+    assert (told["data_root"], told["release"]) == ("here", "Tiny, second release")
+    assert told["classes"] == ["no [b]", "yes"]
+    assert told["notes"] == ["3 rows were dropped"]
+    assert told["division"]["scored_split"] == "test"
+    assert told["division"]["scored"] == 40
+    assert told["splits"]["test"] == {
+        "faces": 40,
+        "published": 40,
+        "difference": 0,
+        "classes": {
+            name: {"faces": 20, "published": None, "difference": None} for name in told["classes"]
+        },
+        "read": 40,
+        "valence_arousal": True,
+        "distributions": False,
+        "persons": None,
+    }
+    kinds = {finding["kind"]: finding for finding in told["findings"]}
+    assert kinds["missing"]["names"] == ["here/lost.mp4 (30 faces)"]
+    assert kinds["unreadable"]["count"] == len(kinds["unreadable"]["names"]) == 26
+    assert kinds["size"]["names"][0] == "train/13 (40x40)"
+    assert kinds["size"]["problem"] is False
+    assert told["sound"] is False
+    assert told["reasons"] == [kinds["missing"]["text"], kinds["unreadable"]["text"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "code"),
+    [
+        (["toyface"], "unknown dataset 'toyface': did you mean 'toyfaces'?", 2),
+        (["toyfaces(trian=80)"], "did you mean 'train'?", 2),
+        (["toyfaces(train=1)"], "train must be a whole number from 8", 2),
+        (["folder"], "--data-root", 2),
+        (["folder", "--data-root", "nowhere"], "nowhere", 2),
+        (["toyfaces(train=8,valid=8,test=8)", "--split", "tset"], "did you mean 'test'?", 2),
+        (["folder", "--data-root", "cut"], "cut/labels.csv", 1),
+    ],
+)
+def test_a_set_that_cannot_be_opened_is_answered_by_one_sentence(
+    ferc, tmp_path, arguments, message, code
+):
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / "labels.csv").write_bytes(b"path,label\n\xff\xfe,joy\n")
+    done = ferc("data", "check", *arguments, "--json")
+    assert message in one_sentence(done, code)
+    assert done.stdout == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal")
+def test_ctrl_c_ends_a_check_in_one_sentence(tiny, tmp_path):
+    command = [sys.executable, "-m", "ferc_core.cli", *tiny("tiny(wait=true)")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, text=True, start_new_session=True, **pipes) as job:
+        assert job.stdout.read(7) == "reading"
+        os.killpg(job.pid, signal.SIGINT)
+        out, errors = job.communicate(timeout=60)
+    done = subprocess.CompletedProcess(command, job.returncode, out, errors)
+    assert "stopped; nothing is written" in one_sentence(done, 1)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="../shared is not here")
+def test_real_faces_in_training_and_validation_are_found():
+    report = check(open_ferplus(SHARED / "data" / "ferplus"), workers=2)
+    (problem,) = report.problems
+    assert problem.text.endswith("pictures of 'valid' (7.8%) also in 'train'")
