@@ -10,5 +10,8 @@ your own, and whole runs, can be tested with them.
 """
 
 from ferc_core.testing.standins.affectnet import write_affectnet
+from ferc_core.testing.standins.affwild import write_affwild
+from ferc_core.testing.standins.ferplus import write_ferplus
+from ferc_core.testing.standins.rafdb import write_rafdb
 
-__all__ = ["write_affectnet"]
+__all__ = ["write_affectnet", "write_affwild", "write_ferplus", "write_rafdb"]
