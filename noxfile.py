@@ -42,7 +42,7 @@ def tests(session: nox.Session) -> None:
     install(session, *PACKAGES)
     session.install(*TEST_TOOLS, *REFERENCES, *EXTRAS)
     session.run("lint-imports")
-    at_once = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+    at_once = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
     session.run("pytest", *at_once, *session.posargs)
 
 
