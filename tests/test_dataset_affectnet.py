@@ -629,7 +629,7 @@ def test_a_table_that_is_none_is_refused(tmp_path):
     table.write_text(whole.replace("valence", "joy", 1))
     assert "has no column 'valence'" in sentence(root)
     table.write_text("\n".join(line.rpartition(",")[0] for line in whole.splitlines()[1:]))
-    assert "has no header and 8 columns, where 9 are expected" in sentence(root)
+    assert "has 8 columns and no header; expected are 9" in sentence(root)
     table.write_bytes(np.random.default_rng(0).bytes(5000))
     assert str(table) in sentence(root)
 

@@ -119,7 +119,7 @@ def test_the_mixture_is_basic_without_neutral_and_raf_ml(whole):
     faces = open_rafdb(whole, part="mixture")
     assert faces.classes == ("surprise", "fear", "disgust", "happy", "sad", "anger")
     assert sizes(faces) == {"train": 24 + 28, "test": 12 + 14}  # 4 and 2 faces are neutral
-    assert "left out 6 faces of basic: they are neutral" in faces.notes
+    assert "left out 6 faces of basic: neutral" in faces.notes
     assert "basic/train_00007" not in ids(faces)
     # 0.7 anger, 0.2 neutral, 0.1 surprise: without neutral 1/8 and 7/8
     assert shares(faces, "basic/train_00006") == pytest.approx([1 / 8, 0, 0, 0, 0, 7 / 8])
@@ -245,11 +245,11 @@ def test_the_label_is_the_largest_share(tmp_path):
     assert labels[0] == SURPRISE  # 0.4 surprise, 0.4 fear, 0.2 disgust: the first of the two
     assert labels[2] == HAPPY  # listed as disgust; 0.3 disgust, 0.6 happy, 0.1 sad
     assert shares(faces, "basic/train_00003") == pytest.approx([0, 0, 0.3, 0.6, 0.1, 0, 0])
-    assert note(faces, "1 faces of basic have a tie").endswith("(train_00001)")
-    assert note(faces, "1 faces of basic have another label").endswith("(train_00003)")
+    assert note(faces, "1 face of basic with a tie").endswith("(train_00001)")
+    assert note(faces, "1 face of basic with another label").endswith("(train_00003)")
     mixture = open_rafdb(root, part="mixture")
-    assert note(mixture, "1 faces of basic have a tie").endswith("(train_00001)")
-    assert note(mixture, "1 faces of ml have a tie").endswith("(0001)")
+    assert note(mixture, "1 face of basic with a tie").endswith("(train_00001)")
+    assert note(mixture, "1 face of ml with a tie").endswith("(0001)")
     assert "label by" not in "".join(text for text in mixture.notes if " of ml " in text)
 
 
@@ -283,7 +283,7 @@ def test_distributions_that_cannot_be_used_cost_their_faces_and_are_counted(tmp_
         ("a share is negative", f"line 6: {names[5]}.jpg "),
         (f"it is not a name and {len(CLASSES[part])} shares", f"line 7: {names[6]}.jpg "),
     ):
-        assert f"dropped 1 lines of {part}'s {lists}: {why} (the first is {first}" in told
+        assert f"dropped 1 line of {part}'s {lists}: {why} (the first is {first}" in told
     spoilt = f"its line in {lists} cannot be used (the first is line 4: train_00004.jpg 4)"
     assert (f"dropped 4 lines of {part}'s list_patition_label.txt: {spoilt}" in told) == (
         part != "ml"
@@ -294,11 +294,11 @@ def test_an_all_neutral_face_that_the_list_calls_otherwise_is_dropped_from_the_m
     root = standin(tmp_path, "neutral distribution")
     mixture, basic = open_rafdb(root, part="mixture"), open_rafdb(root, part="basic")
     assert "basic/train_00008" not in ids(mixture)
-    assert note(mixture, "dropped 1 faces of basic: their distribution is all neutral").endswith(
+    assert note(mixture, "dropped 1 face of basic: the distribution is all neutral").endswith(
         "(train_00008)"
     )
     assert basic.splits["train"].labels[7] == NEUTRAL
-    assert note(basic, "1 faces of basic have another label").endswith("(train_00008)")
+    assert note(basic, "1 face of basic with another label").endswith("(train_00008)")
 
 
 def test_without_distributions_the_label_list_counts(tmp_path):
@@ -326,7 +326,7 @@ def test_distributions_can_be_left_aside(tmp_path):
 def test_a_face_without_a_distribution_has_its_label_alone(tmp_path):
     faces = open_rafdb(standin(tmp_path, "few distributions"), part="basic")
     assert shares(faces, "basic/test_0014") == [0, 0, 0, 0, 0, 0, 1]
-    assert note(faces, "1 faces of basic have no distribution").endswith("(test_0014)")
+    assert note(faces, "1 face of basic without a distribution").endswith("(test_0014)")
 
 
 def test_distributions_of_no_face_are_counted(tmp_path):
@@ -404,7 +404,7 @@ def test_a_partition_with_gaps_is_counted(tmp_path):
 def test_bad_lines_of_the_label_list_are_counted_and_named(tmp_path):
     faces = open_rafdb(standin(tmp_path, "bad labels", parts=("basic",)))
     assert sizes(faces) == {"train": 28, "test": 14}
-    first = "dropped 1 lines of basic's list_patition_label.txt: "
+    first = "dropped 1 line of basic's list_patition_label.txt: "
     assert faces.notes[1:] == (
         f"{first}it is not a name and one label (the first is line 43: train_88881.jpg)",
         f"{first}the label is no number from 1 to 7 (the first is line 44: train_88882.jpg 99)",

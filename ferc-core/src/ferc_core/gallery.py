@@ -24,6 +24,7 @@ from ferc_core.plugins import registry
 from ferc_core.spec import check_image
 from ferc_core.store import replacing
 from ferc_core.suite import Cell, Corruptor, cells
+from ferc_core.words import shortened
 
 Image = npt.NDArray[np.uint8]
 
@@ -169,7 +170,7 @@ def contact_sheet(clean: Image, tiles: Mapping[Cell, Image]) -> Image:
     for top, name in zip(tops, corruptions, strict=True):
         group = registry().corruptions[parse_call(name).name].group
         middle = top + height // 2
-        write(sheet, shortened(name), MARGIN, middle - 8, NAME_SCALE, INK)
+        write(sheet, shortened(name, LABEL_LENGTH), MARGIN, middle - 8, NAME_SCALE, INK)
         write(sheet, group, MARGIN, middle + 12, GROUP_SCALE, FAINT)
         row = [clean, *(tiles[Cell(name, severity)] for severity in severities)]
         for left, tile in zip(lefts, row, strict=True):
@@ -190,8 +191,3 @@ def write(
     (width, height), _ = cv2.getTextSize(text, FONT, scale, 1)
     place = (x - width // 2 if centre else x, y + height // 2)
     cv2.putText(sheet, text, place, FONT, scale, colour, 1, cv2.LINE_AA)
-
-
-def shortened(name: str) -> str:
-    """Return a name that fits beside its row."""
-    return name if len(name) <= LABEL_LENGTH else name[: LABEL_LENGTH - 3] + "..."

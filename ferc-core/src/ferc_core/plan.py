@@ -159,9 +159,10 @@ def check_missing(faces: FaceSet, on_bad_image: str) -> None:
     lost, there = sum(missing.values()), sum(map(len, faces.splits.values()))
     if on_bad_image == "fail" and lost > TOLERATED * (lost + there):
         raise DataError(
-            f"{faces.name}: {lost} of {lost + there} faces are lost with {len(missing)} missing "
-            f"files, the first is {next(iter(missing))}; unpack the archives again, or go on "
-            "without them by --on-bad-image skip ('ferc data check' names all)"
+            f"{faces.name}: {lost:,} of {lost + there:,} faces are lost with "
+            f"{number(len(missing), 'missing file')}, the first is {next(iter(missing))}; unpack "
+            "the archives again, or go on without them by --on-bad-image skip ('ferc data check' "
+            "names all)"
         )
 
 

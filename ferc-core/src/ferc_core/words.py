@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-SHOWN = 5
+SHOWN, LONGEST = 5, 160  # names in a sentence, and characters of one that is shown
 
 
 def number(n: int, noun: str, several: str = "") -> str:
@@ -25,3 +25,12 @@ def listed(names: Sequence[str], shown: int = SHOWN) -> str:
     """
     more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
     return ", ".join(names[:shown]) + more
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Return a text, its end left out where it is too long.
+
+    >>> shortened("neutral, happy", longest=10)
+    'neutral...'
+    """
+    return text if len(text) <= longest else text[: longest - 3] + "..."

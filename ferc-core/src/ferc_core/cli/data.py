@@ -17,13 +17,14 @@ from ferc_core.cli.plugins import AsJson, warn
 from ferc_core.errors import RequestError, RunError
 from ferc_core.expr import parse_call
 from ferc_core.plugins import registry, use_plugin_files
+from ferc_core.words import shortened
 
 if TYPE_CHECKING:
     from ferc_core.checking import Report
     from ferc_core.faces import FaceSet
     from ferc_core.findings import Finding
 
-SHOWN, LONGEST = 10, 160  # names of a kind, and characters of one, on the terminal
+SHOWN = 10  # names of a kind on the terminal
 
 app = typer.Typer(
     help="Look at a data set before anything is run on it.",
@@ -211,7 +212,7 @@ def described(finding: Finding) -> list[str]:
     names = [name if isinstance(name, str) else " = ".join(name) for name in finding.names]
     lines = [f"{kind}: {'; '.join(filter(None, (finding.text, finding.advice)))}"]
     for name in names[:SHOWN]:
-        lines.append(f"    {name if len(name) <= LONGEST else name[: LONGEST - 3] + '...'}")
+        lines.append(f"    {shortened(name)}")
     if len(names) > SHOWN:
         lines.append(f"    ... and {len(names) - SHOWN:,} more: --json names all")
     return lines

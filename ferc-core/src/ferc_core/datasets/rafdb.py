@@ -20,7 +20,7 @@ from ferc_core.datasets.rafdb_parts import TITLES, Part, check_path, find_parts
 from ferc_core.datasets.samples import TEST_PERCENT, PictureReader
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.faces import About, FaceSet, FaceSplit
-from ferc_core.words import listed
+from ferc_core.words import listed, number
 
 ROWS = "rafdb/1"  # a new number when the rows of the index change
 
@@ -156,7 +156,8 @@ def fault_notes(part: str, faults: pl.DataFrame) -> list[str]:
         pl.len(), pl.first("line"), pl.first("text")
     )
     return [
-        f"dropped {count} lines of {part}'s {file}: {fault} (the first is line {line}: {text})"
+        f"dropped {number(count, 'line')} of {part}'s {file}: {fault} "
+        f"(the first is line {line}: {text})"
         for file, fault, count, line, text in groups.iter_rows()
     ]
 
@@ -208,13 +209,14 @@ def expressive(
     Faces that the label list calls neutral have none here.
     """
     keep = listed != NEUTRAL
-    notes = [f"left out {(~keep).sum()} faces of basic: they are neutral"] if (~keep).any() else []
+    neutral = number((~keep).sum(), "face")
+    notes = [] if keep.all() else [f"left out {neutral} of basic: neutral"]
     targets = targets[:, :NEUTRAL]
     total = targets.sum(axis=1, keepdims=True)
     empty = keep & (total[:, 0] == 0)
     if empty.any():
         notes.append(
-            f"dropped {empty.sum()} faces of basic: their distribution is all neutral "
+            f"dropped {number(empty.sum(), 'face')} of basic: the distribution is all neutral "
             f"({some(names, empty)})"
         )
     return targets / np.where(total > 0, total, 1), keep & ~empty, notes
@@ -240,12 +242,12 @@ def doubts(
     differ = known & (listed >= 0) & (targets.argmax(axis=1) != listed)
     bare = keep & ~known if known.any() else np.zeros_like(known)
     sentences = (
-        (ties, "have a tie for the largest share; their label is the first"),
-        (differ, "have another label by their distribution than in the label list"),
-        (bare, "have no distribution; all of it is their label"),
+        (ties, "with a tie for the largest share; the label is the first"),
+        (differ, "with another label by the distribution than in the label list"),
+        (bare, "without a distribution; all of it is the label"),
     )
     return [
-        f"{rows.sum()} faces of {part} {what} ({some(names, rows)})"
+        f"{number(rows.sum(), 'face')} of {part} {what} ({some(names, rows)})"
         for rows, what in sentences
         if rows.any()
     ]

@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from ferc_core.errors import DataError
+from ferc_core.words import number, shortened
 
 BYTE_ORDER_MARK = "\ufeff"
 BEGINNING = 1 << 16  # bytes that tell the encoding and the header
@@ -77,8 +78,8 @@ def read_csv(
         known = list(if_headless or ()) if headless else names
         if headless and len(names) != len(known):
             raise DataError(
-                f"{path} has no header and {len(names)} columns, where {len(known)} are expected: "
-                f"{', '.join(known)}"
+                f"{path} has {number(len(names), 'column')} and no header; expected are "
+                f"{len(known)} with commas between them: {', '.join(known)}"
             )
         place = {
             known.strip().lstrip(BYTE_ORDER_MARK): n for known, n in zip(known, names, strict=True)
@@ -90,7 +91,7 @@ def read_csv(
             )
         rows = table.select(pl.col(place[name]).alias(name) for name in columns).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
-        cause = str(error).splitlines()[0]
+        cause = shortened(str(error).splitlines()[0])
         if "utf-8" in cause.lower() or "utf8" in cause.lower():
             raise DataError(not_utf8(path)) from error
         raise DataError(f"{path} cannot be read as CSV: {cause}") from error

@@ -11,7 +11,7 @@ import numpy as np
 
 from ferc_core.datasets.affwild_frames import EMOTIONS, LABELS, OTHER_EXPRESSION
 from ferc_core.datasets.drawing.expressions import CLASSES
-from ferc_core.errors import UnknownNameError
+from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.testing.standins.pictures import (
     PictureWriter,
     toy_feeling,
@@ -50,6 +50,8 @@ V1_QUIRKS = QUIRKS | {
     "test-videos": "there is a video for the test",
     "no-expressions": "the expressions of Aff-Wild2 are not there",
 }
+FRAME_QUIRKS = ("no-face", "invalid", "other", "bad-lines", "outside")
+FEWEST = 9  # frames for them
 RELEASES = {"aff-wild2": AFF_WILD2_QUIRKS, "v1": V1_QUIRKS}
 SIDE = {"aff-wild2": 112, "v1": 64}  # of a face in pixels
 
@@ -99,13 +101,16 @@ def write_affwild(
     distinct:    different pictures of each class, the others are links to them; 0: all differ
     quirks:      oddities of real copies: names in `AFF_WILD2_QUIRKS` or `V1_QUIRKS`
 
-    Raises `UnknownNameError` for a release or a quirk that there is not.
+    Raises `UnknownNameError` for a release or a quirk that there is not, and `RequestError` for
+    too few frames to have it.
     """
     if release not in RELEASES:
         raise UnknownNameError("release", release, RELEASES)
     for quirk in quirks:
         if quirk not in RELEASES[release]:
             raise UnknownNameError(f"quirk of {release}", quirk, RELEASES[release])
+    if frames < FEWEST and any(quirk in FRAME_QUIRKS for quirk in quirks):
+        raise RequestError(f"quirks of single frames need {FEWEST} frames or more, not {frames}")
     names = [f"video{number:02d}" for number in range(1, identities + 1)]
     clips = [clip(name, person, frames) for person, name in enumerate(names)]
     spoil(clips, quirks)
