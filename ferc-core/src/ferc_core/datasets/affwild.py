@@ -66,6 +66,10 @@ def places(usual: str, task: str) -> dict[str, tuple[str, ...]]:
 FEELINGS = places("VA_Estimation_Challenge", "VA")
 EXPRESSIONS = places("EXPR_Classification_Challenge", "EXPR")
 PICTURES = "cropped_aligned"
+BORROWED = (
+    "the paper labels these faces by AffectNet's valence-arousal mixture: --gmm FILE takes what "
+    "'ferc gmm fit --dataset affectnet' writes"
+)
 MORE_PICTURES = "cropped_aligned_new_50_vids"  # a part of later copies
 SIZE = (112, 112)  # of the pictures
 
@@ -124,7 +128,7 @@ def open_affwild(
             "take fewer of each with frames=N, or all that there are with few=keep"
         )
     part, note = divided(faces, folder, split, validation)
-    notes += note
+    notes += [*note, BORROWED]
     whole = face_split(tree, faces)
     counted = split == AUTHORS and frames == FRAMES and few == "drop"
     return FaceSet(
