@@ -205,9 +205,8 @@ def draw_face(axes: Axes, face: Face, left: float, top: float) -> None:
 
 
 def tail(sample: str) -> str:
-    """Return the end of a sample's id: the name of its file."""
-    name = sample.rpartition("/")[2]
-    return name if len(name) <= ID_LENGTH else "…" + name[1 - ID_LENGTH :]
+    """Return the end of a sample's id, which is where ids differ."""
+    return sample if len(sample) <= ID_LENGTH else "…" + sample[1 - ID_LENGTH :]
 
 
 def known(face: Face) -> str:

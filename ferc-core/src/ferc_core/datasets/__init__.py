@@ -1,1 +1,1 @@
-"""Data sets that the core opens: toy faces, your own folder or table, FER+."""
+"""Data sets that the core opens: toy faces, your own, and known ones as their owners ship them."""

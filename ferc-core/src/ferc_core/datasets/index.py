@@ -67,7 +67,7 @@ def read_index(path: Path, stamp: str) -> pl.DataFrame | None:
     try:
         if pl.read_parquet_metadata(path).get(STAMP) == stamp:
             return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError):
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         pass
     return None
 

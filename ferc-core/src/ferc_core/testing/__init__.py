@@ -11,7 +11,9 @@ that FER-C registers passes them, too.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -19,25 +21,32 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.address import generator
+from ferc_core.datasets.samples import sample_id
+from ferc_core.faces import SPLITS
 from ferc_core.spec import (
     SEVERITIES,
     Calibrator,
     Corruption,
+    DatasetSource,
     Entry,
     Executor,
     LabelScheme,
     Metric,
     Visibility,
+    check_image,
 )
 
 SIZES = ((32, 32), (48, 48), (33, 57), (224, 224))
 
 
-def check(entry: Entry) -> None:
-    """Check an entry of any kind that has checks; see ``CHECKS``."""
+def check(entry: Entry, *arguments: Any, **options: Any) -> None:
+    """Check an entry of any kind that has checks; see ``CHECKS``.
+
+    A data set is given where it lies and its options, too: ``check(source, root, classes=7)``.
+    """
     for kind, function in CHECKS.items():
         if isinstance(entry, kind):
-            function(entry)
+            function(entry, *arguments, **options)
             return
     raise TypeError(f"there are no checks for a {type(entry).__name__}")
 
@@ -122,6 +131,29 @@ def check_executor(entry: Executor) -> None:
         assert results == list(range(20, 0, -1)), f"{entry.name} mixes up its results"
 
 
+def check_dataset(entry: DatasetSource, root: Path | str | None = None, **options: Any) -> None:
+    """The same faces again, pictures that can be used, ids for files, readers for any process."""
+    faces, again = (entry.open(root, **options) for _ in range(2))
+    assert faces.fingerprint == again.fingerprint, f"{entry.name} differs when opened again"
+    assert faces.notes == again.notes, f"{entry.name} has other notes when opened again"
+    ids = [sample for split in faces.splits.values() for sample in split.ids]
+    assert len(ids) == len(set(ids)), f"{entry.name} has a sample id in two splits"
+    for name, split in faces.splits.items():
+        where = f"{entry.name}/{name}"
+        assert name in SPLITS, f"{where}: a split must be one of {', '.join(SPLITS)}"
+        assert len(split), f"{where} is empty"
+        for sample in split.ids:
+            assert sample_id(sample, where) == sample, f"{where}: {sample!r} is no relative path"
+        elsewhere = pickle.loads(pickle.dumps(split.read))
+        for i in (0, len(split) - 1):
+            image = split.read(i)
+            check_image(image, f"{where}: {split.ids[i]}")
+            for other in (again.splits[name].read(i), elsewhere(i)):
+                assert (image == other).all(), f"{where}: {split.ids[i]} differs when read again"
+    for file, lost in faces.about.missing.items():
+        assert lost > 0, f"{entry.name}: {file} is missing, but no face is lost with it"
+
+
 CHECKS: Mapping[type[Entry], Callable[[Any], None]] = MappingProxyType(
     {
         Corruption: check_corruption,
@@ -130,5 +162,6 @@ CHECKS: Mapping[type[Entry], Callable[[Any], None]] = MappingProxyType(
         Metric: check_metric,
         Calibrator: check_calibrator,
         Executor: check_executor,
+        DatasetSource: check_dataset,
     }
 )
