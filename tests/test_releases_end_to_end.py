@@ -179,6 +179,16 @@ def test_a_folder_that_moves_gives_the_same_data(tmp_path, name):
         assert getattr(plans[0].splits, part).ids == getattr(plans[1].splits, part).ids
 
 
+def test_a_folder_with_the_name_of_a_data_set_is_no_build(ferc, tmp_path):
+    write_ferplus(tmp_path / "ferplus")
+    own = ("--dataset", "ferplus", "--data-root", "ferplus")
+    built = ferc("build", *own, *SMALL, "--executor", "serial", "--out", "build")
+    assert built.returncode == 0, built.stderr
+    message = one_sentence(ferc("run", "--dataset", "ferplus/"), 2)
+    assert "is no build" in message
+    assert "--data-root" in message
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_folder_above_is_answered_by_the_right_one(ferc, tmp_path, name):
     CASES[name].write(tmp_path / "above/data")

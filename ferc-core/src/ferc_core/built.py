@@ -86,7 +86,9 @@ def open_build(root: Path) -> Build:
     if (root / BUILDING).exists() and not (root / MANIFEST).exists():
         raise DataError(f"{root} is a build that was not finished: run the same ferc build again")
     if not (root / MANIFEST).exists():
-        raise RequestError(f"{root} is no build: it has no {MANIFEST}")
+        raise RequestError(
+            f"{root} is no build: it has no {MANIFEST}; faces to read are given by --data-root"
+        )
     manifest = read_json(root / MANIFEST)
     if not isinstance(manifest, dict) or not {"making", "files", "counts"} <= manifest.keys():
         raise DataError(f"{root / MANIFEST} is no manifest of a build")

@@ -112,7 +112,7 @@ class Config(BaseModel):
         Names of methods, losses and calibrators matter only where there is ``training``. Raises
         `RequestError` with one sentence for the first thing that cannot be done.
         """
-        if Path(self.dataset).is_dir():
+        if self.names_build(registries):
             return self.of_build(Path(self.dataset)).resolved(registries, training=training)
         check_choices(self)
         known: dict[str, Registry[Any]] = {
@@ -159,6 +159,10 @@ class Config(BaseModel):
         values["weights"] = str(Path(self.weights).resolve()) if self.weights else ""
         values["gmm"] = str(Path(self.gmm).resolve()) if self.gmm else ""
         return self.model_copy(update=values)
+
+    def names_build(self, registries: Registries) -> bool:
+        """Whether the data set is the folder of a build; a known name never is."""
+        return self.dataset not in registries.datasets and Path(self.dataset).is_dir()
 
     def of_build(self, root: Path) -> Config:
         """Return the configuration on the data and the pictures of a build."""

@@ -27,7 +27,7 @@ def labels_for(config: Config, predictions: pl.DataFrame, watcher: Watcher) -> p
     They are those of the build that ``config.dataset`` names, unless the configuration asks for
     other ones; or they are made from the data set.
     """
-    if Path(config.dataset).is_dir() and not config.model_fields_set & {*JUDGING}:
+    if config.names_build(registry()) and not config.model_fields_set & {*JUDGING}:
         return read_parquet(open_build(Path(config.dataset)).root / LABELS)
     forms = set(predictions.select("corruption", "severity").iter_rows()) - {("clean", 0)}
     config = config.model_copy(update={"corruptions": tuple(sorted({c for c, _ in forms}))})
