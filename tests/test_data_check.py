@@ -100,6 +100,19 @@ def test_counts_stand_beside_the_published_ones_in_all_or_for_each_class():
     assert splits["valid"]["classes"]["joy"] == {"faces": 4, "published": None, "difference": None}
 
 
+def test_a_split_far_from_what_was_published_is_a_warning():
+    near = About(published={"train": (10, 11), "test": 8})
+    assert not found(check(faces_of(near, train=TRAIN, valid=VALID, test=TEST)), "counts")
+    far = About(published={"train": (11, 11), "test": 7, "extra": 5})
+    report = check(faces_of(far, train=TRAIN, valid=VALID, test=TEST))
+    assert [finding.text for finding in found(report, "counts")] == [
+        "'train' has 20 faces, where 22 were published",
+        "'test' has 8 faces, where 7 were published",
+        "'extra' has 0 faces, where 5 were published",
+    ]
+    assert not report.problems
+
+
 def test_published_counts_of_other_classes_are_refused():
     with pytest.raises(DataError, match="made up/train: 3 published counts for 2 classes"):
         faces_of(About(published={"train": (1, 2, 3)}), train=TRAIN)

@@ -98,6 +98,7 @@ def check(faces: FaceSet, split: str = "", limit: int = 0, workers: int = 1) -> 
         (
             *problems,
             *findings.missing(faces),
+            *findings.other_counts(faces),
             *findings.unusable(pictures),
             *findings.other_sizes(pictures, faces.about.size),
             *findings.repeated(pictures),

@@ -20,6 +20,7 @@ from ferc_core.spec import SMALLEST_SIDE
 from ferc_core.splits import Splits
 from ferc_core.words import number
 
+UNLIKE = 0.05  # share by which a split may differ from what was published
 SKIP = "a run stops at the first; --on-bad-image skip leaves them out"
 
 Name = str | tuple[str, ...]
@@ -61,6 +62,16 @@ def missing(faces: FaceSet) -> Iterator[Finding]:
         problem,
         advice,
     )
+
+
+def other_counts(faces: FaceSet) -> Iterator[Finding]:
+    """Find splits that are far from the published number of faces, because half is there, say."""
+    for split, published in faces.about.published.items():
+        known = published if isinstance(published, int) else sum(published)
+        there = len(faces.splits.get(split, ()))
+        if abs(there - known) > UNLIKE * known:
+            text = f"'{split}' has {number(there, 'face')}, where {known:,} were published"
+            yield Finding("counts", text)
 
 
 def unusable(pictures: pl.DataFrame) -> Iterator[Finding]:
