@@ -86,7 +86,11 @@ CASES = {
         "rafdb", lambda root: write_rafdb(root), "RAF-DB basic without neutral, and RAF-ML", 6, 26,
         notes=("chose part=mixture",),
     ),
-    "ferplus": Case(
+    "ferplus, folders": Case(
+        "ferplus", lambda root: write_ferplus(root, train=80, release="folders"),
+        "FER+ as folders of pictures", 8, 8,
+    ),
+    "ferplus, tables": Case(
         "ferplus",
         lambda root: write_ferplus(root, train=80, private=16, quirks=("gzip", "unusable names")),
         "FER2013 with the votes of FER+", 8, 16,
@@ -191,9 +195,9 @@ def test_a_folder_with_the_name_of_a_data_set_is_no_build(ferc, tmp_path):
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_folder_above_is_answered_by_the_right_one(ferc, tmp_path, name):
-    CASES[name].write(tmp_path / "above/data")
+    CASES[name].write(tmp_path / "above/faces")
     done = ferc("data", "check", CASES[name].dataset, "--data-root", "above")
-    assert one_sentence(done, 2).endswith("lies too high: give above/data")
+    assert one_sentence(done, 2).endswith("lies too high: give above/faces")
 
 
 @pytest.mark.parametrize(

@@ -1,53 +1,32 @@
 """FER2013 with the ten FER+ votes for each face (Barsoum et al. 2016, arXiv:1608.01041).
 
-A folder holds the pictures, ``fer2013.csv``, ``fer2013.csv.gz`` or ``icml_face_data.csv``, and
-the votes, ``fer2013new.csv``. Row i of one file belongs to row i of the other; picture names are
-empty or double in places and are not used.
+`ferplus_rows` reads the rows of either form; here votes become labels, as FER+'s authors do it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from ferc_core.datasets.index import Source, indexed
-from ferc_core.datasets.releases import Release, recognise
-from ferc_core.datasets.texts import read_csv
+from ferc_core.datasets.ferplus_rows import (
+    CLASSES,
+    FOLDERS,
+    SIDE,
+    SPLIT_OF_USAGE,
+    TABLES,
+    Rows,
+    rows_of_folders,
+    rows_of_tables,
+)
+from ferc_core.datasets.releases import recognise
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.faces import About, FaceSet, FaceSplit
-from ferc_core.images import to_rgb
 
-RELEASE = Release(
-    "FER2013 with the votes of FER+",
-    {
-        "pictures": ("fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv"),
-        "votes": ("fer2013new.csv",),
-    },
-)
-ROWS = "ferplus/1"  # a new number when the rows of the index change
-PUBLISHED = {
-    "train": 28709,
-    "valid": 3589,
-    "test": 3589,
-}  # rows of the files, before any is dropped
-SIDE = 48
-
-CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-ANSWERS = (*CLASSES, "unknown", "NF")  # NF: no face
-SPLIT_OF_USAGE = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
-# FER2013's codes 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral as CLASSES.
-CLASS_OF_EMOTION = {"0": 4, "1": 5, "2": 6, "3": 1, "4": 3, "5": 2, "6": 0}
-
-# The winner of the votes is FER2013's own label in 63 % of the rows; in 18 % when the files are
-# shifted by a row. Small files say too little to judge.
-LEAST_AGREEMENT = 0.4
-ENOUGH_ROWS = 1000
+PUBLISHED = {"train": 28709, "valid": 3589, "test": 3589}  # rows, before any is dropped
 
 # Mode -> why it drops a row that neither "unknown" nor "no face" has won.
 MODES = {
@@ -57,21 +36,13 @@ MODES = {
 }
 
 
-class PixelReader:
-    """Grey pictures in memory, uint8 [N, 2304]."""
-
-    def __init__(self, pixels: npt.NDArray[np.uint8]) -> None:
-        self.pixels = pixels
-
-    def __call__(self, i: int) -> npt.NDArray[np.uint8]:
-        """Return picture i as uint8 RGB [48, 48, 3]."""
-        return to_rgb(self.pixels[i].reshape(SIDE, SIDE))
-
-
 def open_ferplus(
     root: Path | str | None, *, mode: str = "distribution", drop_duplicates: bool = False
 ) -> FaceSet:
     """Open FER+ in the folder ``root``: splits train, valid (PublicTest) and test (PrivateTest).
+
+    The folder holds FER2013's table and that of the votes, or the folders of pictures that the
+    script of FER+ makes of them.
 
     In every mode an answer with a single vote is left out first, as its authors do, and rows that
     "unknown" or "no face" wins are dropped. Then ``mode`` makes the label distribution:
@@ -92,30 +63,25 @@ def open_ferplus(
         raise UnknownNameError("mode", mode, MODES)
     if not isinstance(drop_duplicates, bool):
         raise RequestError(f"drop_duplicates must be true or false, not {drop_duplicates!r}")
-    _, files = recognise(root, "ferplus", [RELEASE])
-    pictures_at, votes_at = files["pictures"], files["votes"]
-    table = read_csv(votes_at, ("Usage", *ANSWERS))
-    pictures = indexed(
-        ROWS, pictures_at.parent, [Source(pictures_at)], lambda _: _read_pictures(pictures_at)
-    )
-    splits = _splits(pictures_at, pictures["Usage"], votes_at, table["Usage"])
-    votes = _votes(votes_at, table)
-    _check_agreement(pictures_at, pictures["emotion"], votes_at, votes)
-    pixels = np.frombuffer(b"".join(pictures["pixels"]), np.uint8).reshape(-1, SIDE * SIDE)
+    release, files = recognise(root, "ferplus", [TABLES, FOLDERS])
+    if release is TABLES:
+        rows = rows_of_tables(files["pictures"], files["votes"])
+    else:
+        rows = rows_of_folders(Path(str(root)), files)
 
-    targets, dropped = vote_targets(votes, mode)
+    targets, dropped = vote_targets(rows.votes, mode)
     keep = dropped == ""
-    notes = [f"dropped {n} rows: {why}" for why, n in sorted(Counter(dropped[~keep]).items())]
+    notes = [*rows.notes]
+    notes += [f"dropped {n} rows: {why}" for why, n in sorted(Counter(dropped[~keep]).items())]
     ties = int(((targets == targets.max(axis=1, keepdims=True)).sum(axis=1) > 1)[keep].sum())
     if ties:
         notes.append(f"{ties} rows have a tie for the largest share; their label is the first")
-    constant = pixels.min(axis=1) == pixels.max(axis=1)
-    if constant.any():
+    if rows.constant.any():
         notes.append(
-            f"{constant.sum()} pictures have one grey value only, {(constant & keep).sum()} of "
-            "them are kept"
+            f"{rows.constant.sum()} pictures have one grey value only, "
+            f"{(rows.constant & keep).sum()} of them are kept"
         )
-    leaks, note = _duplicates(pixels, splits, keep)
+    leaks, note = leaking(rows, keep)
     notes.append(note)
     if drop_duplicates:
         notes.append(f"dropped {leaks.sum()} training pictures that stand in another split, too")
@@ -126,19 +92,14 @@ def open_ferplus(
             "drops them"
         )
     if not keep.any():
-        raise DataError(f"{votes_at}: no row is left after '{mode}' ({'; '.join(notes)})")
-    faces = FaceSplit(
-        ids=tuple(f"fer{i:07d}" for i in range(len(pixels))),
-        labels=targets.argmax(axis=1),
-        read=PixelReader(pixels),
-        distributions=targets,
-    )
+        raise DataError(f"{rows.path}: no row is left after '{mode}' ({'; '.join(notes)})")
+    faces = FaceSplit(rows.ids, targets.argmax(axis=1), rows.read, distributions=targets)
     parts = {
-        name: faces.take(np.flatnonzero(keep & (splits == name)))
+        name: faces.take(np.flatnonzero(keep & (rows.splits == name)))
         for name in SPLIT_OF_USAGE.values()
-        if (keep & (splits == name)).any()
+        if (keep & (rows.splits == name)).any()
     }
-    about = About(RELEASE.name, published=PUBLISHED, size=(SIDE, SIDE))
+    about = About(release.name, rows.missing, PUBLISHED, (SIDE, SIDE))
     return FaceSet("ferplus", CLASSES, parts, tuple(notes), about)
 
 
@@ -195,92 +156,18 @@ def leading_emotions(heard: Sequence[int]) -> list[int]:
     return chosen if 2 * sum(chosen) > total and count <= 3 else [0] * len(CLASSES)
 
 
-def _read_pictures(path: Path) -> pl.DataFrame:
-    """Return FER2013's label, split and picture of each row; the picture as its 2304 bytes."""
-    table = read_csv(path, ("emotion", "Usage", "pixels"))
-    pixels = _pixels(path, table["pixels"])
-    return table.with_columns(pl.Series("pixels", [row.tobytes() for row in pixels]))
-
-
-def _splits(
-    pictures_at: Path, usage: pl.Series, votes_at: Path, usage_of_votes: pl.Series
-) -> npt.NDArray[np.str_]:
-    """Return the split of each row; the two files must agree on it, row by row."""
-    if len(usage) != len(usage_of_votes):
-        raise DataError(
-            f"{pictures_at} has {len(usage)} rows and {votes_at} has {len(usage_of_votes)}; they "
-            "belong together row by row, so use the original files"
-        )
-    differ = np.flatnonzero((usage != usage_of_votes).to_numpy())
-    if len(differ):
-        i = int(differ[0])
-        raise DataError(
-            f"row {i + 1} is {usage[i]!r} in {pictures_at} and {usage_of_votes[i]!r} in "
-            f"{votes_at}; they belong together row by row, so use the original files"
-        )
-    for i, name in enumerate(usage):
-        if name not in SPLIT_OF_USAGE:
-            raise DataError(
-                f"{pictures_at}, row {i + 1}: Usage {name!r} must be {', '.join(SPLIT_OF_USAGE)}"
-            )
-    return np.array([SPLIT_OF_USAGE[name] for name in usage])
-
-
-def _votes(path: Path, table: pl.DataFrame) -> npt.NDArray[np.int64]:
-    """Return the votes [N, 10] in the order of ANSWERS."""
-    votes = table.select(pl.col(*ANSWERS).cast(pl.Int64, strict=False).fill_null(-1)).to_numpy()
-    bad = np.argwhere(votes < 0)
-    if len(bad):
-        i, answer = int(bad[0, 0]), ANSWERS[bad[0, 1]]
-        raise DataError(
-            f"{path}, row {i + 1}: {answer} has {table[answer][i]!r} votes; it must be a count"
-        )
-    return votes
-
-
-def _check_agreement(
-    pictures_at: Path, emotion: pl.Series, votes_at: Path, votes: npt.NDArray[np.int64]
-) -> None:
-    """Raise `DataError` when labels and votes agree as little as those of different faces do."""
-    labels = np.array([CLASS_OF_EMOTION.get(code, -1) for code in emotion])
-    agreement = float((labels == votes.argmax(axis=1)).mean())
-    if len(labels) >= ENOUGH_ROWS and agreement < LEAST_AGREEMENT:
-        raise DataError(
-            f"the votes of {votes_at} agree with the labels of {pictures_at} in {agreement:.0%} of "
-            "the rows only, so the rows do not belong together; use the original files"
-        )
-
-
-def _pixels(path: Path, column: pl.Series) -> npt.NDArray[np.uint8]:
-    """Return the pictures as uint8 [N, 2304]."""
-    pixels = np.empty((len(column), SIDE * SIDE), dtype=np.uint8)
-    for i, text in enumerate(column):
-        try:
-            values = np.fromstring(text, dtype=np.int32, sep=" ")
-        except ValueError:
-            values = np.empty(0, dtype=np.int32)
-        if len(values) != SIDE * SIDE or values.min() < 0 or values.max() > 255:
-            raise DataError(
-                f"{path}, row {i + 1}: pixels must be {SIDE * SIDE} numbers from 0 to 255"
-            )
-        pixels[i] = values
-    return pixels
-
-
-def _duplicates(
-    pixels: npt.NDArray[np.uint8], splits: npt.NDArray[np.str_], keep: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.bool_], str]:
+def leaking(rows: Rows, keep: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.bool_], str]:
     """Mark kept training rows [N] whose picture a kept row of another split shows; and a note."""
-    groups: dict[bytes, list[int]] = {}
-    for i, row in enumerate(pixels):
-        groups.setdefault(blake2b(row, digest_size=16).digest(), []).append(i)
-    several = [rows for rows in groups.values() if len(rows) > 1]
-    spanning, leaks = 0, np.zeros(len(pixels), dtype=bool)
-    for rows in several:
-        training = splits[rows] == "train"
+    groups: dict[str, list[int]] = {}
+    for i, picture in enumerate(rows.pictures):
+        groups.setdefault(picture, []).append(i)
+    several = [group for group in groups.values() if len(group) > 1]
+    spanning, leaks = 0, np.zeros(len(rows.ids), dtype=bool)
+    for group in several:
+        training = rows.splits[group] == "train"
         spanning += bool(training.any() and not training.all())
-        if (keep[rows] & ~training).any():
-            leaks[rows] = keep[rows] & training
+        if (keep[group] & ~training).any():
+            leaks[group] = keep[group] & training
     return leaks, (
         f"{len(several)} groups of exact duplicates in the file, {spanning} of them in training "
         "and another split"

@@ -14,22 +14,31 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.datasets.drawing.expressions import CLASSES as TOY_CLASSES
-from ferc_core.datasets.ferplus import ANSWERS, CLASSES, SIDE
-from ferc_core.errors import RequestError
-from ferc_core.testing.standins.pictures import toy_number, toy_picture
+from ferc_core.datasets.ferplus_rows import ANSWERS, CLASSES, FOLDER_OF, SIDE, SPLIT_OF_USAGE
+from ferc_core.errors import RequestError, UnknownNameError
+from ferc_core.images import to_rgb
+from ferc_core.testing.standins.pictures import toy_number, toy_picture, write_picture
 
 QUIRKS = {
     "constant picture": "row 1 has one grey value only",
     "duplicates": "the last row of Training, and the first of the other two, show one picture",
-    "gzip": "fer2013.csv.gz",
-    "icml": "icml_face_data.csv: blanks in the header, and the pixels last",
-    "no face": "row 2 is won by NF",
+    "no face": "row 2 is won by NF, and has no name",
     "single votes": "row 5 has ten answers with one vote each",
     "tie": "row 3 has five votes for each of two emotions",
     "unknown": "row 4 is won by unknown",
     "unusable names": "rows 6 and 7 have the same image name, and row 8 has none",
     "windows line ends": "lines with carriage returns",
 }
+TABLE_QUIRKS = QUIRKS | {
+    "gzip": "fer2013.csv.gz",
+    "icml": "icml_face_data.csv: blanks in the header, and the pixels last",
+}
+FOLDER_QUIRKS = QUIRKS | {
+    "missing picture": "the last picture is not there",
+    "nested": "the folders lie in data/",
+    "no pictures": "there are the votes alone, as in the copy that FER+ is sent out with",
+}
+RELEASES = {"tables": TABLE_QUIRKS, "folders": FOLDER_QUIRKS}
 # FER2013's code for each class of FER+; it has no contempt.
 EMOTIONS = dict(zip(CLASSES, (6, 3, 5, 4, 0, 1, 2, 6), strict=True))
 FEWEST = 8  # rows of Training, so that there are rows for all quirks
@@ -52,23 +61,31 @@ def write_ferplus(
     train: int = 24,
     public: int = 8,
     private: int = 8,
+    release: str = "tables",
     quirks: Collection[str] = (),
 ) -> Path:
-    """Write both files with rows of Training, PublicTest and PrivateTest; returns ``root``.
+    """Write FER+ with rows of Training, PublicTest and PrivateTest; returns ``root``.
 
     The classes take turns in each split. A row has seven votes for its class, two for the next
-    one and one for the one after it. ``quirks`` are names in QUIRKS; they count rows from 1.
+    one and one for the one after it. ``release`` is "tables", both files as they are sent out, or
+    "folders", the pictures that the script of FER+ makes of them. ``quirks`` are names in
+    TABLE_QUIRKS or FOLDER_QUIRKS; they count rows from 1.
     """
-    unknown = set(quirks) - QUIRKS.keys()
-    if unknown:
-        raise RequestError(f"no quirk of FER+: {', '.join(sorted(unknown))}")
+    if release not in RELEASES:
+        raise UnknownNameError("release", release, RELEASES)
+    for quirk in quirks:
+        if quirk not in RELEASES[release]:
+            raise UnknownNameError(f"quirk of {release}", quirk, RELEASES[release])
     if train < FEWEST:
         raise RequestError(f"a stand-in for FER+ has {FEWEST} rows of Training or more: {train}")
     rows: list[Row] = []
     for usage, size in (("Training", train), ("PublicTest", public), ("PrivateTest", private)):
         rows += [plain_row(usage, i, len(rows) + i) for i in range(size)]
     change(rows, train, train + public, frozenset(quirks))
-    write_files(root, rows, frozenset(quirks))
+    if release == "tables":
+        write_tables(root, rows, frozenset(quirks))
+    else:
+        write_folders(root, rows, frozenset(quirks))
     return root
 
 
@@ -101,8 +118,8 @@ def change(rows: list[Row], public: int, private: int, quirks: frozenset[str]) -
             row.picture = rows[public - 1].picture
 
 
-def write_files(root: Path, rows: list[Row], quirks: frozenset[str]) -> None:
-    """Write the pictures and the votes."""
+def write_tables(root: Path, rows: list[Row], quirks: frozenset[str]) -> None:
+    """Write the table of the pictures and that of the votes."""
     end = "\r\n" if "windows line ends" in quirks else "\n"
     pixels = [" ".join(map(str, row.picture.ravel().tolist())) for row in rows]
     if "icml" in quirks:
@@ -120,6 +137,28 @@ def write_files(root: Path, rows: list[Row], quirks: frozenset[str]) -> None:
     (root / "fer2013new.csv").write_bytes(
         csv_bytes([["Usage", "Image name", *ANSWERS], *votes], end)
     )
+
+
+def write_folders(root: Path, rows: list[Row], quirks: frozenset[str]) -> None:
+    """Write a folder of pictures for each split, and the votes in it; nameless rows are left out.
+
+    As the script of FER+ does it, of two pictures with one name the later one stays.
+    """
+    end = "\r\n" if "windows line ends" in quirks else "\n"
+    place = root / "data" if "nested" in quirks else root
+    for usage, split in SPLIT_OF_USAGE.items():
+        folder = place / FOLDER_OF[split]
+        folder.mkdir(parents=True, exist_ok=True)
+        lines: list[list[object]] = []
+        for row in rows:
+            if row.usage == usage and row.name:
+                votes = [row.votes.get(answer, 0) for answer in ANSWERS]
+                lines.append([row.name, f"(0, 0, {SIDE}, {SIDE})", *votes])
+                if "no pictures" not in quirks:
+                    write_picture(folder / row.name, to_rgb(row.picture))
+        (folder / "label.csv").write_bytes(csv_bytes(lines, end))
+    if "missing picture" in quirks:
+        (folder / rows[-1].name).unlink()
 
 
 def csv_bytes(rows: Iterable[Sequence[object]], end: str) -> bytes:
