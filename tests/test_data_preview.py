@@ -135,6 +135,12 @@ def test_ellipses_of_a_given_mixture_stand_where_it_says(tmp_path):
     assert not showing(plane, COLOURS[2]).any()
 
 
+def test_without_a_name_the_picture_is_called_after_the_data_set(ferc, tmp_path):
+    done = ferc("data", "preview", "toyfaces(train=16,valid=8,test=8,size=40)")
+    assert done.stdout == "look at toyfaces-preview.png\n", done.stderr
+    assert (tmp_path / "toyfaces-preview.png").stat().st_size > 1000
+
+
 def test_a_mixture_needs_valence_and_arousal(ferc, tmp_path):
     mixture = Mixture(np.full(3, 1 / 3), np.zeros((3, 2)), np.tile(np.eye(2), (3, 1, 1)))
     with pytest.raises(RequestError, match="no valence and arousal"):

@@ -84,7 +84,6 @@ def check(
 @app.command("preview")
 def preview(
     name: Name,
-    out: Annotated[Path, typer.Option(metavar="FILE.png", help="Where the picture goes.")],
     data_root: o.DataRoot = None,
     split: Annotated[
         str | None,
@@ -96,6 +95,10 @@ def preview(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Another number, other faces.")] = 0,
     gmm: o.Gmm = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Where it goes. Default: NAME-preview.png."),
+    ] = None,
     plugin: o.PluginFiles = None,
 ) -> None:
     """Draw some faces of each class with their labels, and what is known beside the labels.
@@ -106,16 +109,17 @@ def preview(
     """
     use_plugin_files(plugin or [])
     warn()
-    if out.suffix.lower() != ".png":
-        raise RequestError(f"the preview is a PNG picture: give it with --out FILE.png, not {out}")
+    path = out or Path(f"{parse_call(name).name}-preview.png")
+    if path.suffix.lower() != ".png":
+        raise RequestError(f"the preview is a PNG picture: give it with --out FILE.png, not {path}")
     from ferc_core import preview as drawing
     from ferc_core.gmm_file import read_gmm
 
     with stoppable():
         faces = opened(name, data_root)
         lent = read_gmm(Path(gmm)).mixture(faces.classes, faces.name) if gmm else None
-        drawing.draw(faces, out, split or "", seed, lent)
-    typer.echo(f"look at {out}")
+        drawing.draw(faces, path, split or "", seed, lent)
+    typer.echo(f"look at {path}")
 
 
 @contextmanager
