@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loaders import refusal
 
 import ferc_core
 from ferc_core.datasets.folder import open_folder
 from ferc_core.datasets.samples import PictureReader, automatic_splits
-from ferc_core.errors import BadImageError, DataError, RequestError
+from ferc_core.errors import BadImageError, RequestError
 from ferc_core.faces import FaceSplit
 
 
@@ -34,13 +36,7 @@ def samples(faces) -> list[tuple[str, str, str]]:
     ]
 
 
-def sentence(root, error: type[Exception] = DataError, **options) -> str:
-    """The one-line message with which ``root`` is refused."""
-    with pytest.raises(error) as caught:
-        open_folder(root, **options)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+sentence = partial(refusal, open_folder)
 
 
 def test_split_folders_and_their_synonyms(tmp_path):

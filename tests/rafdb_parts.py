@@ -1,0 +1,31 @@
+"""A small RAF-DB, and what tests look at in its faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ferc_core.faces import FaceSet
+from ferc_core.testing.standins.rafdb import write_rafdb
+
+SURPRISE, FEAR, DISGUST, HAPPY, SAD, ANGER, NEUTRAL = range(7)
+LIST = "basic/EmoLabel/list_patition_label.txt"
+
+
+def standin(root: Path, *quirks: str, **options) -> Path:
+    """A small RAF-DB with few different pictures."""
+    return write_rafdb(root, **{"side": 32, "distinct": 1, **options}, quirks=quirks)
+
+
+def sizes(faces: FaceSet) -> dict[str, int]:
+    return {name: len(split) for name, split in faces.splits.items()}
+
+
+def shares(faces: FaceSet, sample: str) -> list[float]:
+    for split in faces.splits.values():
+        if sample in split.ids:
+            return split.distributions[split.ids.index(sample)].tolist()
+    raise AssertionError(f"{sample} is not there")
+
+
+def ids(faces: FaceSet) -> list[str]:
+    return [name for split in faces.splits.values() for name in split.ids]
