@@ -188,7 +188,7 @@ def test_a_damaged_picture_is_named_when_it_is_read(tmp_path):
 def test_the_stand_in_knows_its_releases_and_quirks(tmp_path):
     with pytest.raises(UnknownNameError, match="did you mean 'manual'"):
         write_affectnet(tmp_path, release="manuell")
-    with pytest.raises(UnknownNameError, match="unknown quirk of the 8-class release 'headless'"):
+    with pytest.raises(UnknownNameError, match="unknown quirk of 8-class 'headless'"):
         write_affectnet(tmp_path, release="8-class", quirks={"headless"})
     assert not list(tmp_path.iterdir())
 

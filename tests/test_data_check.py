@@ -21,19 +21,6 @@ from ferc_core.testing.standins.pictures import toy_number, toy_picture, write_p
 CLASSES = ("anger", "joy")
 
 
-def flat(value: int, width: int = 40, height: int = 40) -> np.ndarray:
-    """A picture of one colour; another one for every value."""
-    return np.full((height, width, 3), (value % 256, value // 256, 9), np.uint8)
-
-
-def plain(split: str, count: int, start: int) -> list[tuple]:
-    """Faces of both classes in turn, all different."""
-    return [(f"{split}{i}.png", i % 2, flat(start + i)) for i in range(count)]
-
-
-TRAIN, VALID, TEST = plain("train", 20, 0), plain("valid", 8, 100), plain("test", 8, 200)
-
-
 def write_folder(root: Path) -> Path:
     """A data folder with a table in which everything is wrong that can be."""
     rows = []

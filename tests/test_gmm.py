@@ -33,7 +33,7 @@ RUN = ("run", "--plugin", EXAMPLES / "my_method.py", "--method", "softmax_regres
        "--loss", "ce", "--epochs", 2)  # fmt: skip
 BUILD = ("build", "--executor", "serial")
 NOTE = "fitted on 'train' of toyfaces(test=16,train=96,valid=16), 96 faces; key "
-OWN = "fitted on 'train' of toyfaces, 64 faces"
+OWN = "fitted on 'train' of toyfaces"
 
 
 def feelings(split: str, count: int) -> np.ndarray:
@@ -296,12 +296,6 @@ def test_a_data_set_without_valence_and_arousal_cannot_borrow(tmp_path):
     assert plan.mixture_note == ""
     with pytest.raises(RequestError, match=r"absent\.json: No such"):
         planned(root, gmm=str(tmp_path / "absent.json"), label_scheme="one-hot")
-
-
-def test_the_note_counts_no_faces_that_a_run_may_skip():
-    toys = Config(dataset=LENDER, on_bad_image="skip").resolved(registry(), training=False)
-    note = make_plan(toys, training=False).mixture_note
-    assert note == "fitted on 'train' of toyfaces, the faces that can be used"
 
 
 def test_another_mixture_only_labels_anew_and_every_record_tells_whose_it_is(ferc, tmp_path, lent):

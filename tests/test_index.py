@@ -63,7 +63,7 @@ def test_rows_come_from_the_index_the_second_time(root):
 
 def touch(path: Path) -> None:
     state = path.stat()
-    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns + 10**9))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_processes_share_one_file(tmp_path):
 
 
 def test_too_small_a_disk_is_said_before_anything_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 0, 9))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=9))
     reader = Reader()
     with pytest.raises(StoreError, match="and 0 MiB are free; leave out --cache"):
         cached(tmp_path, reader)

@@ -148,7 +148,7 @@ def test_a_list_without_usable_lines_is_refused(tmp_path, text):
 
 
 def test_a_standin_says_what_it_cannot_write(tmp_path):
-    with pytest.raises(RequestError, match="no quirk or part of RAF-DB: no such quirk"):
+    with pytest.raises(RequestError, match="unknown quirk of basic 'no such quirk'"):
         write_rafdb(tmp_path, quirks=("no such quirk",))
     with pytest.raises(RequestError, match="8 training faces"):
         write_rafdb(tmp_path, train=FEWEST - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -64,10 +64,7 @@ class Plan:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about the data."""
-        missing = self.faces.about.missing
-        lost = f"{number(sum(missing.values()), 'face')} lost with missing files"
-        absent = [f"{lost}: {listed(list(missing))}"] if missing else []
-        return (*self.faces.notes, *absent, *self.splits.notes)
+        return (*self.faces.notes, *self.splits.notes)
 
     @cached_property
     def pictures(self) -> dict[str, Pictures]:
@@ -77,14 +74,11 @@ class Plan:
     @property
     def mixture_note(self) -> str:
         """Whose valence-arousal mixture the soft labels take, "" where they take none."""
-        train = self.splits.train
-        if not takes_mixture(label_base(self.config), self.splits.scored, train, self.borrowed):
+        base, splits = label_base(self.config), self.splits
+        if not takes_mixture(base, splits.scored, splits.train, self.borrowed):
             return ""
-        if self.borrowed is not None:
-            return self.borrowed.note
-        skips = self.config.on_bad_image == "skip"  # how many, a first look cannot know
-        count = "the faces that can be used" if skips else f"{len(train)} faces"
-        return f"fitted on 'train' of {self.faces.name}, {count}"
+        own = f"fitted on 'train' of {self.faces.name}"
+        return own if self.borrowed is None else self.borrowed.note
 
     @property
     def mixture_record(self) -> dict[str, str]:
@@ -117,16 +111,25 @@ class Plan:
 
 def make_plan(config: Config, *, training: bool = True) -> Plan:
     """Open the data and list the runs, none without ``training``; ``config`` must be resolved."""
-    registries = registry()
-    faces = open_dataset(config, registries)
-    check_missing(faces, config.on_bad_image)
-    splits = divide(faces, config.split, config.limit, training=training)
+    faces, splits = open_divided(config, training=training)
     if len(faces.classes) < 2:
         raise DataError(f"{faces.name} has only the class {faces.classes[0]!r}; two are needed")
     config = config.model_copy(update={"split": splits.scored_name})
     runs = runs_of(config) if training else ()
     borrowed = borrowed_mixture(config, faces, splits.scored)
     return Plan(config, faces, splits, runs, forms_of(config), borrowed)
+
+
+def open_divided(config: Config, *, training: bool) -> tuple[FaceSet, Splits]:
+    """Open the configured data set and divide it; the notes of the splits tell what is missing."""
+    faces = open_dataset(config, registry())
+    check_missing(faces, config.on_bad_image)
+    splits = divide(faces, config.split, config.limit, training=training)
+    missing = faces.about.missing
+    if missing:
+        lost = f"{number(sum(missing.values()), 'face')} lost with missing files"
+        splits = replace(splits, notes=(f"{lost}: {listed(list(missing))}", *splits.notes))
+    return faces, splits
 
 
 def borrowed_mixture(config: Config, faces: FaceSet, scored: FaceSplit) -> GmmFile | None:

@@ -23,6 +23,7 @@ from ferc_core.faces import Face, FaceSet, FaceSplit
 from ferc_core.gallery import thumbnail
 from ferc_core.gmm import Mixture
 from ferc_core.labels import normalised
+from ferc_core.splits import divide
 from ferc_core.store import replacing
 from ferc_core.watch import current
 
@@ -132,7 +133,7 @@ def draw(
             axes = place(figure, sheet.width + BESIDE, PLANE, PLANE)
             draw_points(axes, sheet, points)
             if mixture is None:
-                mixture = gmm.fit(points, sheet.train.labels, len(faces.classes))
+                mixture = run_mixture(sheet)
             draw_mixture(axes, sheet, mixture)
         elif shares is not None:
             axes = place(figure, sheet.width + BESIDE, BARS, sheet.height)
@@ -230,6 +231,13 @@ def draw_points(axes: Axes, sheet: Sheet, points: npt.NDArray[np.float64]) -> No
     axes.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="valence", ylabel="arousal")
     axes.axhline(0, color=PALE, linewidth=0.8, zorder=0)
     axes.axvline(0, color=PALE, linewidth=0.8, zorder=0)
+
+
+def run_mixture(sheet: Sheet) -> Mixture:
+    """Return the mixture that a run fits: on the training faces that it does not validate on."""
+    train = divide(sheet.faces, training=False).train if sheet.learnt == "train" else sheet.train
+    assert train.valence_arousal is not None
+    return gmm.fit(train.valence_arousal, train.labels, len(sheet.faces.classes))
 
 
 def draw_mixture(axes: Axes, sheet: Sheet, mixture: Mixture) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ferc_core.address import key
 from ferc_core.errors import BadImageError, DataError
+from ferc_core.executors import threads
 from ferc_core.picture_cache import mapped
 from ferc_core.plan import PARTS, Plan
 from ferc_core.rundir import RunDirectory
@@ -47,12 +49,18 @@ def skip_bad_images(plan: Plan, listing: Path, record: Path, watcher: Watcher) -
 
 def bad_rows(pictures: Pictures, advance: Advance) -> dict[str, str]:
     """Return the rows whose picture cannot be used, each with a sentence."""
-    bad = {}
-    for i in range(len(pictures)):
+
+    def problem(i: int) -> str:
         try:
             pictures.read(i)
         except BadImageError as error:
-            bad[str(i)] = str(error)
+            return str(error)
+        return ""
+
+    bad = {}
+    for i, text in enumerate(threads(problem, range(len(pictures)), os.cpu_count() or 1)):
+        if text:
+            bad[str(i)] = text
         advance(1)
     return bad
 

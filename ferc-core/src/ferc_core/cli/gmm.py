@@ -9,7 +9,7 @@ import typer
 
 from ferc_core.cli import options as o
 from ferc_core.cli.plugins import warn
-from ferc_core.plugins import registry, use_plugin_files
+from ferc_core.plugins import use_plugin_files
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,17 +44,14 @@ def fit(
     from ferc_core.config import check_choices, read_config
     from ferc_core.expr import parse_call
     from ferc_core.gmm_file import check_free, fitted, write_gmm
-    from ferc_core.plan import check_missing, open_dataset
+    from ferc_core.plan import open_divided
     from ferc_core.reporters import table
-    from ferc_core.splits import divide
 
     check_free(out)
     config = read_config(None, o.settings(given))
     check_choices(config)
     with interruptible() as bars:
-        faces = open_dataset(config, registry())
-        check_missing(faces, config.on_bad_image)
-        splits = divide(faces, training=False)
+        faces, splits = open_divided(config, training=False)
         for note in (*faces.notes, *splits.notes):
             bars.say(f"  {note}")
         content = fitted(faces, splits.train, str(parse_call(config.dataset)))

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from ferc_core.datasets.affectnet import CLASSES
 from ferc_core.datasets.affectnet_rows import BOX, COLUMNS, KINDS, PICTURES, SETS, TABLES
-from ferc_core.errors import UnknownNameError
 from ferc_core.testing.standins.pictures import PictureWriter, toy_feeling, toy_number
+from ferc_core.testing.standins.quirks import check_quirks
 
 QUIRKS = {
     "codes": "6 more training rows: three of code 8 (none), two of 9 (uncertain), one of 10 (no "
@@ -97,11 +97,7 @@ def write_affectnet(
     In the manual release a grey frame, a quarter of a face wide, surrounds each face.
     Raises `UnknownNameError` for a release or a quirk that there is not.
     """
-    if release not in RELEASES:
-        raise UnknownNameError("release", release, RELEASES)
-    for quirk in quirks:
-        if quirk not in RELEASES[release]:
-            raise UnknownNameError(f"quirk of the {release} release", quirk, RELEASES[release])
+    check_quirks(release, quirks, RELEASES)
     turns = [i % len(CLASSES) for i in range(max(train, valid))]
     codes = turns[:train] if labels is None else [int(code) for code in labels]
     training = list(faces("train", codes, release))

@@ -11,13 +11,14 @@ import numpy as np
 
 from ferc_core.datasets.affwild_frames import EMOTIONS, LABELS, OTHER_EXPRESSION
 from ferc_core.datasets.drawing.expressions import CLASSES
-from ferc_core.errors import RequestError, UnknownNameError
+from ferc_core.errors import RequestError
 from ferc_core.testing.standins.pictures import (
     PictureWriter,
     toy_feeling,
     toy_number,
     toy_picture,
 )
+from ferc_core.testing.standins.quirks import check_quirks
 
 QUIRKS = {
     "older-names": "VA_Set, EXPR_Set and Training_Set",
@@ -104,11 +105,7 @@ def write_affwild(
     Raises `UnknownNameError` for a release or a quirk that there is not, and `RequestError` for
     too few frames to have it.
     """
-    if release not in RELEASES:
-        raise UnknownNameError("release", release, RELEASES)
-    for quirk in quirks:
-        if quirk not in RELEASES[release]:
-            raise UnknownNameError(f"quirk of {release}", quirk, RELEASES[release])
+    check_quirks(release, quirks, RELEASES)
     if frames < FEWEST and any(quirk in FRAME_QUIRKS for quirk in quirks):
         raise RequestError(f"quirks of single frames need {FEWEST} frames or more, not {frames}")
     names = [f"video{number:02d}" for number in range(1, identities + 1)]

@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from ferc_core.datasets.drawing.expressions import CLASSES as TOY_CLASSES
 from ferc_core.datasets.ferplus_rows import ANSWERS, CLASSES, FOLDER_OF, SIDE, SPLIT_OF_USAGE
-from ferc_core.errors import RequestError, UnknownNameError
+from ferc_core.errors import RequestError
 from ferc_core.images import to_rgb
 from ferc_core.testing.standins.pictures import toy_number, toy_picture, write_picture
+from ferc_core.testing.standins.quirks import check_quirks
 
 QUIRKS = {
     "constant picture": "row 1 has one grey value only",
@@ -71,11 +72,7 @@ def write_ferplus(
     "folders", the pictures that the script of FER+ makes of them. ``quirks`` are names in
     TABLE_QUIRKS or FOLDER_QUIRKS; they count rows from 1.
     """
-    if release not in RELEASES:
-        raise UnknownNameError("release", release, RELEASES)
-    for quirk in quirks:
-        if quirk not in RELEASES[release]:
-            raise UnknownNameError(f"quirk of {release}", quirk, RELEASES[release])
+    check_quirks(release, quirks, RELEASES)
     if train < FEWEST:
         raise RequestError(f"a stand-in for FER+ has {FEWEST} rows of Training or more: {train}")
     rows: list[Row] = []

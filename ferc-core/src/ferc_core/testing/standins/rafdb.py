@@ -11,6 +11,7 @@ from ferc_core.datasets.drawing.expressions import CLASSES as TOY_CLASSES
 from ferc_core.datasets.rafdb import CLASSES
 from ferc_core.errors import RequestError
 from ferc_core.testing.standins.pictures import PictureWriter, toy_number
+from ferc_core.testing.standins.quirks import check_quirks
 
 FOLDERS = {"basic": "basic", "compound": "compound", "ml": "RAF-ML"}
 SHARES = {
@@ -79,9 +80,8 @@ def write_rafdb(
     RAF-ML 0.5, 0.3 and 0.2. The pictures are ``side`` x ``side``; ``distinct`` is that of
     `PictureWriter`. ``quirks`` are names in QUIRKS; they count lines from 1.
     """
-    unknown = set(quirks) - QUIRKS.keys() | set(parts) - FOLDERS.keys()
-    if unknown:
-        raise RequestError(f"no quirk or part of RAF-DB: {', '.join(sorted(unknown))}")
+    for part in parts:
+        check_quirks(part, quirks, dict.fromkeys(FOLDERS, QUIRKS))
     writer = PictureWriter(side, distinct)
     if train < FEWEST:
         raise RequestError(
