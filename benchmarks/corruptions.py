@@ -23,7 +23,7 @@ import numpy.typing as npt
 import skimage.data
 
 import ferc_core
-from ferc_core.address import generator
+from ferc_core.base.seeds import generator
 
 SIDE = 224
 SEVERITIES = range(1, 6)

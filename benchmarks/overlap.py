@@ -19,10 +19,10 @@ import torch
 
 from ferc_core import registry
 from ferc_core.faces import FaceSplit
-from ferc_core.suite import Corruptor, Pictures, Suite, cells
+from ferc_core.suite.corrupt import Corruptor, Pictures, Suite, cells
 from ferc_core.testing import picture
 from ferc_models.backbones import create_network
-from ferc_models.predictor import network_logits
+from ferc_models.saved.predictor import network_logits
 
 SIDE = 224
 BACKBONE = "test_resnet"

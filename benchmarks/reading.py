@@ -20,10 +20,10 @@ from statistics import median
 
 import numpy as np
 
-from ferc_core.datasets.affectnet import open_affectnet
-from ferc_core.executors import threads
-from ferc_core.picture_cache import mapped
-from ferc_core.suite import Pictures
+from ferc_core.base.parallel import threads
+from ferc_core.datasets.affectnet.loader import open_affectnet
+from ferc_core.images.cache import mapped
+from ferc_core.suite.corrupt import Pictures
 from ferc_core.testing.standins import write_affectnet
 
 SIDE, BATCH, EPOCHS = 224, 64, 5

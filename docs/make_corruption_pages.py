@@ -22,13 +22,13 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from ferc_core import registry
-from ferc_core.executors import threads
-from ferc_core.gallery import GROUPS, chosen_forms, contact_sheet
-from ferc_core.images import resize
-from ferc_core.labels import SOFTENING_EXPONENT, soften
+from ferc_core.base.parallel import threads
+from ferc_core.images.io import resize
+from ferc_core.labels.schemes import SOFTENING_EXPONENT, soften
+from ferc_core.labels.visibility import measure, normalise, sample_rows
 from ferc_core.spec import SEVERITIES
-from ferc_core.suite import Cell, Corruptor, Pictures, Suite
-from ferc_core.visibility import measure, normalise, sample_rows
+from ferc_core.suite.corrupt import Cell, Corruptor, Pictures, Suite
+from ferc_core.suite.gallery import GROUPS, chosen_forms, contact_sheet
 
 DOCS = Path(__file__).parent
 IMAGES, PAGE = DOCS / "images", DOCS / "corruptions.md"

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from ferc_core import registry
-from ferc_core.address import generator
+from ferc_core.base.seeds import generator
 
 COLOURS = {"ce": "#c1453b", "maxent+mbls": "#2b6ca3"}
 STYLES = {"none": "-", "temperature": "--"}

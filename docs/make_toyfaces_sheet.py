@@ -15,10 +15,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.datasets.drawing.expressions import express
-from ferc_core.datasets.drawing.face import draw_face
-from ferc_core.datasets.drawing.views import random_view
-from ferc_core.datasets.toyfaces import feeling_of, open_toyfaces, person_number, person_of, stream
+from ferc_core.datasets.toyfaces.drawing.expressions import express
+from ferc_core.datasets.toyfaces.drawing.face import draw_face
+from ferc_core.datasets.toyfaces.drawing.views import random_view
+from ferc_core.datasets.toyfaces.loader import (
+    feeling_of,
+    open_toyfaces,
+    person_number,
+    person_of,
+    stream,
+)
 
 TARGET = Path(__file__).parent / "images" / "toyfaces.png"
 SPLIT = "train"

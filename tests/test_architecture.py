@@ -7,11 +7,11 @@ import re
 import tomllib
 
 import pytest
-from conftest import REPOSITORY
+from helpers.commands import REPOSITORY
 
 import ferc_core
-from ferc_core import hookspecs
-from ferc_core.plugins import KINDS
+from ferc_core.plugins import hooks as hookspecs
+from ferc_core.plugins.host import KINDS
 
 PACKAGES = ("core", "corruptions", "metrics", "models")
 

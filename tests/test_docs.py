@@ -9,7 +9,7 @@ import shlex
 
 import pytest
 import typer
-from conftest import REPOSITORY
+from helpers.commands import REPOSITORY
 
 from ferc_core import registry
 from ferc_core.cli.main import app

@@ -1,8 +1,8 @@
 """FER-C: how trustworthy is a facial-expression-recognition model?"""
 
 from ferc_core.errors import FercError
-from ferc_core.hookspecs import hookimpl
-from ferc_core.plugins import registry
+from ferc_core.plugins.hooks import hookimpl
+from ferc_core.plugins.host import registry
 from ferc_core.spec import (
     Calibrator,
     Corruption,

@@ -124,7 +124,7 @@ class Visibility(Entry):
     Where a part of the work concerns the clean picture alone, ``prepare(clean)`` does it, once for
     all forms of a picture, and ``f`` is given what it returns in place of the clean picture.
     ``scope`` says how the suite turns degradations into a visibility v in [0, 1] by default:
-    see :mod:`ferc_core.visibility`.
+    see :mod:`ferc_core.labels.visibility`.
     """
 
     scope: Literal["average", "image", "dataset"] = field(default="average", kw_only=True)

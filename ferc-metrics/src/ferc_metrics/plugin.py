@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ferc_core.hookspecs import hookimpl
+from ferc_core.plugins.hooks import hookimpl
 from ferc_core.spec import Metric
 
 GUO = "Guo et al. 2017, arXiv:1706.04599"

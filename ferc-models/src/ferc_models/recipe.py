@@ -18,8 +18,8 @@ from ferc_core.errors import RequestError
 from ferc_core.task import Task
 from ferc_models.losses import Objective, build_loss
 from ferc_models.options import check_options
-from ferc_models.predictor import Card, NetworkPredictor, load_predictor
 from ferc_models.runtime import choose_device, seeded
+from ferc_models.saved.predictor import Card, NetworkPredictor, load_predictor
 from ferc_models.training import Batch, train
 from ferc_models.weights import load_matching
 

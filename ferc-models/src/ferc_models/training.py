@@ -20,8 +20,8 @@ from accelerate import Accelerator
 from scipy.special import softmax
 from torch import Tensor, nn
 
+from ferc_core.base.parallel import threads
 from ferc_core.errors import DataError, RequestError, RunError
-from ferc_core.executors import threads
 from ferc_core.task import Epoch, Examples, Task
 from ferc_metrics.classification import accuracy, macro_f1
 from ferc_models.options import choice
@@ -34,9 +34,9 @@ from ferc_models.pictures import (
     normalise,
     shuffled_batches,
 )
-from ferc_models.predictor import BATCH, network_logits
 from ferc_models.runtime import choose_device, computing_threads, deterministic, seeded
-from ferc_models.state import FILE, State, describe, load_state, save_state
+from ferc_models.saved.predictor import BATCH, network_logits
+from ferc_models.saved.state import FILE, State, describe, load_state, save_state
 
 WEIGHT_DECAY = 1e-5  # of Adam, an L2 term in the gradient; the authors' value
 SECONDS_BETWEEN_REPORTS = 0.3

@@ -16,12 +16,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from ferc_core.base.progress import Advance, watching
 from ferc_core.errors import RunError
-from ferc_core.watch import Advance, watching
 
 
 class Bars:
-    """A `ferc_core.watch.Watcher` for people."""
+    """A `ferc_core.base.progress.Watcher` for people."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)

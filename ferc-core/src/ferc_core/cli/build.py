@@ -10,7 +10,7 @@ import typer
 
 from ferc_core.cli import options as o
 from ferc_core.cli.plugins import warn
-from ferc_core.plugins import use_plugin_files
+from ferc_core.plugins.host import use_plugin_files
 
 
 class Format(StrEnum):
@@ -64,9 +64,9 @@ def build(
     given = {k: v for k, v in locals().items() if k != "format"}
     use_plugin_files(plugin or [])
     warn()
-    from ferc_core.build import build as write_build
     from ferc_core.cli.bars import interruptible
-    from ferc_core.config import BUILD_RESOURCES, read_config
+    from ferc_core.experiment.build import build as write_build
+    from ferc_core.experiment.config import BUILD_RESOURCES, read_config
 
     with interruptible() as bars:
         settings = read_config(config, {**BUILD_RESOURCES, **o.settings(given)})
@@ -92,9 +92,9 @@ def verify(
     """
     use_plugin_files(plugin or [])
     warn()
-    from ferc_core import verify as checks
-    from ferc_core.built import open_build
     from ferc_core.cli.bars import interruptible
+    from ferc_core.experiment import verify as checks
+    from ferc_core.suite.layout import open_build
 
     with interruptible() as bars:
         found = open_build(directory)

@@ -9,7 +9,7 @@ import typer
 
 from ferc_core.cli.options import PluginFiles
 from ferc_core.cli.plugins import warn
-from ferc_core.plugins import use_plugin_files
+from ferc_core.plugins.host import use_plugin_files
 
 
 def corrupt(
@@ -46,11 +46,11 @@ def corrupt(
     """
     use_plugin_files(plugin or [])
     warn()
-    from ferc_core import gallery
     from ferc_core.cli.bars import Bars
-    from ferc_core.config import check_choices, read_config
     from ferc_core.errors import RunError
-    from ferc_core.suite import Corruptor
+    from ferc_core.experiment.config import check_choices, read_config
+    from ferc_core.suite import gallery
+    from ferc_core.suite.corrupt import Corruptor
 
     options = {
         "corruptions": corruption,

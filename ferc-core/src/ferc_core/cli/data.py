@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ferc_core.base.calls import parse_call
+from ferc_core.base.text import shortened
 from ferc_core.cli import options as o
 from ferc_core.cli.plugins import AsJson, warn
 from ferc_core.errors import RequestError, RunError
-from ferc_core.expr import parse_call
-from ferc_core.plugins import registry, use_plugin_files
-from ferc_core.words import shortened
+from ferc_core.plugins.host import registry, use_plugin_files
 
 if TYPE_CHECKING:
-    from ferc_core.checking import Report
+    from ferc_core.data.checks import Report
+    from ferc_core.data.findings import Finding
     from ferc_core.faces import FaceSet
-    from ferc_core.findings import Finding
 
 SHOWN = 10  # names of a kind on the terminal
 
@@ -61,7 +61,7 @@ def check(
     """
     use_plugin_files(plugin or [])
     warn()
-    from ferc_core import checking
+    from ferc_core.data import checks as checking
 
     with stoppable():
         faces = opened(name, data_root)
@@ -112,8 +112,8 @@ def preview(
     path = out or Path(f"{parse_call(name).name}-preview.png")
     if path.suffix.lower() != ".png":
         raise RequestError(f"the preview is a PNG picture: give it with --out FILE.png, not {path}")
-    from ferc_core import preview as drawing
-    from ferc_core.gmm_file import read_gmm
+    from ferc_core.data import preview as drawing
+    from ferc_core.labels.mixture_file import read_gmm
 
     with stoppable():
         faces = opened(name, data_root)
@@ -125,8 +125,8 @@ def preview(
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Show the progress of what is done, and end in one sentence on Ctrl-C."""
+    from ferc_core.base.progress import watching
     from ferc_core.cli.bars import Bars
-    from ferc_core.watch import watching
 
     try:
         with Bars() as bars, watching(bars):
@@ -137,8 +137,8 @@ def stoppable() -> Iterator[None]:
 
 def opened(name: str, data_root: str | None) -> FaceSet:
     """Open a data set that is named as in a run."""
-    from ferc_core.config import Config
-    from ferc_core.plan import open_dataset
+    from ferc_core.experiment.benchmark import open_dataset
+    from ferc_core.experiment.config import Config
 
     call = parse_call(name)
     registry().datasets[call.name].check_options(call.options)

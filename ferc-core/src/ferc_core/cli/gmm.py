@@ -9,12 +9,12 @@ import typer
 
 from ferc_core.cli import options as o
 from ferc_core.cli.plugins import warn
-from ferc_core.plugins import use_plugin_files
+from ferc_core.plugins.host import use_plugin_files
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from ferc_core.gmm_file import GmmFile
+    from ferc_core.labels.mixture_file import GmmFile
 
 app = typer.Typer(
     help="The valence-arousal mixture of a data set, for others to borrow.",
@@ -40,12 +40,12 @@ def fit(
     given = {k: v for k, v in locals().items() if k != "out"}
     use_plugin_files(plugin or [])
     warn()
+    from ferc_core.base.calls import parse_call
     from ferc_core.cli.bars import interruptible
-    from ferc_core.config import check_choices, read_config
-    from ferc_core.expr import parse_call
-    from ferc_core.gmm_file import check_free, fitted, write_gmm
-    from ferc_core.plan import open_divided
-    from ferc_core.reporters import table
+    from ferc_core.experiment.benchmark import open_divided
+    from ferc_core.experiment.config import check_choices, read_config
+    from ferc_core.labels.mixture_file import check_free, fitted, write_gmm
+    from ferc_core.results.formats import table
 
     check_free(out)
     config = read_config(None, o.settings(given))

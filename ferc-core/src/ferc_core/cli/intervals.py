@@ -11,7 +11,7 @@ import typer
 
 from ferc_core.cli import options as o
 from ferc_core.cli.plugins import warn
-from ferc_core.plugins import registry, use_plugin_files
+from ferc_core.plugins.host import registry, use_plugin_files
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,10 +56,10 @@ def intervals(
     use_plugin_files(plugin or [])
     warn()
     reporter = registry().reporters[format]
+    from ferc_core.base.parallel import processes
     from ferc_core.cli.bars import Bars
     from ferc_core.errors import RequestError, RunError
-    from ferc_core.executors import processes
-    from ferc_core.intervals import LEVEL, RESAMPLES, Request, make_intervals
+    from ferc_core.results.intervals import LEVEL, RESAMPLES, Request, make_intervals
 
     if workers is not None and workers < 1:
         raise RequestError(f"workers must be at least 1, not {workers}")
@@ -95,8 +95,8 @@ def readable(frame: pl.DataFrame, value: str) -> pl.DataFrame:
     """Return scores as rows of text for people; ``value`` heads the column of the scores."""
     import polars as pl
 
-    from ferc_core.reporters import heading, shown
-    from ferc_core.results import group_columns
+    from ferc_core.results.formats import heading, shown
+    from ferc_core.results.tables import group_columns
 
     def row(found: dict[str, Any]) -> dict[str, Any]:
         metric, severity = found["metric"], found["severity"]

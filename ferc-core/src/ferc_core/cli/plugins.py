@@ -9,7 +9,7 @@ import typer
 
 from ferc_core.cli.options import PluginFiles
 from ferc_core.errors import UnknownNameError
-from ferc_core.plugins import KINDS, Registry, host, registry, use_plugin_files
+from ferc_core.plugins.host import KINDS, Registry, host, registry, use_plugin_files
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -10,8 +10,8 @@ import typer
 from ferc_core.cli import options as o
 from ferc_core.cli.plugins import warn
 from ferc_core.errors import RequestError, UnknownNameError
-from ferc_core.paper.values import DATASETS, FIGURE_FORMATS, FIGURES, LAYOUTS, TABLES, notes
-from ferc_core.plugins import registry, use_plugin_files
+from ferc_core.plugins.host import registry, use_plugin_files
+from ferc_core.results.paper.values import DATASETS, FIGURE_FORMATS, FIGURES, LAYOUTS, TABLES, notes
 
 
 def results(
@@ -44,16 +44,16 @@ def results(
     o.check_view(by, metric)
     check_paper(paper, paper_dataset, calibrator, by, out)
     reporter = registry().reporters[format]
-    from ferc_core.results import read_results, view
-    from ferc_core.store import write_text
+    from ferc_core.base.files import write_text
+    from ferc_core.results.tables import read_results, view
 
     scores = read_results(directory)
     if paper is None:
         text = reporter(view(scores, by, metric))
     else:
-        from ferc_core.paper import figures, tables
-        from ferc_core.paper.compare import compare
-        from ferc_core.paper.remarks import remarks
+        from ferc_core.results.paper import figures, tables
+        from ferc_core.results.paper.compare import compare
+        from ferc_core.results.paper.remarks import remarks
 
         cells = compare(scores, paper, calibrator or [], paper_dataset)
         about = remarks(scores, cells, paper, paper_dataset)

@@ -6,7 +6,7 @@ import typer
 
 from ferc_core.cli import options as o
 from ferc_core.cli.plugins import warn
-from ferc_core.plugins import use_plugin_files
+from ferc_core.plugins.host import use_plugin_files
 
 
 def run(
@@ -64,11 +64,11 @@ def run(
     use_plugin_files(plugin or [])
     warn()
     from ferc_core.cli.bars import interruptible
-    from ferc_core.config import read_configs
     from ferc_core.errors import RunError
-    from ferc_core.experiment import run_experiment
-    from ferc_core.reporters import table
-    from ferc_core.results import summary
+    from ferc_core.experiment.config import read_configs
+    from ferc_core.experiment.pipeline import run_experiment
+    from ferc_core.results.formats import table
+    from ferc_core.results.tables import summary
 
     with interruptible() as bars:
         outcome = run_experiment(read_configs(config, o.settings(given)), bars)

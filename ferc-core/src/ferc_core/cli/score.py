@@ -9,7 +9,7 @@ import typer
 
 from ferc_core.cli import options as o
 from ferc_core.cli.plugins import warn
-from ferc_core.plugins import registry, use_plugin_files
+from ferc_core.plugins.host import registry, use_plugin_files
 
 
 def score(
@@ -55,12 +55,12 @@ def score(
     warn()
     o.check_view(by, metric)
     reporter = registry().reporters[format]
+    from ferc_core.base.files import write_parquet
     from ferc_core.cli.bars import interruptible
-    from ferc_core.config import read_config
-    from ferc_core.labelling import labels_for
-    from ferc_core.outside import read_predictions, score_predictions
-    from ferc_core.results import view
-    from ferc_core.store import write_parquet
+    from ferc_core.experiment.config import read_config
+    from ferc_core.experiment.labelling import labels_for
+    from ferc_core.results.external import read_predictions, score_predictions
+    from ferc_core.results.tables import view
 
     config = read_config(None, o.settings(given))
     predictions = read_predictions(file)

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ferc_core.address import key
+from ferc_core.base.files import parquet_bytes, user_cache, write_bytes
+from ferc_core.base.seeds import key
 from ferc_core.errors import DataError, StoreError
-from ferc_core.store import parquet_bytes, user_cache, write_bytes
 
 STAMP = "ferc.stamp"
 

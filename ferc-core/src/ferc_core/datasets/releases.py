@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ferc_core.base.text import listed
 from ferc_core.errors import DataError, RequestError
-from ferc_core.words import listed
 
 ARCHIVES = (".zip", ".rar", ".tar", ".gz", ".tgz", ".7z", ".bz2", ".xz")
 LEVELS_BELOW, LEVELS_ABOVE = 2, 3  # where a release is looked for when the root is none

@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.address import key, rank
+from ferc_core.base.seeds import key, rank
 from ferc_core.errors import DataError, RequestError
 from ferc_core.faces import SPLITS, FaceSet, FaceSplit
-from ferc_core.images import read_image
+from ferc_core.images.io import read_image
 
 # How folders and tables call the splits, in lower case.
 SPLIT_NAMES = {

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
+from ferc_core.base.text import number, shortened
 from ferc_core.errors import DataError
-from ferc_core.words import number, shortened
 
 BYTE_ORDER_MARK = "\ufeff"
 BEGINNING = 1 << 16  # bytes that tell the encoding and the header

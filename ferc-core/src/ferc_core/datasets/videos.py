@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from ferc_core import png
-from ferc_core.address import key
+from ferc_core.base.files import read_json, user_cache, write_bytes, write_failure, write_json
+from ferc_core.base.seeds import key
 from ferc_core.datasets.texts import read_text
 from ferc_core.errors import BadImageError, DataError, StoreError
-from ferc_core.images import read_image, to_rgb
-from ferc_core.store import read_json, user_cache, write_bytes, write_failure, write_json
+from ferc_core.images import png
+from ferc_core.images.io import read_image, to_rgb
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two are the first outside
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.address import generator
+from ferc_core.base.seeds import generator
 from ferc_core.datasets.samples import sample_id
 from ferc_core.faces import SPLITS
 from ferc_core.spec import (

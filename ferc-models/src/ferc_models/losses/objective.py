@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ferc_core import registry
-from ferc_core.expr import Call, parse_call, split_sum
+from ferc_core.base.calls import Call, parse_call, split_sum
 from ferc_models.losses.base import Prior
 
 Term = Callable[[Tensor, Tensor], Tensor]

@@ -3,7 +3,7 @@
     ferc run --method "onnx(file=model.onnx)" --dataset folder --data-root PATH
 
 Options: ``file``; ``layout``, nchw or nhwc; ``normalise``, ``channels`` and ``output``, see
-`ferc_models.ready_predictor.Convention`.
+`ferc_models.ready.predictor.Convention`.
 
 The file has one input, a batch of float pictures of one size, and one output [B, K], K in the
 order of the data set's classes. Batch and size of the pictures may be free or fixed. Needs
@@ -26,7 +26,7 @@ import torch
 from ferc_core.errors import DataError, FercError, RequestError
 from ferc_core.task import Task
 from ferc_models.options import check_options, choice
-from ferc_models.ready_predictor import (
+from ferc_models.ready.predictor import (
     Convention,
     Floats,
     ReadyCard,

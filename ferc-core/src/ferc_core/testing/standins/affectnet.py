@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.datasets.affectnet import CLASSES
-from ferc_core.datasets.affectnet_rows import BOX, COLUMNS, KINDS, PICTURES, SETS, TABLES
+from ferc_core.datasets.affectnet.loader import CLASSES
+from ferc_core.datasets.affectnet.rows import BOX, COLUMNS, KINDS, PICTURES, SETS, TABLES
 from ferc_core.testing.standins.pictures import PictureWriter, toy_feeling, toy_number
 from ferc_core.testing.standins.quirks import check_quirks
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ferc_core.datasets.affwild_frames import EMOTIONS, LABELS, OTHER_EXPRESSION
-from ferc_core.datasets.drawing.expressions import CLASSES
+from ferc_core.datasets.affwild.frames import EMOTIONS, LABELS, OTHER_EXPRESSION
+from ferc_core.datasets.toyfaces.drawing.expressions import CLASSES
 from ferc_core.errors import RequestError
 from ferc_core.testing.standins.pictures import (
     PictureWriter,

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.datasets.drawing.expressions import CLASSES as TOY_CLASSES
-from ferc_core.datasets.ferplus_rows import ANSWERS, CLASSES, FOLDER_OF, SIDE, SPLIT_OF_USAGE
+from ferc_core.datasets.ferplus.rows import ANSWERS, CLASSES, FOLDER_OF, SIDE, SPLIT_OF_USAGE
+from ferc_core.datasets.toyfaces.drawing.expressions import CLASSES as TOY_CLASSES
 from ferc_core.errors import RequestError
-from ferc_core.images import to_rgb
+from ferc_core.images.io import to_rgb
 from ferc_core.testing.standins.pictures import toy_number, toy_picture, write_picture
 from ferc_core.testing.standins.quirks import check_quirks
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.datasets.drawing.expressions import CLASSES
-from ferc_core.datasets.toyfaces import PERSONS, draw_toy_face, feeling_of
+from ferc_core.datasets.toyfaces.drawing.expressions import CLASSES
+from ferc_core.datasets.toyfaces.loader import PERSONS, draw_toy_face, feeling_of
 
 SPLIT = "train"  # of the toy faces that are drawn here
 GREY = 128  # of a frame around a face

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from ferc_core.datasets.drawing.expressions import CLASSES as TOY_CLASSES
-from ferc_core.datasets.rafdb import CLASSES
+from ferc_core.datasets.rafdb.loader import CLASSES
+from ferc_core.datasets.toyfaces.drawing.expressions import CLASSES as TOY_CLASSES
 from ferc_core.errors import RequestError
 from ferc_core.testing.standins.pictures import PictureWriter, toy_number
 from ferc_core.testing.standins.quirks import check_quirks

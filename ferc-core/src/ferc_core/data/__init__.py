@@ -1,0 +1,1 @@
+"""A dataset on its way into a run: opened, split, made noisy, checked, previewed."""

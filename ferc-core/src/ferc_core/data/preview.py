@@ -1,0 +1,286 @@
+"""A data set in one picture: faces of each class with their labels, and what else is known.
+
+Left a row of faces for each class; right the training faces in the plane of valence and arousal
+with the mixture of the paper (eqs 5-6), or the mean label distribution of each class. Drawn by
+matplotlib; the same faces give the same bytes.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ferc_core.base.files import replacing
+from ferc_core.base.progress import current
+from ferc_core.base.seeds import rank
+from ferc_core.data.splits import divide
+from ferc_core.errors import RequestError, UnknownNameError
+from ferc_core.faces import Face, FaceSet, FaceSplit
+from ferc_core.labels import mixture as gmm
+from ferc_core.labels.mixture import Mixture
+from ferc_core.labels.schemes import normalised
+from ferc_core.suite.gallery import thumbnail
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = 8  # faces of a class
+POINTS = 2000  # in the plane, at most
+SIGMAS = (1, 2)  # standard deviations that an ellipse reaches
+DPI = 110
+# Matplotlib's tab20, its ten dark colours first.
+COLOURS = (
+    *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd"),
+    *("#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"),
+    *("#aec7e8", "#ffbb78", "#98df8a", "#ff9896", "#c5b0d5"),
+    *("#c49c94", "#f7b6d2", "#c7c7c7", "#dbdb8d", "#9edae5"),
+)
+INK, FAINT, PALE = "#222222", "#777777", "#c8c8c8"
+
+# Inches.
+MARGIN, HEADER, LABEL = 0.25, 0.5, 1.65
+TILE, GAP, CAPTION = 0.84, 0.1, 0.28
+LIFT = 0.12  # of a title above what it heads
+PLANE, BARS, BESIDE, BELOW = 6.6, 3.2, 0.8, 0.75
+# Points, and characters that fit.
+TITLE, NAME, NOTE, SMALL = 12, 10.5, 8, 6.5
+NAME_LENGTH, NAME_LINES, ID_LENGTH = 17, 3, 15
+
+NO_MARKUP: Any = {"text.parse_math": False}  # a name may have dollar signs
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What is drawn of a set: the faces ``shown`` of one split, those ``learnt`` from of another.
+
+    Lengths are in inches.
+    """
+
+    faces: FaceSet
+    shown: str
+    learnt: str
+    seed: int
+
+    @property
+    def split(self) -> FaceSplit:
+        """The faces to show."""
+        return self.faces.splits[self.shown]
+
+    @property
+    def train(self) -> FaceSplit:
+        """The faces to learn from."""
+        return self.faces.splits[self.learnt]
+
+    @property
+    def step(self) -> float:
+        """From row to row."""
+        return TILE + CAPTION + GAP
+
+    @property
+    def width(self) -> float:
+        """Of the rows with their labels."""
+        return MARGIN + LABEL + COLUMNS * (TILE + GAP)
+
+    @property
+    def height(self) -> float:
+        """Of all rows."""
+        return len(self.faces.classes) * self.step
+
+
+def draw(
+    faces: FaceSet, path: Path, split: str = "", seed: int = 0, mixture: Mixture | None = None
+) -> None:
+    """Draw a data set into a PNG file.
+
+    ``split`` is whose faces are shown: else ``train``, else the first; another ``seed`` chooses
+    others. The ellipses are those of ``mixture``, fitted on the training faces if that is None.
+    Pictures that cannot be read are empty frames.
+
+    Raises `RequestError` where matplotlib is missing, there is no such split, or a mixture is
+    given and no valence-arousal is known.
+    """
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise RequestError(
+            "figures are drawn by matplotlib: pip install 'ferc-core[plots]'"
+        ) from error
+    usual = "train" if "train" in faces.splits else next(iter(faces.splits))
+    if split and split not in faces.splits:
+        raise UnknownNameError("split", split, faces.splits)
+    sheet = Sheet(faces, split or usual, usual, seed)
+    points, shares = sheet.train.valence_arousal, sheet.split.distributions
+    if mixture is not None and points is None:
+        raise RequestError(f"{faces.name} has no valence and arousal to draw a mixture over")
+    width, height = sheet.width + MARGIN, sheet.height
+    if points is not None:
+        width, height = width + BESIDE + PLANE, max(height, PLANE + BELOW)
+    elif shares is not None:
+        width, height = width + BESIDE + BARS, height + BELOW
+    with rc_context(NO_MARKUP), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box
+        figure = Figure(figsize=(width, HEADER + height), dpi=DPI)
+        draw_faces(place(figure, 0, sheet.width, sheet.height), sheet)
+        if points is not None:
+            axes = place(figure, sheet.width + BESIDE, PLANE, PLANE)
+            draw_points(axes, sheet, points)
+            if mixture is None:
+                mixture = run_mixture(sheet)
+            draw_mixture(axes, sheet, mixture)
+        elif shares is not None:
+            axes = place(figure, sheet.width + BESIDE, BARS, sheet.height)
+            draw_shares(axes, sheet, shares)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png")
+
+
+def place(figure: Figure, left: float, width: float, height: float) -> Axes:
+    """Return axes below the header, at a place in inches."""
+    across, down = figure.get_size_inches()
+    bottom = down - HEADER - height
+    axes: Axes = figure.add_axes((left / across, bottom / down, width / across, height / down))
+    return axes
+
+
+def draw_faces(axes: Axes, sheet: Sheet) -> None:
+    """Draw a row of faces for each class; the units of the axes are inches."""
+    axes.set_axis_off()
+    split, classes = sheet.split, sheet.faces.classes
+    title = f"{sheet.faces.name}: {len(split):,} faces of '{sheet.shown}'"
+    axes.text(MARGIN, -LIFT, title, fontsize=TITLE, color=INK)
+    axes.text(sheet.width - GAP, -LIFT, legend(split), fontsize=NOTE, color=FAINT, ha="right")
+    order = rank(split.ids, f"preview/{sheet.seed}")
+    rows = [order[split.labels[order] == label] for label in range(len(classes))]
+    with current().track("draw faces", sum(len(row[:COLUMNS]) for row in rows)) as step:
+        for label, row in enumerate(rows):
+            top = label * sheet.step
+            draw_name(axes, classes[label], len(row), top, colour(label))
+            for column, i in enumerate(row[:COLUMNS].tolist()):
+                draw_face(axes, split[i], MARGIN + LABEL + column * (TILE + GAP), top)
+                step(1)
+    axes.set(xlim=(0, sheet.width), ylim=(sheet.height, 0))
+
+
+def legend(split: FaceSplit) -> str:
+    """Say what stands below each face."""
+    if split.valence_arousal is not None:
+        return "below a face: id, valence, arousal"
+    if split.distributions is not None:
+        return "below a face: id, share of its class"
+    return "below a face: id"
+
+
+def draw_name(axes: Axes, name: str, count: int, top: float, shade: str) -> None:
+    """Draw what stands in front of a row: a bar of the class's colour, its name, its faces."""
+    axes.bar(MARGIN, TILE, 0.1, top, color=shade, align="edge")
+    lines = textwrap.wrap(name, NAME_LENGTH, max_lines=NAME_LINES, placeholder="…")
+    number = f"{count:,} face{'' if count == 1 else 's'}" if count else "no face"
+    left, middle = MARGIN + 0.2, top + TILE / 2
+    axes.text(left, middle, "\n".join(lines), fontsize=NAME, color=INK, va="bottom")
+    axes.text(left, middle + 0.05, number, fontsize=NOTE, color=FAINT, va="top")
+
+
+def draw_face(axes: Axes, face: Face, left: float, top: float) -> None:
+    """Draw a face in its square, and below it what is known of it."""
+    try:
+        picture = thumbnail(face.image)
+    except Exception:  # whatever a loader raises: `ferc data check` tells
+        right, bottom = left + TILE, top + TILE
+        frame = [left, right, right, left, left], [top, top, bottom, bottom, top]
+        axes.plot(*frame, color=PALE, linewidth=1)
+    else:
+        height, width = picture.shape[:2]
+        x, y = (TILE * (1 - side / max(height, width)) / 2 for side in (width, height))
+        extent = (left + x, left + TILE - x, top + TILE - y, top + y)
+        axes.imshow(picture, extent=extent, aspect="auto", interpolation="antialiased")
+    lines = "\n".join(filter(None, (tail(face.id), known(face))))
+    axes.text(left, top + TILE + 0.03, lines, fontsize=SMALL, color=FAINT, va="top")
+
+
+def tail(sample: str) -> str:
+    """Return the end of a sample's id, which is where ids differ."""
+    return sample if len(sample) <= ID_LENGTH else "…" + sample[1 - ID_LENGTH :]
+
+
+def known(face: Face) -> str:
+    """Return what is known of a face beside its class."""
+    if face.valence is not None and face.arousal is not None:
+        return f"{face.valence:+.2f}, {face.arousal:+.2f}"
+    if face.distribution is not None:
+        return f"{face.distribution[face.label]:.0%}"
+    return ""
+
+
+def draw_points(axes: Axes, sheet: Sheet, points: npt.NDArray[np.float64]) -> None:
+    """Draw valence-arousal ``points`` [N, 2] of the training faces, or a sample of them."""
+    train = sheet.train
+    some = rank(train.ids, f"preview/{sheet.seed}")[:POINTS]
+    colours = [colour(label) for label in train.labels[some].tolist()]
+    axes.scatter(points[some, 0], points[some, 1], s=8, c=colours, alpha=0.45, linewidths=0)
+    of = f"{len(some):,} of " if len(some) < len(train) else ""
+    title = f"valence and arousal of {of}{len(train):,} faces of '{sheet.learnt}'"
+    axes.set_title(title, fontsize=TITLE, color=INK, pad=72 * LIFT)
+    axes.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="valence", ylabel="arousal")
+    axes.axhline(0, color=PALE, linewidth=0.8, zorder=0)
+    axes.axvline(0, color=PALE, linewidth=0.8, zorder=0)
+
+
+def run_mixture(sheet: Sheet) -> Mixture:
+    """Return the mixture that a run fits: on the training faces that it does not validate on."""
+    train = divide(sheet.faces, training=False).train if sheet.learnt == "train" else sheet.train
+    assert train.valence_arousal is not None
+    return gmm.fit(train.valence_arousal, train.labels, len(sheet.faces.classes))
+
+
+def draw_mixture(axes: Axes, sheet: Sheet, mixture: Mixture) -> None:
+    """Draw the ellipses of a mixture with the names of their classes."""
+    from matplotlib.patheffects import withStroke
+
+    outline = [withStroke(linewidth=3, foreground="white")]
+    for label in np.flatnonzero(mixture.pi).tolist():
+        mean, shade = mixture.mu[label], colour(label)
+        for sigmas in SIGMAS:
+            edge = ellipse(mean, mixture.sigma[label], sigmas)
+            axes.plot(*edge.T, color=shade, linewidth=2.2 / sigmas)
+        name = "\n".join(textwrap.wrap(sheet.faces.classes[label], NAME_LENGTH))
+        text = axes.text(mean[0], mean[1], name, fontsize=NOTE + 1, color=shade)
+        text.set(weight="bold", ha="center", va="center", path_effects=outline, clip_on=True)
+    reach = " and ".join(map(str, SIGMAS))
+    note = f"ellipses: {reach} standard deviations of the mixture that soft labels are made from"
+    axes.text(0, -1.19, note, fontsize=NOTE, color=FAINT, ha="center")
+
+
+def ellipse(
+    mean: npt.NDArray[np.float64], covariance: npt.NDArray[np.float64], sigmas: float
+) -> npt.NDArray[np.float64]:
+    """Return points [M, 2] of the ellipse that lies ``sigmas`` standard deviations out."""
+    turn = np.linspace(0, 2 * np.pi, 100)
+    circle = np.stack([np.cos(turn), np.sin(turn)])
+    edge: npt.NDArray[np.float64] = mean + sigmas * (np.linalg.cholesky(covariance) @ circle).T
+    return edge
+
+
+def draw_shares(axes: Axes, sheet: Sheet, distributions: npt.NDArray[np.float64]) -> None:
+    """Draw the mean of the label distributions [N, K] of each class beside its row."""
+    shares, labels = normalised(distributions), sheet.split.labels
+    for label in np.unique(labels).tolist():
+        left, middle = 0.0, label * sheet.step + TILE / 2
+        for other, share in enumerate(shares[labels == label].mean(axis=0).tolist()):
+            axes.barh(middle, share, 0.6 * TILE, left, color=colour(other))
+            left += share
+    axes.set_title("mean label distribution", fontsize=TITLE, color=INK, pad=72 * LIFT)
+    axes.set(xlim=(0, 1), ylim=(sheet.height, 0), yticks=[], xlabel="share of each class")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def colour(label: int) -> str:
+    """Return the colour of a class."""
+    return COLOURS[label % len(COLOURS)]

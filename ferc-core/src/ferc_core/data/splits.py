@@ -1,0 +1,124 @@
+"""Which faces train, which validate and which are scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ferc_core.base.seeds import key, rank
+from ferc_core.errors import DataError, RequestError, UnknownNameError
+from ferc_core.faces import FaceSet, FaceSplit
+
+VALIDATION_PER_CLASS = 250  # paper, A.5
+VALIDATION_SHARE = 0.1  # of a class too small to give 250
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The faces of an experiment; ``scored_name`` is the data set's own name of that split."""
+
+    train: FaceSplit
+    validation: FaceSplit
+    scored: FaceSplit
+    scored_name: str
+    notes: tuple[str, ...]
+
+
+def divide(
+    faces: FaceSet, scored_name: str = "", limit: int = 0, *, training: bool = True
+) -> Splits:
+    """Choose the scored split and a validation split that does not touch it.
+
+    Scored is ``scored_name``, or else ``test``, or else ``valid``. The validation split is the
+    set's own ``valid`` unless that is scored or missing; then it is taken out of ``train``.
+    ``limit`` keeps at most that many faces of each, always the same ones. Without ``training``
+    any split may be scored, and the other two may be empty.
+    """
+    for part, split in faces.splits.items():
+        if len(split) == 0:
+            raise DataError(f"{faces.name}: split '{part}' is empty")
+    if scored_name and scored_name not in faces.splits:
+        raise UnknownNameError("split", scored_name, faces.splits)
+    name = scored_name or next((s for s in ("test", "valid", "train") if s in faces.splits), "")
+    if training and "train" not in faces.splits:
+        raise DataError(f"{faces.name} has no split 'train', so there is nothing to learn from")
+    if training and name == "train":
+        raise RequestError(
+            f"{faces.name} must be scored on a split other than 'train'; "
+            f"it has {', '.join(faces.splits)}"
+        )
+    scored = faces.splits[name]
+    train = faces.splits.get("train", scored.take([]))
+    notes = []
+    if name == "train" or len(train) == 0:
+        validation = scored.take([])
+    elif "valid" in faces.splits and name != "valid":
+        validation = faces.splits["valid"]
+    else:
+        held_out = validation_rows(train)
+        validation = train.take(np.flatnonzero(held_out))
+        train = train.take(np.flatnonzero(~held_out))
+        by = "by identity" if train.identities is not None else "by class"
+        notes.append(f"validation: {len(validation)} faces taken out of 'train', {by}")
+    if training and not (len(train) and len(validation)):
+        raise DataError(f"{faces.name}: {len(faces.splits['train'])} faces of 'train' are too few")
+    train, validation, scored = (first(split, limit) for split in (train, validation, scored))
+    return Splits(train, validation, scored, name, tuple(notes))
+
+
+def validation_rows(train: FaceSplit) -> npt.NDArray[np.bool_]:
+    """Mark the rows [N] to validate on: 250 of each class, or 10 % of a small one.
+
+    Where identities are known, whole identities are taken until there are as many rows.
+    """
+    order = rank(train.ids, "validation")
+    counts = np.bincount(train.labels)
+    quota = np.minimum(VALIDATION_PER_CLASS, np.round(VALIDATION_SHARE * counts)).astype(int)
+    quota[(counts > 1) & (quota == 0)] = 1
+    chosen = np.zeros(len(train), dtype=bool)
+    if train.identities is None:
+        for label, wanted in enumerate(quota):
+            chosen[order[train.labels[order] == label][:wanted]] = True
+        return chosen
+    people = np.array(train.identities)
+    for person in sorted(set(train.identities), key=lambda p: key("validation", p)):
+        if chosen.sum() >= quota.sum():
+            break
+        chosen |= people == person
+    return chosen
+
+
+def first(split: FaceSplit, limit: int) -> FaceSplit:
+    """Return ``limit`` faces of a split (all for 0), the same ones in every run."""
+    if not 0 < limit < len(split):
+        return split
+    return split.take(np.sort(rank(split.ids, "limit")[:limit]))
+
+
+NOISE_SCHEMES = ("exact", "ferc")
+
+
+def flip_labels(
+    labels: npt.NDArray[np.int64], rate: float, num_classes: int, seed: int, scheme: str = "exact"
+) -> npt.NDArray[np.int64]:
+    """Return labels [N] with a share of ``rate`` of them changed.
+
+    "exact": exactly int(rate N) labels, each to another class, drawn from ``seed``. "ferc": as
+    the authors did: int(rate N) draws of a row, with replacement, and of any class, perhaps the
+    row's own; the same ones whatever the seed. So a share of (1 - e^-rate)(K - 1) / K changes.
+    """
+    drawn_from = seed if scheme == "exact" else "ferc"
+    address = key("noise", drawn_from)
+    rng = np.random.Generator(np.random.Philox(key=int.from_bytes(address, "little")))
+    count = int(rate * len(labels))
+    noisy = labels.copy()
+    if scheme == "exact":
+        rows = rng.permutation(len(labels))[:count]
+        noisy[rows] = (labels[rows] + rng.integers(1, num_classes, count)) % num_classes
+    else:
+        classes = rng.integers(num_classes, size=count)
+        for row, drawn in zip(rng.integers(len(labels), size=count), classes, strict=True):
+            noisy[row] = drawn
+    return noisy

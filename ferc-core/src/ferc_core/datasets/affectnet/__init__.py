@@ -1,0 +1,5 @@
+"""AffectNet as its owners ship it (Mollahosseini, Hasani, Mahoor 2017, arXiv:1708.03985)."""
+
+from ferc_core.datasets.affectnet.loader import open_affectnet
+
+__all__ = ["open_affectnet"]

@@ -1,0 +1,239 @@
+"""AffectNet as its owners ship it (Mollahosseini, Hasani, Mahoor 2017, arXiv:1708.03985).
+
+Two releases are read: tables with a box for each face in larger pictures, and cropped faces with
+a file for each annotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ferc_core.base.text import listed, number
+from ferc_core.datasets.affectnet.crop import CROPS, CropReader
+from ferc_core.datasets.affectnet.rows import (
+    BOX,
+    IS_MISSING,
+    PICTURES,
+    SETS,
+    TABLES,
+    UNANNOTATED,
+    eight_class_rows,
+    manual_rows,
+)
+from ferc_core.datasets.index import Source, indexed
+from ferc_core.datasets.releases import Release, recognise
+from ferc_core.datasets.samples import PictureReader
+from ferc_core.errors import DataError, RequestError, UnknownNameError
+from ferc_core.faces import About, FaceSet, FaceSplit
+
+VERSION = "affectnet/1"  # a new number for every change of the rows that are read
+
+CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
+NO_CLASS = {8: "none", 9: "uncertain", 10: "no face"}
+NOT_RATED = -2.0  # valence and arousal of a picture that nobody could rate
+
+LEVELS = ("", "Manually_Annotated/")
+LISTS = ("", "Manually_Annotated_file_lists/")
+MANUAL = Release(
+    "AffectNet, manual CSV release",
+    {
+        PICTURES: tuple(f"{level}{PICTURES}" for level in LEVELS),
+        **{
+            table: tuple(f"{level}{lists}{table}" for level in LEVELS for lists in LISTS)
+            for table in TABLES.values()
+        },
+    },
+)
+EIGHT_CLASS = Release(
+    "AffectNet, 8-class release",
+    {
+        f"{folder}/{part}": (f"{folder}/{part}",)
+        for folder in SETS.values()
+        for part in ("images", "annotations")
+    },
+)
+CROPPED = (224, 224)  # size of the pictures of the 8-class release
+NUMBERED = r"^(train_set|val_set)/images/(.+)\.\w+$"  # their paths
+
+# Faces for each class: Mollahosseini et al. 2017.
+TRAIN = (74874, 134415, 25459, 14090, 6378, 3803, 24882, 3750)
+VALID_OF_EACH = 500
+VALID_OF_EIGHT_CLASS = 3999  # in all
+
+LANDMARKS = "_lnd.npy"  # files that are not read
+
+
+def open_affectnet(root: Path | str | None, *, classes: int = 8, crop: str = "auto") -> FaceSet:
+    """Open AffectNet in the folder ``root``: splits train and valid, the official validation set.
+
+    ``classes`` is 8, or 7 to leave out contempt. ``crop`` says how the boxes of the manual release
+    are read (`affectnet_crop.CROPS`); the pictures of the 8-class release are faces already.
+
+    Dropped are rows without one of the expressions (codes 8, 9, 10), without valence and arousal
+    in [-1, 1], rows that name a picture again, training rows of pictures of the validation set,
+    and faces whose files are missing. ``notes`` count them, ``about.missing`` names those files.
+    Sample ids are the paths in ``Manually_Annotated_Images``, or ``train_set/12``.
+
+    Raises `RequestError` for a wrong ``root`` or option and `DataError` for wrong files.
+    """
+    if isinstance(classes, bool) or classes not in (7, 8):
+        raise RequestError(f"affectnet: classes must be 7 (no contempt) or 8, not {classes!r}")
+    if crop not in CROPS:
+        raise UnknownNameError("crop", str(crop), CROPS)
+    release, found = recognise(root, "affectnet", (MANUAL, EIGHT_CLASS))
+    assert root is not None
+    folder, manual = Path(root), release is MANUAL
+    if not manual and crop in ("corners", "sizes"):
+        raise RequestError(f"{release.name} is cropped already and has no boxes: leave out crop")
+    sources = [
+        Source(path, path.name in (PICTURES, "images"), without=LANDMARKS)
+        for path in found.values()
+    ]
+    read = manual_rows if manual else eight_class_rows
+    rows = indexed(VERSION, folder, sources, partial(read, folder, found))
+
+    notes: list[str] = []
+    rows = with_feeling(with_expression(rows, notes), notes)
+    if manual:
+        rows = with_own_picture(rows, notes)
+    if manual and crop != "none":
+        rows = with_box(rows, crop, notes)
+    if classes == 7:
+        rows = without(rows, pl.col("label") == 7, notes, "contempt is left out (classes=7)")
+    rows, missing = with_files(rows, notes)
+    pictures = found[PICTURES] if manual else folder
+    splits = {}
+    for split in ("train", "valid"):
+        splits[split] = faces_of(rows.filter(pl.col("split") == split), pictures, crop)
+        if not len(splits[split]):
+            lost = [f"{number(len(missing), 'file')} missing: {listed(list(missing))}"]
+            why = "; ".join(notes + lost if missing else notes)
+            raise DataError(f"{folder}: no face of '{split}' is left in {release.name} ({why})")
+    size = None if manual else CROPPED
+    about = About(release.name, missing, published_counts(manual, classes), size)
+    return FaceSet("affectnet", CLASSES[:classes], splits, tuple(notes), about)
+
+
+def without(
+    rows: pl.DataFrame, bad: pl.Expr, notes: list[str], why: str, shown: Sequence[str] = ()
+) -> pl.DataFrame:
+    """Return the rows that are not ``bad``, and note how many are; unknown (null) is not bad.
+
+    ``shown`` are columns of the first bad row for the note: where it stands, then what it says.
+    """
+    chosen = rows.select(bad.fill_null(value=False)).to_series()
+    if not chosen.any():
+        return rows
+    dropped = rows.filter(chosen)
+    example = ""
+    if shown:
+        place, *cells = dropped.select(shown).row(0)
+        example = f", the first: {place}: {', '.join(map(repr, cells))}"
+    notes.append(f"{number(len(dropped), 'row')} dropped: {why}{example}")
+    return rows.filter(~chosen)
+
+
+def with_expression(rows: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
+    """Return the rows with one of the 8 expressions, as column ``label``."""
+    rows = rows.with_columns(pl.col("expression").cast(pl.Float64, strict=False).alias("label"))
+    code = pl.col("label")
+    for value, name in NO_CLASS.items():
+        rows = without(rows, code == value, notes, f"expression {value}, {name}")
+    known = code.is_in([float(i) for i in range(len(CLASSES))])
+    bad = pl.col("expression").is_not_null() & ~known.fill_null(value=False)
+    why = "the expression is no code from 0 to 10"
+    return without(rows, bad, notes, why, ("where", "expression"))
+
+
+def with_feeling(rows: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
+    """Return the rows with valence and arousal in [-1, 1], as numbers beside the texts."""
+    values = [pl.col(name).cast(pl.Float64, strict=False) for name in ("valence", "arousal")]
+    rows = rows.with_columns(v=values[0], a=values[1])
+    unrated = (pl.col("v") == NOT_RATED) | (pl.col("a") == NOT_RATED)
+    rows = without(rows, unrated, notes, "valence or arousal is -2, not rated")
+    inside = (pl.col("v").abs() <= 1) & (pl.col("a").abs() <= 1)
+    bad = pl.col("valence").is_not_null() & ~inside.fill_null(value=False)
+    why = "valence and arousal are not both numbers in [-1, 1]"
+    return without(rows, bad, notes, why, ("where", "valence", "arousal"))
+
+
+def with_own_picture(rows: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
+    """Return one row for each picture: the first, where one of the validation set comes first."""
+    again = rows.filter(~pl.col("picture").is_first_distinct())
+    if again.is_empty():
+        return rows
+    first = rows.unique("picture", keep="first").select(
+        "picture", first_split="split", first_label="label"
+    )
+    again = again.join(first, on="picture", how="left")
+    same = pl.col("split") == pl.col("first_split")
+    for chosen, row, where in (
+        (same, "row", "stands in an earlier row"),
+        (~same, "training row", "stands in the validation set"),
+    ):
+        part = again.filter(chosen)
+        if len(part):
+            other = int((part["label"] != part["first_label"]).sum())
+            notes.append(
+                f"{number(len(part), row)} dropped: the picture {where}, too ({other} of them with "
+                f"another expression), the first: {part['where'][0]}: {part['picture'][0]}"
+            )
+    return rows.filter(pl.col("picture").is_first_distinct())
+
+
+def with_box(rows: pl.DataFrame, crop: str, notes: list[str]) -> pl.DataFrame:
+    """Return the rows with a box, as whole numbers."""
+    texts = pl.concat_str(BOX, separator=", ").alias("box")
+    numbers = [pl.col(name).cast(pl.Float64, strict=False).round() for name in BOX]
+    rows = rows.with_columns(texts, *(n.cast(pl.Int32, strict=False) for n in numbers))
+    x, y, w, h = map(pl.col, BOX)
+    boxless = (pl.sum_horizontal(pl.col(BOX).is_null()) > 0) | (w <= 0) | (h <= 0)
+    rows = without(rows, boxless, notes, "there is no box of the face", ("where", "box"))
+    sizes_only = int(rows.select(((w <= x) | (h <= y)).sum()).item())
+    if sizes_only and crop != "sizes":
+        notes.append(
+            f"{number(sizes_only, 'box', 'boxes')} of {len(rows)} can only be left, top, width, "
+            f"height; the others may be left, top, right, bottom, too (crop={crop})"
+        )
+    return rows
+
+
+def with_files(rows: pl.DataFrame, notes: list[str]) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Return the rows whose files are all there, and the files of the others."""
+    lost = rows.filter(pl.col("fault") != "")
+    told = lost.filter(pl.col("fault") != IS_MISSING)  # missing files the host tells of
+    for (fault,), of_fault in told.group_by("fault", maintain_order=True):
+        what = "a picture" if fault == UNANNOTATED else "a file"
+        files = listed(of_fault["file"].sort().to_list())
+        notes.append(f"{number(len(of_fault), 'row')} dropped: {what} {fault}: {files}")
+    missing = lost.filter(pl.col("fault") != UNANNOTATED)["file"].to_list()
+    return rows.filter(pl.col("fault") == ""), dict.fromkeys(missing, 1)
+
+
+def faces_of(rows: pl.DataFrame, folder: Path, crop: str) -> FaceSplit:
+    """Return the faces of a split; rows with ``BOX`` columns are cropped."""
+    pictures = tuple(rows["picture"])
+    read: PictureReader | CropReader = PictureReader(pictures, folder)
+    if "box" in rows.columns:
+        read = CropReader(pictures, folder, rows.select(BOX).to_numpy(), crop)
+    return FaceSplit(
+        ids=tuple(rows["picture"].str.replace(NUMBERED, "${1}/${2}")),
+        labels=rows["label"].cast(pl.Int64).to_numpy(),
+        read=read,
+        valence_arousal=np.ascontiguousarray(rows.select("v", "a").to_numpy()),
+    )
+
+
+def published_counts(manual: bool, classes: int) -> dict[str, int | tuple[int, ...]]:
+    """Return the published number of faces of each class, or in all; unknown ones are left out."""
+    counts: dict[str, int | tuple[int, ...]] = {"train": TRAIN[:classes]}
+    if manual:
+        counts["valid"] = (VALID_OF_EACH,) * classes
+    elif classes == len(CLASSES):
+        counts["valid"] = VALID_OF_EIGHT_CLASS
+    return counts

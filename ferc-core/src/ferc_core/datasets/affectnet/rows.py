@@ -1,0 +1,145 @@
+"""AffectNet's annotations as rows of texts, in either release.
+
+Rows say what the files say; `ferc_core.datasets.affectnet.loader` decides which of them are used.
+
+    split        "valid" or "train"; the rows of "valid" come first
+    picture      its path with forward slashes
+    where        what to name when the row is wrong: "training.csv, row 7"
+    expression, valence, arousal, and in the manual release BOX: texts, "" for an empty cell
+    fault, file  what is wrong with a file of the face, so that it is lost, and the path of that
+                 file relative to the root; or ""
+
+In the 8-class release the annotations of a row with a fault are null.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from ferc_core.base.progress import current
+from ferc_core.datasets.index import Names
+from ferc_core.datasets.samples import sample_id
+from ferc_core.datasets.scalars import read_scalars
+from ferc_core.datasets.texts import read_csv
+from ferc_core.images.io import IMAGE_SUFFIXES
+
+PICTURES = "Manually_Annotated_Images"
+TABLES = {"valid": "validation.csv", "train": "training.csv"}
+SETS = {"valid": "val_set", "train": "train_set"}
+
+PATH = "subDirectory_filePath"
+BOX = ("face_x", "face_y", "face_width", "face_height")
+ANNOTATIONS = ("expression", "valence", "arousal")
+COLUMNS = (PATH, *BOX, "facial_landmarks", *ANNOTATIONS)
+
+KINDS = {"expression": "exp", "valence": "val", "arousal": "aro"}  # <id>_exp.npy, ...
+
+IS_MISSING = "is not there"
+UNANNOTATED = "has no annotation"  # of a picture, which is then no lost face
+
+# Paths that `sample_id` would neither change nor refuse: printable, without empty or dotted parts.
+_PLAIN = r"^[!-~]+$"
+_ODD = r"(^|/)\.{0,2}(/|$)"
+_ANNOTATION = re.compile(r"(.+)_(exp|val|aro)\.npy")
+
+
+def manual_rows(root: Path, found: Mapping[str, Path], names: Names) -> pl.DataFrame:
+    """Read the tables of the manual release; ``picture`` is relative to the picture folder."""
+    folder = found[PICTURES]
+    there = set(names[folder])
+    tables = []
+    for split, part in TABLES.items():
+        table = read_csv(found[part], (PATH, *BOX, *ANNOTATIONS), if_headless=COLUMNS)
+        where = pl.format("{}, row {}", pl.lit(part), pl.int_range(1, pl.len() + 1))
+        tables.append(
+            table.select(
+                picture_paths(table[PATH], found[part]),
+                where.alias("where"),
+                *ANNOTATIONS,
+                *BOX,
+                split=pl.lit(split),
+            )
+        )
+    rows = pl.concat(tables)
+    lost = pl.Series("lost", [picture not in there for picture in rows["picture"]])
+    file = pl.lit(f"{folder.relative_to(root).as_posix()}/") + pl.col("picture")
+    return rows.with_columns(
+        fault=pl.when(lost).then(pl.lit(IS_MISSING)).otherwise(pl.lit("")),
+        file=pl.when(lost).then(file).otherwise(pl.lit("")),
+    )
+
+
+def picture_paths(column: pl.Series, table: Path) -> pl.Series:
+    """Return the paths of pictures as sample ids; those of a tidy table stay as they are."""
+    paths = column.str.replace_all("\\", "/", literal=True).rename("picture")
+    odd = (~paths.str.contains(_PLAIN) | paths.str.contains(_ODD)).arg_true()
+    if len(odd):
+        names = [sample_id(paths[i], f"{table}, row {i + 1}") for i in odd]
+        paths = paths.scatter(odd, names)
+    return paths
+
+
+def eight_class_rows(root: Path, found: Mapping[str, Path], names: Names) -> pl.DataFrame:
+    """Read the files of the 8-class release; ``picture`` is relative to the root."""
+    parts = []
+    for split, folder in SETS.items():
+        pictures, annotations = (found[f"{folder}/{part}"] for part in ("images", "annotations"))
+        parts.append(files_of_set(split, folder, names[pictures], names[annotations]))
+    rows = pl.concat(parts)
+    whole = rows["fault"] == ""
+    return pl.concat([with_values(rows.filter(whole), root), rows.filter(~whole)], how="diagonal")
+
+
+def files_of_set(
+    split: str, folder: str, pictures: list[str], annotations: list[str]
+) -> pl.DataFrame:
+    """Return a row for each number that a picture or an annotation of a set has."""
+    picture_of: dict[str, str] = {}
+    for name in filter(str.isprintable, pictures):
+        stem, dot, suffix = name.rpartition(".")
+        if dot + suffix.lower() in IMAGE_SUFFIXES:
+            picture_of.setdefault(stem, name)
+    kinds_of: dict[str, set[str]] = {}
+    for name in filter(str.isprintable, annotations):
+        match = _ANNOTATION.fullmatch(name)
+        if match:
+            kinds_of.setdefault(match[1], set()).add(match[2])
+    rows = []
+    for stem in sorted(picture_of.keys() | kinds_of.keys(), key=lambda s: (len(s), s)):
+        picture = f"{folder}/images/{picture_of.get(stem, f'{stem}.jpg')}"
+        where = f"{folder}/annotations/{stem}"
+        lacking = [kind for kind in KINDS.values() if kind not in kinds_of.get(stem, ())]
+        if stem not in picture_of:
+            fault, file = IS_MISSING, picture
+        elif stem not in kinds_of:
+            fault, file = UNANNOTATED, picture
+        elif lacking:
+            fault, file = IS_MISSING, f"{where}_{lacking[0]}.npy"
+        else:
+            fault, file = "", ""
+        rows.append((split, picture, where, fault, file))
+    columns = ("split", "picture", "where", "fault", "file")
+    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+
+
+def with_values(rows: pl.DataFrame, root: Path) -> pl.DataFrame:
+    """Return rows, all of whose files are there, with what the annotation files say."""
+    stems = rows["where"].to_list()
+    fault, file = [""] * len(stems), [""] * len(stems)
+    columns = {}
+    with current().track("reading annotations", len(stems) * len(KINDS)) as advance:
+        for name, kind in KINDS.items():
+            paths = [f"{root}/{stem}_{kind}.npy" for stem in stems]
+            columns[name], faults = read_scalars(paths, advance)
+            for i in faults.keys() - {i for i, why in enumerate(fault) if why}:
+                fault[i], file[i] = faults[i], f"{stems[i]}_{kind}.npy"
+    rows = rows.with_columns(
+        pl.Series("fault", fault, pl.String),
+        pl.Series("file", file, pl.String),
+        *(pl.Series(name, texts, pl.String) for name, texts in columns.items()),
+    )
+    return rows.with_columns(pl.when(pl.col("fault") == "").then(pl.col(*KINDS)))

@@ -1,0 +1,225 @@
+"""The lists of RAF-DB: labels, label distributions, and who trains and who tests.
+
+Each line is the name of a picture and numbers, with blanks between. A line that cannot be used
+becomes a row with a ``fault``, so that it can be counted and named.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Generic, TypeVar
+
+import polars as pl
+
+from ferc_core.datasets.index import Names
+from ferc_core.datasets.texts import read_lines
+from ferc_core.errors import DataError
+from ferc_core.faces import SUM_TOLERANCE
+from ferc_core.images.io import IMAGE_SUFFIXES
+
+SPLITS = ("train", "test")
+# In the partition list of RAF-ML, as public code of people who have it reads it; then 982 faces,
+# the published number, are in the test.
+SPLIT_OF_CODE = {"0": "train", "1": "test"}
+ROUNDING = 1e-9  # so that 0.5 + 0.49 counts as 0.01 away from 1
+LONGEST = 60  # characters of a line that are kept to show it
+
+SCHEMA: dict[str, Any] = {
+    "name": pl.String,
+    "split": pl.String,  # "" when no list says
+    "label": pl.Int64,  # by the label list, counted from 0; null without one
+    "shares": pl.List(pl.Float64),  # K shares that sum to 1; null without a distribution
+    "picture": pl.String,  # below the pictures' folder; "" when it is not there
+    "fault": pl.String,  # why this line is not used; "" for a face
+    "file": pl.String,  # of a line that is not used
+    "line": pl.Int64,
+    "text": pl.String,
+}
+
+Value = TypeVar("Value")
+Row = dict[str, Any]
+
+
+class UnusableError(ValueError):
+    """Why a line cannot be used, and what to show of it instead of its beginning."""
+
+    def __init__(self, why: str, shown: str = "") -> None:
+        super().__init__(why)
+        self.shown = shown
+
+
+@dataclass
+class Listing(Generic[Value]):
+    """What a list says of each face, in its order, and the lines that cannot be used."""
+
+    path: Path
+    values: dict[str, Value] = field(default_factory=dict)
+    lines: dict[str, tuple[int, str]] = field(default_factory=dict)
+    faults: list[Row] = field(default_factory=list)
+
+    @property
+    def names(self) -> set[str]:
+        """All names that stand in the list, with a usable line or not."""
+        return self.values.keys() | {row["name"] for row in self.faults}
+
+    def fault(self, name: str, why: str, line: int, text: str) -> None:
+        """Keep a line as one that is not used."""
+        self.faults.append(
+            {
+                "name": name,
+                "fault": why,
+                "file": self.path.name,
+                "line": line,
+                "text": text[:LONGEST],
+            }
+        )
+
+    def keep(self, names: set[str], why: str) -> None:
+        """Turn the lines of all other names into ones that are not used."""
+        for name in [name for name in self.values if name not in names]:
+            del self.values[name]
+            self.fault(name, why, *self.lines[name])
+
+
+def read_labelled(
+    labels_at: Path, shares_at: Path | None, pictures_at: Path, num_classes: int, names: Names
+) -> pl.DataFrame:
+    """Return the faces of a label list and the faults of the lists, in the columns of SCHEMA.
+
+    A face whose distribution cannot be used is no face; one without a distribution is. A file of
+    distributions without any usable line belongs to something else and costs no face.
+    Raises `DataError` when no face is left.
+    """
+    labels = read_listing(labels_at, lambda name, cells: parse_label(name, cells, num_classes))
+    shares: Listing[list[float]] = Listing(labels_at)
+    if shares_at is not None:
+        shares = read_listing(shares_at, lambda _, cells: parse_shares(cells, num_classes))
+    if shares_at is not None and shares.values:
+        spoilt = shares.names - shares.values.keys()
+        labels.keep(labels.names - spoilt, f"its line in {shares_at.name} cannot be used")
+    shares.keep(labels.names, f"{labels_at.name} does not have this name")
+    faces = [
+        {"name": name, "split": prefix(name), "label": label, "shares": shares.values.get(name)}
+        for name, label in labels.values.items()
+    ]
+    return table(faces, labels.faults + shares.faults, pictures_at, names, labels_at)
+
+
+def read_blended(
+    shares_at: Path, partition_at: Path | None, pictures_at: Path, num_classes: int, names: Names
+) -> pl.DataFrame:
+    """Return the faces of a list of distributions and the faults, in the columns of SCHEMA.
+
+    Names tell the splits when all begin with train_ or test_, else the partition list does, and
+    without one the splits stay open. Raises `DataError` when no face is left.
+    """
+    shares = read_listing(shares_at, lambda _, cells: parse_shares(cells, num_classes))
+    splits = {name: prefix(name) for name in shares.values}
+    faults = shares.faults
+    if not all(splits.values()):
+        splits = dict.fromkeys(splits, "")
+        if partition_at is not None:
+            partition = read_listing(partition_at, lambda _, cells: parse_split(cells))
+            splits = partition.values
+            shares.keep(set(splits), f"{partition_at.name} does not say its split")
+            partition.keep(shares.names, f"{shares_at.name} does not have this name")
+            faults = shares.faults + partition.faults
+    faces = [
+        {"name": name, "split": splits[name], "shares": value}
+        for name, value in shares.values.items()
+    ]
+    return table(faces, faults, pictures_at, names, shares_at)
+
+
+def table(
+    faces: list[Row], faults: list[Row], pictures_at: Path, names: Names, path: Path
+) -> pl.DataFrame:
+    """Return faces, with their pictures, and faults as one table."""
+    if not faces:
+        first = "; the first: {file}, line {line}: {fault}".format(**faults[0]) if faults else ""
+        raise DataError(f"{path} has no line that can be used{first}")
+    pictures = {
+        face_name(PurePosixPath(name).name): name
+        for name in reversed(names[pictures_at])  # of several with one name the first
+        if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+    }
+    for face in faces:
+        face |= {"picture": pictures.get(face["name"], ""), "fault": ""}
+    return pl.DataFrame([*faces, *faults], schema=SCHEMA)
+
+
+def read_listing(path: Path, parse: Callable[[str, list[str]], Value]) -> Listing[Value]:
+    """Read a list; ``parse`` is given a name and what stands behind it, and returns its meaning."""
+    listing: Listing[Value] = Listing(path)
+    for line, text in enumerate(read_lines(path), 1):
+        if not text:
+            continue
+        first, *cells = text.split()
+        name = face_name(first)
+        try:
+            if not re.fullmatch(r"\w[\w.-]*", name):
+                raise UnusableError("it does not begin with the name of a picture")
+            if name in listing.values:
+                raise UnusableError("the name stands in a line before")
+            listing.values[name] = parse(name, cells)
+            listing.lines[name] = line, text
+        except UnusableError as error:
+            listing.fault(name, str(error), line, f"{first} {error.shown}" if error.shown else text)
+    return listing
+
+
+def face_name(text: str) -> str:
+    """Return what the lists and the pictures call a face alike.
+
+    >>> face_name("train_00001_aligned.jpg"), face_name("train_00001.jpg")
+    ('train_00001', 'train_00001')
+    """
+    path = PurePosixPath(text)
+    stem = text.removesuffix(path.suffix) if path.suffix.lower() in IMAGE_SUFFIXES else text
+    return stem.removesuffix("_aligned")
+
+
+def prefix(name: str) -> str:
+    """Return the split that a name begins with, or nothing."""
+    return next((split for split in SPLITS if name.startswith(f"{split}_")), "")
+
+
+def parse_label(name: str, cells: list[str], num_classes: int) -> int:
+    """Return a class counted from 0, from the owners' code counted from 1."""
+    if len(cells) != 1:
+        raise UnusableError("it is not a name and one label")
+    if not prefix(name):
+        raise UnusableError("the name begins neither with train_ nor with test_")
+    if not re.fullmatch("[0-9]{1,3}", cells[0]) or not 1 <= int(cells[0]) <= num_classes:
+        raise UnusableError(f"the label is no number from 1 to {num_classes}")
+    return int(cells[0]) - 1
+
+
+def parse_shares(cells: list[str], num_classes: int) -> list[float]:
+    """Return K shares, scaled to sum to 1 when they nearly do."""
+    try:
+        shares = [float(cell) for cell in cells]
+    except ValueError:
+        shares = []
+    if len(shares) != num_classes or not all(map(math.isfinite, shares)):
+        raise UnusableError(f"it is not a name and {num_classes} shares")
+    if min(shares) < 0:
+        raise UnusableError("a share is negative")
+    total = math.fsum(shares)
+    if total == 0:
+        raise UnusableError("all shares are 0")
+    if abs(total - 1) > SUM_TOLERANCE + ROUNDING:
+        why = f"the shares do not sum to 1 within {SUM_TOLERANCE:g}"
+        raise UnusableError(why, f"sums to {total:g}")
+    return [share / total for share in shares]
+
+
+def parse_split(cells: list[str]) -> str:
+    """Return the split that a code means."""
+    if len(cells) != 1 or cells[0] not in SPLIT_OF_CODE:
+        raise UnusableError("it is not a name and 0 (train) or 1 (test)")
+    return SPLIT_OF_CODE[cells[0]]

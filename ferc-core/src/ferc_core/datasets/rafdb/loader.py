@@ -1,0 +1,292 @@
+"""RAF-DB: basic and compound expressions, RAF-ML, and the mixture of six classes of the paper.
+
+Li, Deng and Du 2017 (CVPR), Li and Deng 2019 (IEEE TIP); RAF-ML: Li and Deng 2019 (IJCV).
+`rafdb_parts` finds the files, `rafdb_lists` reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ferc_core.base.seeds import rank
+from ferc_core.base.text import listed, number
+from ferc_core.datasets.index import Names, Source, indexed
+from ferc_core.datasets.rafdb.lists import read_blended, read_labelled
+from ferc_core.datasets.rafdb.parts import TITLES, Part, check_path, find_parts
+from ferc_core.datasets.samples import TEST_PERCENT, PictureReader
+from ferc_core.errors import DataError, RequestError, UnknownNameError
+from ferc_core.faces import About, FaceSet, FaceSplit
+
+ROWS = "rafdb/1"  # a new number when the rows of the index change
+
+BLENDED = ("surprise", "fear", "disgust", "happy", "sad", "anger")
+NEUTRAL = len(BLENDED)  # the label of neutral in the basic part
+CLASSES = {  # in the order of the owners' codes
+    "mixture": BLENDED,
+    "basic": (*BLENDED, "neutral"),
+    "compound": (
+        "happily surprised",
+        "happily disgusted",
+        "sadly fearful",
+        "sadly angry",
+        "sadly surprised",
+        "sadly disgusted",
+        "fearfully angry",
+        "fearfully surprised",
+        "angrily surprised",
+        "angrily disgusted",
+        "disgustedly surprised",
+    ),
+    "ml": BLENDED,
+}
+# What each value of `part` is made of. Without one, the first counts that is there.
+MEMBERS = {
+    "mixture": ("basic", "ml"),
+    "basic": ("basic",),
+    "compound": ("compound",),
+    "ml": ("ml",),
+}
+# Faces of each class or in all, as the owners publish them. The mixture has the sizes that the
+# accuracies logged by FER-C's authors imply: 9,747 + 3,926 and 2,388 + 982.
+PUBLISHED: dict[str, dict[str, int | tuple[int, ...]]] = {
+    "mixture": {"train": 13673, "test": 3370},
+    "basic": {
+        "train": (1290, 281, 717, 4772, 1982, 705, 2524),
+        "test": (329, 74, 160, 1185, 478, 162, 680),
+    },
+    "compound": {"train": 3162, "test": 792},
+    "ml": {"train": 3926, "test": 982},
+}
+SIZES = {"basic": (100, 100), "compound": (100, 100)}  # of the aligned pictures
+
+
+@dataclass
+class Member:
+    """The faces of a part as arrays, and what there is to say of them."""
+
+    ids: list[str]
+    splits: npt.NDArray[np.str_]
+    targets: npt.NDArray[np.float64]  # [N, K], rows sum to 1
+    paths: list[Path]
+    soft: bool  # some of the targets are distributions
+    notes: list[str]
+    missing: list[str] = field(default_factory=list)
+
+
+def open_rafdb(
+    root: Path | str | None,
+    *,
+    part: str = "",
+    distributions: bool = True,
+    ml_labels: str = "",
+    ml_images: str = "",
+) -> FaceSet:
+    """Open RAF-DB in the folder ``root``: splits train and test.
+
+    The root holds the folders ``basic`` and ``compound`` and one of RAF-ML, or some of them, or
+    is one of them itself. ``part`` is
+
+    - ``mixture``: basic without its neutral faces and RAF-ML together, six classes; what the
+      paper calls RAF-DB
+    - ``basic``: seven classes
+    - ``compound``: eleven classes
+    - ``ml``: RAF-ML, six classes
+
+    and, when it is empty, the first of these that is there. The label of a face is the class with
+    the largest share in its distribution (paper, A.5), of equal ones the first; without one it is
+    that of the label list. With ``distributions=False`` the label lists of basic and compound
+    count alone. ``ml_labels`` and ``ml_images`` say where RAF-ML's distributions and pictures
+    lie, relative to the root.
+
+    Raises `RequestError` for a wrong ``root`` or option and `DataError` for wrong files.
+    """
+    if part and part not in MEMBERS:
+        raise UnknownNameError("part", str(part), MEMBERS)
+    if not isinstance(distributions, bool):
+        raise RequestError(f"distributions must be true or false, not {distributions!r}")
+    check_path("ml_labels", ml_labels)
+    check_path("ml_images", ml_images)
+    parts = find_parts(root, MEMBERS.get(part, ()), ml_labels, ml_images)
+    there = [name for name, members in MEMBERS.items() if parts.keys() >= set(members)]
+    notes = []
+    if not part:
+        part = there[0]
+        others = f"; {', '.join(there[1:])} can be chosen, too" if there[1:] else ""
+        notes.append(f"chose part={part} ({title(part)}){others}")
+    if part == "ml" and not distributions:
+        raise RequestError("RAF-ML has no labels but distributions: leave out distributions=false")
+    return assembled(
+        part,
+        [read_member(Path(str(root)), parts[name], part, distributions) for name in MEMBERS[part]],
+        notes,
+    )
+
+
+def title(part: str) -> str:
+    """Return the name of a release for people."""
+    return TITLES.get(part, "RAF-DB basic without neutral, and RAF-ML")
+
+
+def read_member(root: Path, part: Part, chosen: str, distributions: bool) -> Member:
+    """Read a part; ``chosen`` is what it is read for."""
+    blended = part.name == "ml"
+    beside = part.beside if distributions or blended else None
+    num_classes = len(CLASSES[part.name])
+    read_rows = read_blended if blended else read_labelled
+
+    def read(names: Names) -> pl.DataFrame:
+        return read_rows(part.labels, beside, part.pictures, num_classes, names)
+
+    lists = [path for path in (part.labels, beside) if path is not None]
+    sources = [*map(Source, lists), Source(part.pictures, pictures=True)]
+    rows = indexed(f"{ROWS}/{part.name}", root, sources, read)
+    notes = fault_notes(part.name, rows.filter(pl.col("fault") != ""))
+    rows = rows.filter(pl.col("fault") == "")
+    return member_of(part, rows, num_classes, notes, without_neutral=chosen == "mixture")
+
+
+def fault_notes(part: str, faults: pl.DataFrame) -> list[str]:
+    """Return a sentence for each thing that is wrong with lines of the lists."""
+    groups = faults.group_by("file", "fault", maintain_order=True).agg(
+        pl.len(), pl.first("line"), pl.first("text")
+    )
+    return [
+        f"dropped {number(count, 'line')} of {part}'s {file}: {fault} "
+        f"(the first is line {line}: {text})"
+        for file, fault, count, line, text in groups.iter_rows()
+    ]
+
+
+def member_of(
+    part: Part, rows: pl.DataFrame, num_classes: int, notes: list[str], *, without_neutral: bool
+) -> Member:
+    """Turn the rows of a part into targets; leave out and count what cannot be used."""
+    names = rows["name"].to_list()
+    ids = [f"{part.name}/{name}" for name in names]
+    splits = rows["split"].to_numpy()
+    if not all(splits):
+        splits = drawn_splits(tuple(ids))
+        notes.append(
+            f"nothing says which faces of {part.name} train and which test; a hash of their names "
+            f"chose {TEST_PERCENT} % for the test: {(splits == 'test').sum()} of {len(splits)}"
+        )
+    listed = rows["label"].fill_null(-1).to_numpy()
+    known = rows["shares"].is_not_null().to_numpy()
+    targets = np.eye(num_classes)[listed]
+    if known.any():
+        targets[known] = np.array(rows["shares"].drop_nulls().to_list())
+    keep = np.ones(len(rows), dtype=bool)
+    if without_neutral and part.name == "basic":
+        targets, keep, left_out = expressive(targets, listed, names)
+        notes += left_out
+    pictures = rows["picture"].to_numpy()
+    lost = keep & (pictures == "")
+    missing = [str(part.pictures / f"{names[i]}_aligned.jpg") for i in np.flatnonzero(lost)]
+    keep &= ~lost
+    notes += doubts(part.name, names, targets, listed, known & keep, keep)
+    kept = np.flatnonzero(keep)
+    return Member(
+        ids=[ids[i] for i in kept],
+        splits=splits[kept],
+        targets=targets[kept],
+        paths=[part.pictures / pictures[i] for i in kept],
+        soft=bool(known.any()),
+        notes=notes,
+        missing=missing,
+    )
+
+
+def expressive(
+    targets: npt.NDArray[np.float64], listed: npt.NDArray[np.int64], names: list[str]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], list[str]]:
+    """Return the shares [N, 6] of the classes other than neutral, which rows have any, and notes.
+
+    Faces that the label list calls neutral have none here.
+    """
+    keep = listed != NEUTRAL
+    neutral = number((~keep).sum(), "face")
+    notes = [] if keep.all() else [f"left out {neutral} of basic: neutral"]
+    targets = targets[:, :NEUTRAL]
+    total = targets.sum(axis=1, keepdims=True)
+    empty = keep & (total[:, 0] == 0)
+    if empty.any():
+        notes.append(
+            f"dropped {number(empty.sum(), 'face')} of basic: the distribution is all neutral "
+            f"({some(names, empty)})"
+        )
+    return targets / np.where(total > 0, total, 1), keep & ~empty, notes
+
+
+def drawn_splits(ids: tuple[str, ...]) -> npt.NDArray[np.str_]:
+    """Draw the test split: 20 % of the faces, by a hash of their ids."""
+    splits = np.full(len(ids), "train")
+    splits[rank(ids, "split")[: (len(ids) * TEST_PERCENT + 50) // 100]] = "test"
+    return splits
+
+
+def doubts(
+    part: str,
+    names: list[str],
+    targets: npt.NDArray[np.float64],
+    listed: npt.NDArray[np.int64],
+    known: npt.NDArray[np.bool_],
+    keep: npt.NDArray[np.bool_],
+) -> list[str]:
+    """Return sentences on ties, labels that differ from the list, and faces without shares."""
+    ties = known & ((targets == targets.max(axis=1, keepdims=True)).sum(axis=1) > 1)
+    differ = known & (listed >= 0) & (targets.argmax(axis=1) != listed)
+    bare = keep & ~known if known.any() else np.zeros_like(known)
+    sentences = (
+        (ties, "with a tie for the largest share; the label is the first"),
+        (differ, "with another label by the distribution than in the label list"),
+        (bare, "without a distribution; all of it is the label"),
+    )
+    return [
+        f"{number(rows.sum(), 'face')} of {part} {what} ({some(names, rows)})"
+        for rows, what in sentences
+        if rows.any()
+    ]
+
+
+def some(names: list[str], rows: npt.NDArray[np.bool_]) -> str:
+    """Return the first few names of the marked rows."""
+    return listed([names[i] for i in np.flatnonzero(rows)])
+
+
+def assembled(part: str, members: list[Member], notes: list[str]) -> FaceSet:
+    """Put the members of a part together."""
+    notes = notes + [note for member in members for note in member.notes]
+    missing = [path for member in members for path in member.missing]
+    paths = [path for member in members for path in member.paths]
+    if not paths:
+        raise DataError(
+            f"none of {len(missing)} pictures is there, the first would be {missing[0]}; unpack "
+            "the archive of the aligned pictures"
+            if missing
+            else f"no face of {title(part)} is left: {'; '.join(notes)}"
+        )
+    targets = np.concatenate([member.targets for member in members])
+    faces = FaceSplit(
+        ids=tuple(name for member in members for name in member.ids),
+        labels=targets.argmax(axis=1),
+        read=PictureReader(paths),
+        distributions=targets if any(member.soft for member in members) else None,
+    )
+    splits = np.concatenate([member.splits for member in members])
+    about = About(title(part), dict.fromkeys(missing, 1), PUBLISHED[part], SIZES.get(part))
+    return FaceSet(
+        "rafdb",
+        CLASSES[part],
+        {
+            name: faces.take(np.flatnonzero(splits == name))
+            for name in ("train", "test")
+            if (splits == name).any()
+        },
+        tuple(notes),
+        about,
+    )

@@ -1,0 +1,5 @@
+"""Toy faces: a data set that the package draws itself, so that everything can be tried at once."""
+
+from ferc_core.datasets.toyfaces.loader import open_toyfaces
+
+__all__ = ["open_toyfaces"]

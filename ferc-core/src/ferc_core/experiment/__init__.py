@@ -1,0 +1,1 @@
+"""The benchmark itself; start reading at `pipeline`."""

@@ -1,0 +1,211 @@
+"""FER-C on disk: every form of every scored picture, with labels, visibilities and a manifest.
+
+    images/CORRUPTION/SEVERITY/SAMPLE.png     or, with ``--format parquet``,
+    data/CORRUPTION/SEVERITY/FIRST-ROW.parquet
+    labels.parquet        hard label, visibility and soft label of every sample in every cell
+    visibility.parquet    degradation and visibility of the measured samples in every form
+    gmm.json              the mixture of another data set that labels were made with, if any
+    skipped.txt           the pictures left out by ``--on-bad-image skip``, if any
+    manifest.json         what it was made from, counts, and a hash of every file
+
+The manifest is written last: a folder with one is whole. Until then ``.building`` says what is
+done, job by job, so that a build that was stopped goes on and ends with the same manifest.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from ferc_core.base.files import (
+    claim,
+    parquet_bytes,
+    read_json,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from ferc_core.base.progress import Watcher
+from ferc_core.errors import RequestError
+from ferc_core.experiment.benchmark import Plan, make_plan
+from ferc_core.experiment.config import Config
+from ferc_core.experiment.directory import identify, record, refuse_other
+from ferc_core.experiment.labelling import make_labels
+from ferc_core.experiment.readying import skip_bad_images
+from ferc_core.images.png import encode
+from ferc_core.plugins.host import registry
+from ferc_core.suite.corrupt import Cell, Chunk, Corruptor, Images
+from ferc_core.suite.layout import (
+    BUILDING,
+    GMM,
+    LABELS,
+    MANIFEST,
+    SHARD,
+    VISIBILITY,
+    picture_name,
+    shard_name,
+)
+
+CHECKED = "checked.json"
+SKIPPED = "skipped.txt"  # names the pictures that --on-bad-image skip left out
+
+Format = Literal["png", "parquet"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Clean pictures from row ``start`` on, whose forms are to be written."""
+
+    start: int
+    ids: tuple[str, ...]
+    images: Images
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes all forms of a job and notes their hashes; picklable, so that processes can do it."""
+
+    root: Path
+    corruptor: Corruptor
+    forms: tuple[Cell, ...]
+    format: Format
+
+    def __call__(self, job: Job) -> int:
+        """Carry out a job and return the number of pictures written."""
+        write = self.pictures if self.format == "png" else self.shard
+        hashes = {}
+        for cell in self.forms:
+            encoded = [encode(i) for i in self.corruptor(Chunk(cell, job.ids, job.images))]
+            for name, content in write(job, cell, encoded):
+                write_bytes(self.root / name, content)
+                hashes[name] = digest(content)
+        write_json(self.root / BUILDING / f"{job.start}.json", hashes)
+        return len(job.ids) * len(self.forms)
+
+    def pictures(self, job: Job, cell: Cell, encoded: list[bytes]) -> Iterator[tuple[str, bytes]]:
+        """Yield a file for each picture."""
+        for sample, content in zip(job.ids, encoded, strict=True):
+            yield picture_name(cell, sample), content
+
+    def shard(self, job: Job, cell: Cell, encoded: list[bytes]) -> Iterator[tuple[str, bytes]]:
+        """Yield one parquet file with pictures and labels, which Hugging Face `datasets` reads."""
+        labels = pl.scan_parquet(self.root / LABELS).filter(
+            pl.col("corruption") == cell.corruption,
+            pl.col("severity") == cell.severity,
+            pl.col("sample").is_in(job.ids),
+        )
+        pictures = [
+            {"bytes": content, "path": f"{s}.png"}
+            for s, content in zip(job.ids, encoded, strict=True)
+        ]
+        frame = labels.collect().with_columns(image=pl.Series(pictures))
+        yield shard_name(cell, job.start), parquet_bytes(frame, {})
+
+
+def build(config: Config, format: Format, watcher: Watcher) -> Path:
+    """Build a configuration into ``config.out`` and return that folder; resumes what was begun.
+
+    Raises `RequestError` when the folder holds a build of something else.
+    """
+    plan = make_plan(config.resolved(registry(), training=False), training=False)
+    root = Path(config.out or f"ferc-builds/{plan.faces.name}")
+    identity = build_identity(plan, format)
+    scored, name = len(plan.splits.scored), plan.splits.scored_name
+    watcher.say(f"{plan.faces.name}: {scored} faces of '{name}' in {len(plan.forms)} forms each")
+    for note in plan.notes:
+        watcher.say(f"  {note}")
+    with claim(root):
+        begun = next((p for p in (root / MANIFEST, root / BUILDING / MANIFEST) if p.exists()), None)
+        if begun is not None:
+            refuse_other(root, with_mixture(read_json(begun)), with_mixture(identity))
+        if begun == root / MANIFEST:
+            watcher.say(f"{root} is whole already")
+            return root
+        if begun is None and any(p.name != ".lock" for p in root.iterdir()):
+            raise RequestError(f"{root} is neither empty nor a build; give another --out")
+        write_json(root / BUILDING / MANIFEST, identity)
+        if plan.config.on_bad_image == "skip":
+            checked = root / BUILDING / CHECKED
+            plan = skip_bad_images(plan, root / SKIPPED, checked, watcher)
+        if plan.borrowed is not None:
+            write_text(root / GMM, plan.borrowed.to_json())
+        labels = make_labels(plan, root / LABELS, root / VISIBILITY, record(identity), watcher)
+        write_pictures(plan, root, format, watcher)
+        write_json(root / MANIFEST, {**identity, **contents(root, labels)})
+        shutil.rmtree(root / BUILDING)
+    return root
+
+
+def write_pictures(plan: Plan, root: Path, format: Format, watcher: Watcher) -> None:
+    """Write the pictures of every job that is not done."""
+    pictures, suite = plan.pictures["scored"], plan.suite
+    writer = Writer(root, plan.corruptor, plan.forms, format)
+    starts = [
+        start
+        for start in range(0, len(pictures), SHARD)
+        if not (root / BUILDING / f"{start}.json").exists()
+    ]
+    jobs = (
+        Job(
+            start,
+            suite.ids[start : start + SHARD],
+            pictures(range(len(pictures))[start : start + SHARD]),
+        )
+        for start in starts
+    )
+    total = sum(len(suite.ids[start : start + SHARD]) for start in starts) * len(plan.forms)
+    with watcher.track("write pictures", total) as step:
+        for written in suite.engine(writer, jobs, plan.config.workers):
+            step(written)
+
+
+def build_identity(plan: Plan, format: Format) -> dict[str, Any]:
+    """Return what a build is made from; the place of the data is no part of it."""
+    config = plan.config
+    fields = (
+        "dataset", "split", "limit", "on_bad_image", "image_size", "corruptions", "severities",
+        "severity_table", "suite_seed", "visibility", "visibility_scope", "label_scheme", "fusion",
+    )  # fmt: skip
+    making = {name: getattr(config, name) for name in fields} | {"format": format}
+    if plan.borrowed is not None:
+        making["gmm"] = plan.borrowed.key  # what the file says; not where it lies
+    return {
+        **identify(plan),
+        "making": json.loads(json.dumps(making)),
+        "split": plan.splits.scored_name,
+    }
+
+
+def with_mixture(identity: dict[str, Any]) -> dict[str, Any]:
+    """Return an identity that names the mixture even where it is the data set's own."""
+    return {**identity, "making": {"gmm": "own", **identity.get("making", {})}}
+
+
+def contents(root: Path, labels: pl.DataFrame) -> dict[str, Any]:
+    """Return counts by cell and class, and the hash of every file."""
+    tables = (root / name for name in (LABELS, VISIBILITY, GMM, SKIPPED))
+    hashes = {path.name: digest(path.read_bytes()) for path in tables if path.exists()}
+    for part in sorted((root / BUILDING).glob("[0-9]*.json")):
+        hashes |= read_json(part)
+    return {"counts": counts(labels), "files": dict(sorted(hashes.items()))}
+
+
+def counts(labels: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Return the number of pictures of each class in each cell."""
+    table: dict[str, dict[str, int]] = {}
+    grouped = labels.group_by("corruption", "severity", "label").len().sort(pl.all())
+    for corruption, severity, label, n in grouped.iter_rows():
+        table.setdefault(f"{corruption}/{severity}", {})[str(label)] = n
+    return table
+
+
+def digest(content: bytes) -> str:
+    """Return the hash that a manifest has of a file."""
+    return blake2b(content, digest_size=16).hexdigest()

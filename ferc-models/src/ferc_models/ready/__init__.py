@@ -1,0 +1,72 @@
+"""Your own trained torch model as a method, in a few lines of a plugin file.
+
+    from ferc_core import hookimpl
+    from ferc_models.ready import ready_made
+
+    def build(num_classes):
+        from my_package import MyNet
+        return MyNet(num_classes)
+
+    @hookimpl
+    def register_methods(register):
+        register(ready_made("my-net", build, "my_net.pth", normalise="half"))
+
+``ferc run --plugin my_plugin.py --method my-net`` then scores it as it is: nothing is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ferc_core import Method
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ferc_core.task import Task
+    from ferc_models.ready.predictor import ReadyPredictor
+
+
+def ready_made(
+    name: str,
+    build: Callable[[int], nn.Module],
+    weights: str | Path | None = None,
+    *,
+    normalise: str = "imagenet",
+    channels: str = "rgb",
+    output: str = "logits",
+    summary: str = "A ready-made torch network, not trained here.",
+    source: str = "-",
+) -> Method:
+    """Return a method that is a trained torch network.
+
+    name:      what ``--method`` calls it
+    build:     ``build(num_classes)`` returns the network, which maps float pictures [B, 3, S, S]
+               to [B, K], in the order of the data set's classes. It is called when the network is
+               needed; what imports torch belongs into it, so that listing plugins stays fast
+    weights:   its state_dict in a .safetensors, .pth or .pt file that holds tensors alone, all of
+               which must fit; None where ``build`` returns the network with its weights. A user
+               may name another file: ``--method "my-net(weights=other.pth)"``
+    normalise: "imagenet" (ImageNet's mean and standard deviation), "half" (values from -1 to 1),
+               "unit" (0 to 1) or "raw" (0 to 255)
+    channels:  "rgb" or "bgr"
+    output:    "logits", or "probs" where the network ends with a softmax
+
+    A network that cannot be used (weights missing or of another network, another number of
+    classes, a picture size that it does not take) raises a `RequestError` when the method is run.
+    """
+
+    def fit(task: Task) -> ReadyPredictor:
+        from ferc_models.ready.network import open_network
+        from ferc_models.ready.predictor import Convention
+
+        return open_network(task, name, build, weights, Convention(normalise, channels, output))
+
+    def load(path: Path, device: str = "auto") -> ReadyPredictor:
+        from ferc_models.ready.network import load_network
+
+        return load_network(path, name, build, device)
+
+    return Method(name, fit, load=load, trains=False, summary=summary, source=source)

@@ -1,0 +1,107 @@
+"""Ready-made torch networks: weights into the network, the network into a predictor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ferc_core.errors import DataError, RequestError
+from ferc_core.task import Task
+from ferc_models.options import check_options
+from ferc_models.ready.predictor import (
+    Convention,
+    Floats,
+    ReadyCard,
+    ReadyPredictor,
+    introduce,
+    read_ready,
+)
+from ferc_models.runtime import choose_device, seeded
+from ferc_models.weights import read_weights
+
+Build = Callable[[int], nn.Module]
+
+
+def open_network(
+    task: Task, name: str, build: Build, weights: str | Path | None, convention: Convention
+) -> ReadyPredictor:
+    """Return the network with its weights as a predictor; see `ferc_models.ready.ready_made`."""
+    check_options(name, task.options, ["weights"])
+    network = built(build, len(task.classes), name)
+    chosen = task.options.get("weights", weights)
+    if chosen is not None:
+        path = Path(str(chosen)).expanduser()
+        tensors = read_weights(path)
+        if misfit := misfits(network, tensors):
+            raise RequestError(f"{path} does not fit the network of {name!r}: {misfit}")
+        network.load_state_dict(tensors)
+        task.say(f"all {len(tensors)} tensors are from {path}")
+    card = ReadyCard(name, name, task.classes, task.image_size, convention)
+    predictor = as_predictor(network, card, task.device)
+    introduce(predictor, task)
+    return predictor
+
+
+def load_network(path: Path, name: str, build: Build, device: str) -> ReadyPredictor:
+    """Read what the predictor of `open_network` wrote.
+
+    Raises `RequestError` or `DataError` when there is no such file, or another one.
+    """
+    tensors, card = read_ready(path, name)
+    network = built(build, len(card.classes), name)
+    if misfit := misfits(network, tensors):
+        raise DataError(f"{path} does not fit the network of {name!r}: {misfit}")
+    network.load_state_dict(tensors)
+    return as_predictor(network, card, device)
+
+
+def built(build: Build, num_classes: int, name: str) -> nn.Module:
+    """Build the network, whatever it draws from torch's generator being the same every time."""
+    with seeded(0):
+        network = build(num_classes)
+    if not isinstance(network, nn.Module):
+        kind = type(network).__name__
+        raise RequestError(f"build({num_classes}) of {name!r} returned {kind}, not a torch Module")
+    return network
+
+
+def as_predictor(network: nn.Module, card: ReadyCard, device_name: str) -> ReadyPredictor:
+    """Return the network as a predictor, in evaluation mode."""
+    device = choose_device(device_name)
+    network.to(device).eval()
+
+    def compute(pixels: Floats) -> npt.NDArray[Any]:
+        batch = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))).to(device)
+        with torch.inference_mode():
+            answer = network(batch)
+        if not isinstance(answer, Tensor):
+            kind = type(answer).__name__
+            raise RequestError(f"{card.name} gives a {kind}, and not the tensor of logits alone")
+        return answer.float().cpu().numpy()
+
+    return ReadyPredictor(card, compute, network.state_dict())
+
+
+def misfits(network: nn.Module, tensors: Mapping[str, Tensor]) -> str:
+    """Say what keeps tensors from being the weights of a network; empty when they are."""
+    wanted = network.state_dict()
+    # Files from before torch 0.4.1 lack the counters of batch normalisation; nothing reads them.
+    missing = [n for n in wanted if n not in tensors and not n.endswith("num_batches_tracked")]
+    unknown = [n for n in tensors if n not in wanted]
+    other = [
+        f"{n} {list(tensors[n].shape)} instead of {list(wanted[n].shape)}"
+        for n in wanted
+        if n in tensors and tensors[n].shape != wanted[n].shape
+    ]
+    found = {"it lacks": missing, "it has besides": unknown, "of other shapes are": other}
+    return "; ".join(
+        f"{what} {', '.join(names[:3])}{f' and {len(names) - 3} more' if names[3:] else ''}"
+        for what, names in found.items()
+        if names
+    )

@@ -1,0 +1,210 @@
+"""A model that was trained elsewhere: what it takes for a picture, what its answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from ferc_core.errors import DataError, FercError, RequestError, RunError
+from ferc_core.task import Task
+from ferc_models.options import choice
+from ferc_models.pictures import MEAN, STD, Images
+from ferc_models.saved.tensors import read_tensors, write_tensors
+
+FORMAT = 1
+BATCH = 128  # pictures that a model is shown at once
+FEW = 8  # pictures that it is tried on
+SUM_TOLERANCE = 1e-3  # how far probabilities may be from a sum of 1
+
+Floats = npt.NDArray[np.float32]
+
+# (offset, scale) of R, G, B: a value v in 0 .. 255 becomes (v - offset) / scale
+NORMALISATIONS = {
+    "imagenet": ([255 * m for m in MEAN], [255 * s for s in STD]),
+    "half": ([127.5] * 3, [127.5] * 3),  # -1 .. 1
+    "unit": ([0.0] * 3, [255.0] * 3),  # 0 .. 1
+    "raw": ([0.0] * 3, [1.0] * 3),  # 0 .. 255
+}
+CHANNELS = ("rgb", "bgr")
+OUTPUTS = ("logits", "probs")
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How a model wants its pictures and what it gives; raises `RequestError` for other words.
+
+    normalise: imagenet (mean and standard deviation of ImageNet), half (-1 to 1), unit (0 to 1)
+               or raw (0 to 255); the statistics belong to the colours, in whatever order
+    channels:  rgb, or bgr for models that blue comes first for
+    output:    logits, or probs where a softmax is part of the model
+    """
+
+    normalise: str = "imagenet"
+    channels: str = "rgb"
+    output: str = "logits"
+
+    def __post_init__(self) -> None:
+        choice("normalise", self.normalise, NORMALISATIONS)
+        choice("channels", self.channels, CHANNELS)
+        choice("output", self.output, OUTPUTS)
+
+    def pixels(self, images: Images) -> Floats:
+        """Return uint8 RGB pictures [B, S, S, 3] as the model wants them, in the same shape."""
+        offset, scale = np.array(NORMALISATIONS[self.normalise], dtype=np.float32)
+        pixels: Floats = (images.astype(np.float32) - offset) / scale
+        return pixels if self.channels == "rgb" else pixels[..., ::-1]
+
+    def logits(self, values: Floats) -> Floats:
+        """Return the answers [B, K] as logits; of probabilities, these are the logarithms.
+
+        A probability of 0 counts as the smallest positive float32. Raises `RequestError` for
+        probabilities that are none.
+        """
+        if self.output == "logits":
+            return values
+        if not are_probabilities(values):
+            raise RequestError(
+                "output=probs was said, but the model's outputs are no probabilities that sum "
+                "to 1; if a softmax is still to come, say output=logits"
+            )
+        smallest = np.finfo(np.float32).tiny
+        return np.log(np.maximum(values, smallest))
+
+
+@dataclass(frozen=True)
+class ReadyCard:
+    """What a ready-made model is: the method it came by, and how it is to be used.
+
+    ``name`` is for messages, and ``options`` are what the method needs to use it again.
+    """
+
+    method: str
+    name: str
+    classes: tuple[str, ...]
+    image_size: int
+    convention: Convention
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReadyPredictor:
+    """A model with its convention.
+
+    ``compute`` maps pixels float32 [B, S, S, 3], B at least 1, to values [B, K]; ``tensors`` are
+    what the model is stored as.
+    """
+
+    card: ReadyCard
+    compute: Callable[[Floats], npt.NDArray[Any]]
+    tensors: Mapping[str, Tensor]
+
+    def logits(self, images: Images) -> Floats:
+        """Return logits float32 [B, K] for uint8 RGB images [B, S, S, 3].
+
+        Raises `RequestError` for pictures or answers of another shape, or that the model fails on,
+        and `RunError` for answers that are not finite.
+        """
+        parts = [
+            self.card.convention.logits(self.values(images[start : start + BATCH]))
+            for start in range(0, len(images), BATCH)
+        ]
+        return np.concatenate([np.empty((0, len(self.card.classes)), np.float32), *parts])
+
+    def values(self, images: Images) -> Floats:
+        """Return the model's own answers [B, K] for a few pictures."""
+        card, side = self.card, self.card.image_size
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
+            raise RequestError(
+                f"this model takes uint8 RGB pictures [B, {side}, {side}, 3], "
+                f"not {images.dtype} {list(images.shape)}: resize them first"
+            )
+        try:
+            values = self.compute(card.convention.pixels(images))
+        except FercError:
+            raise
+        except Exception as error:  # anybody's model fails in its own way
+            raise RequestError(
+                f"{card.name} fails on {side}x{side} pictures, which --image-size can change "
+                f"({in_one_line(error)})"
+            ) from error
+        check_shape(card, values, len(images))
+        if not np.isfinite(values).all():
+            raise RunError(f"{card.name} gives values that are not finite")
+        return values.astype(np.float32)
+
+    def save(self, path: Path) -> None:
+        """Write tensors and card to ``path``, a .safetensors file, at once or not at all."""
+        # Copies, because safetensors takes no tensors that share memory, as tied weights do.
+        tensors = {name: tensor.detach().cpu().clone() for name, tensor in self.tensors.items()}
+        write_tensors(path, tensors, {"format": FORMAT, **asdict(self.card)})
+
+
+def check_shape(card: ReadyCard, values: npt.NDArray[Any], pictures: int) -> None:
+    """Raise `RequestError` unless there is a value for each picture and class."""
+    if values.ndim != 2 or len(values) != pictures:
+        raise RequestError(
+            f"{card.name} gives an array {list(values.shape)} for {pictures} pictures; "
+            f"it should give [{pictures}, {len(card.classes)}], a row of logits for each"
+        )
+    if values.shape[1] != len(card.classes):
+        raise RequestError(
+            f"{card.name} knows {values.shape[1]} classes, and the data has {len(card.classes)}: "
+            f"{', '.join(card.classes)}"
+        )
+
+
+def introduce(predictor: ReadyPredictor, task: Task) -> None:
+    """Try a model on a few validation pictures, and say what the user should know about it."""
+    rows = np.arange(min(FEW, len(task.validation)))
+    values = predictor.values(task.validation.images(rows))
+    predictor.card.convention.logits(values)
+    task.say(f"its outputs are taken for {', '.join(task.classes)}, in this order")
+    if predictor.card.convention.output == "logits" and are_probabilities(values):
+        task.say("its outputs look like probabilities; if they are, say output=probs")
+    if task.weights:
+        task.say("--weights is for methods that train here, and is not used")
+
+
+def are_probabilities(values: Floats) -> bool:
+    """Say whether all rows [B, K] hold no negative number and sum to 1."""
+    off = np.abs(values.sum(axis=1) - 1)
+    return bool((values >= 0).all() and (off <= SUM_TOLERANCE).all())
+
+
+def read_ready(path: Path, method: str) -> tuple[dict[str, Tensor], ReadyCard]:
+    """Return tensors and card of what `ReadyPredictor.save` wrote.
+
+    Raises `RequestError` when there is no such file, and `DataError`, naming the file, when it is
+    cut short or of another method.
+    """
+    tensors, header = read_tensors(path)
+    if header.get("method") != method:
+        raise DataError(f"{path} holds a model of method {header.get('method')!r}, not {method!r}")
+    if header.get("format") != FORMAT:
+        raise DataError(
+            f"{path} has format {header.get('format')!r}, and this version of FER-C reads "
+            f"{FORMAT}; use the version that wrote it"
+        )
+    try:
+        return tensors, ReadyCard(
+            method=method,
+            name=str(header["name"]),
+            classes=tuple(header["classes"]),
+            image_size=int(header["image_size"]),
+            convention=Convention(**header["convention"]),
+            options=dict(header["options"]),
+        )
+    except (KeyError, TypeError, ValueError, RequestError) as error:
+        raise DataError(f"{path} lacks what belongs to a ready-made model: {error}") from error
+
+
+def in_one_line(error: Exception, longest: int = 200) -> str:
+    """Return what an error says, shortened."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= longest else f"{text[:longest]} ..."

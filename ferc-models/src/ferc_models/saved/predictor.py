@@ -1,0 +1,128 @@
+"""A trained network with all that it takes to use it, kept in one safetensors file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from ferc_core.errors import DataError, FercError, RequestError
+from ferc_models.pictures import Images, normalise
+from ferc_models.runtime import choose_device
+from ferc_models.saved.tensors import read_tensors, write_tensors
+
+FORMAT = 1
+BATCH = 128  # pictures that go through the network at once, whatever the caller hands over
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a network is and how it was trained.
+
+    ``history`` has one mapping for each epoch: its number, training loss, and validation macro-F1
+    and accuracy. ``options`` are those of the method that shape the network; ``notes`` are
+    sentences for the user.
+    """
+
+    method: str
+    backbone: str
+    classes: tuple[str, ...]
+    image_size: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    history: tuple[Mapping[str, float], ...] = ()
+
+
+class NetworkPredictor:
+    """A network that maps normalised pictures to logits, in evaluation mode.
+
+    It takes pictures of the one size that it was trained on and normalises them itself, with
+    ImageNet's mean and standard deviation.
+    """
+
+    def __init__(self, network: nn.Module, card: Card, device: torch.device) -> None:
+        self.network = network.to(device, memory_format=torch.channels_last).eval()
+        self.card = card
+        self.device = device
+
+    def logits(self, images: Images) -> npt.NDArray[np.float32]:
+        """Return logits float32 [B, K] for uint8 RGB images [B, S, S, 3].
+
+        Raises `RequestError` for pictures of another size or type.
+        """
+        side = self.card.image_size
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
+            raise RequestError(
+                f"this model takes uint8 RGB pictures [B, {side}, {side}, 3], "
+                f"not {images.dtype} {list(images.shape)}: resize them first"
+            )
+        parts = [
+            network_logits(self.network, images[start : start + BATCH], self.device)
+            for start in range(0, len(images), BATCH)
+        ]
+        return np.concatenate([np.empty((0, len(self.card.classes)), np.float32), *parts])
+
+    def save(self, path: Path) -> None:
+        """Write tensors and card to ``path``, a .safetensors file, at once or not at all."""
+        write_tensors(path, self.network.state_dict(), {"format": FORMAT, **asdict(self.card)})
+
+
+def network_logits(
+    network: nn.Module, images: Images, device: torch.device
+) -> npt.NDArray[np.float32]:
+    """Return the logits of a few pictures; the network must be in evaluation mode."""
+    with torch.inference_mode():
+        logits: npt.NDArray[np.float32] = network(normalise(images, device)).float().cpu().numpy()
+    return logits
+
+
+def load_predictor(
+    path: Path, method: str, build: Callable[[Card], nn.Module], device: str = "auto"
+) -> NetworkPredictor:
+    """Read what `NetworkPredictor.save` wrote; ``build`` makes the untrained network of a card.
+
+    Raises `RequestError` when there is no such file, and `DataError`, naming the file, when it is
+    cut short, of another method, or does not fit the network that it names.
+    """
+    tensors, header = read_tensors(path)
+    card = read_card(header, path)
+    if card.method != method:
+        raise DataError(f"{path} holds a model of method {card.method!r}, not {method!r}")
+    try:
+        network = build(card)
+        network.load_state_dict(tensors)
+    except FercError as error:
+        raise DataError(f"{path}: {error}") from error
+    except RuntimeError as error:
+        raise DataError(
+            f"{path} does not hold the tensors of backbone {card.backbone!r} for "
+            f"{len(card.classes)} classes"
+        ) from error
+    return NetworkPredictor(network, card, choose_device(device))
+
+
+def read_card(header: dict[str, Any], path: Path) -> Card:
+    """Return the card in a file's header, or raise `DataError`."""
+    if header.get("format") != FORMAT:
+        raise DataError(
+            f"{path} has format {header.get('format')!r}, and this version of FER-C reads "
+            f"{FORMAT}; use the version that wrote it"
+        )
+    try:
+        return Card(
+            method=str(header["method"]),
+            backbone=str(header["backbone"]),
+            classes=tuple(header["classes"]),
+            image_size=int(header["image_size"]),
+            options=dict(header["options"]),
+            notes=tuple(header["notes"]),
+            history=tuple(header["history"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} lacks what belongs to a model: {error}") from error

@@ -1,0 +1,147 @@
+"""The state of a training after an epoch, kept so that an interrupted training goes on.
+
+One file holds network, optimiser, best network so far and history, and is replaced at once: a
+kill at any moment leaves the state after the last epoch or after the one before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ferc_core.errors import DataError, RequestError
+from ferc_core.task import Examples, Task
+from ferc_models.saved.tensors import read_tensors, write_tensors
+
+FILE = "training.safetensors"
+FORMAT = 1
+
+
+@dataclass
+class State:
+    """How far a training is: ``history`` has an entry for each finished epoch."""
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_f1: float = -1.0
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def epoch(self) -> int:
+        """Number of finished epochs."""
+        return len(self.history)
+
+
+def describe(task: Task, method: str) -> dict[str, Any]:
+    """Return all that decides what a training learns; another description, another training."""
+    described = {
+        "format": FORMAT,
+        "method": method,
+        "options": dict(task.options),
+        "classes": task.classes,
+        "loss": task.loss,
+        "epochs": task.epochs,
+        "batch size": task.batch_size,
+        "learning rate": task.learning_rate,
+        "image size": task.image_size,
+        "seed": task.seed,
+        "backbone": task.backbone,
+        "weights": file_digest(task.weights) if task.weights else "",
+        "pretrained": task.pretrained,
+        "training data": data_digest(task.train),
+        "validation data": data_digest(task.validation),
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(described))
+    return plain
+
+
+def save_state(
+    path: Path,
+    description: Mapping[str, Any],
+    state: State,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Write the state to ``path``."""
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
+    for index, parameter in parameters(optimizer):
+        for key, tensor in optimizer.state[parameter].items():
+            tensors[f"optimizer.{index}.{key}"] = tensor
+    header = {"task": description, "history": state.history, "best_f1": state.best_f1}
+    write_tensors(path, tensors, header)
+
+
+def load_state(
+    path: Path,
+    description: Mapping[str, Any],
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> State:
+    """Put what ``path`` holds into network and optimiser; a fresh `State` if there is no file.
+
+    Raises `RequestError` when it is the state of another training, `DataError` when it is damaged.
+    """
+    if not path.exists():
+        return State()
+    try:
+        tensors, header = read_tensors(path)
+    except DataError as error:
+        raise DataError(f"{error}; delete it to train anew") from error
+    check_same_training(path, header.get("task", {}), description)
+    network.load_state_dict(part(tensors, "network."))
+    for index, parameter in parameters(optimizer):
+        for key, tensor in part(tensors, f"optimizer.{index}.").items():
+            optimizer.state[parameter][key] = tensor if key == "step" else like(parameter, tensor)
+    return State(header["history"], header["best_f1"], part(tensors, "best."))
+
+
+def check_same_training(
+    path: Path, found: Mapping[str, Any], description: Mapping[str, Any]
+) -> None:
+    """Raise `RequestError` naming the first difference between two descriptions."""
+    for name, wanted in description.items():
+        if found.get(name) != wanted:
+            raise RequestError(
+                f"{path} belongs to another training: its {name} is {found.get(name)!r}, not "
+                f"{wanted!r}; delete the file to train anew, or use another directory"
+            )
+
+
+def parameters(optimizer: torch.optim.Optimizer) -> Iterator[tuple[int, Tensor]]:
+    """Yield the optimiser's parameters with their numbers."""
+    return enumerate(p for group in optimizer.param_groups for p in group["params"])
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names start with ``prefix``, without it."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def like(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """Return a tensor with device and memory layout of ``parameter``: same layout, same bits."""
+    return torch.empty_like(parameter, requires_grad=False).copy_(tensor)
+
+
+def data_digest(examples: Examples) -> str:
+    """Return a short hash of ids, labels and targets."""
+    digest = hashlib.blake2b("\0".join(examples.ids).encode(), digest_size=8)
+    digest.update(examples.labels.tobytes())
+    digest.update(examples.targets.tobytes())
+    return f"{len(examples)} pictures, {digest.hexdigest()}"
+
+
+def file_digest(path: Path) -> str:
+    """Return a short hash of what a file holds."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -1,0 +1,216 @@
+"""``ferc data check``: what it prints, its exit codes, and that it can be stopped."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.commands import SHARED, one_sentence
+
+from ferc_core.data.checks import check
+from ferc_core.datasets.ferplus.loader import open_ferplus
+from ferc_core.testing.standins.pictures import toy_number, toy_picture, write_picture
+
+CLASSES = ("anger", "joy")
+
+
+def write_folder(root: Path) -> Path:
+    """A data folder with a table in which everything is wrong that can be."""
+    rows = []
+
+    def add(path: str, label: str, split: str, person: str, picture: np.ndarray | bytes):
+        rows.append([path, label, split, person])
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(picture, bytes):
+            target.write_bytes(picture)
+        else:
+            write_picture(target, picture)
+
+    for split, start in (("train", 0), ("valid", 20), ("test", 30)):
+        for i in range(12 if split == "train" else 4):
+            face = toy_picture(toy_number(i % 2, start + i), 48)
+            add(f"{split}/{i}.png", CLASSES[i % 2], split, f"{split}{i % 3}", face)
+    add("train/text.png", "joy", "train", "train0", b"no picture")
+    add("train/small.png", "joy", "train", "train0", toy_picture(0, 48)[:31])
+    add("test/again.png", "joy", "test", "train0", toy_picture(toy_number(0, 0), 48))
+    with (root / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["path", "label", "split", "identity"], *rows])
+    return root
+
+
+def test_a_folder_with_everything_wrong_is_told_with_names(ferc, tmp_path):
+    root = write_folder(tmp_path / "faces")
+    done = ferc("data", "check", "folder", "--data-root", root)
+    assert done.returncode == 1, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("folder: Your own pictures")
+    assert lines[0].endswith(f", in {root}")
+    assert [line.split() for line in lines if line.startswith(" all")] == [["all", "14", "4", "5"]]
+    assert "known beside the labels: the person of 23" in lines
+    assert "22 of 23 pictures read, from 48x31 to 48x48 pixels" in lines
+    assert "a run trains on 14 faces, validates on 4 and scores 5 of 'test'" in lines
+    indented = [line.strip() for line in lines if line.startswith("    ")]
+    assert indented == [
+        f"picture {root}/train/text.png is damaged, or in a format that cannot be read",
+        "train/small.png (48x31)",
+        "train/0.png (train) = test/again.png (test)",
+        "train/0.png (train, anger) = test/again.png (test, joy)",
+        "train0 (6 and 1 pictures)",
+    ]
+    assert lines[-1] == (
+        "not sound: 1 picture cannot be read; 1 picture too small for corruptions, which need "
+        "32x32 pixels; 1 of 5 pictures of 'test' (20.0%) also in 'train'; 1 person both in "
+        "'train' and in 'test'"
+    )
+
+
+def test_toyfaces_are_sound(ferc):
+    done = ferc("data", "check", "toyfaces(train=64,valid=16,test=16,size=32)", "--limit", 10)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "30 of 96 pictures read, 32x32 pixels" in lines
+    assert lines[-1] == "sound: no problem in 30 pictures"
+
+
+PLUGIN = """
+import numpy as np
+from ferc_core import DatasetSource, hookimpl
+from ferc_core.errors import BadImageError
+from ferc_core.faces import About, FaceSet, FaceSplit
+
+
+def open_tiny(root, *, bad: int = 0, wait: bool = False):
+    def split(name, count):
+        def read(i):
+            if wait:
+                import time
+                print("reading", flush=True)
+                time.sleep(0.05)
+            if i < bad:
+                raise BadImageError(f"frame {i} of {root}/tiny.mp4 cannot be decoded")
+            return np.full((40, 40, 3), (i, len(name), 0), np.uint8)
+
+        ids = tuple(f"{name}/{i}" for i in range(count))
+        return FaceSplit(ids, np.arange(count) % 2, read, np.zeros((count, 2)))
+
+    about = About(
+        release="Tiny, second release",
+        missing={f"{root}/lost.mp4": 30},
+        published={"train": (60, 50), "test": 40},
+        size=(40, 41),
+    )
+    splits = {"train": split("train", 100), "test": split("test", 40)}
+    return FaceSet("tiny", ("no [b]", "yes"), splits, ("3 rows were dropped",), about)
+
+
+@hookimpl
+def register_datasets(register):
+    register(DatasetSource("tiny", open_tiny, summary="Tiny.", source="here"))
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """The arguments that check a data set of a third party."""
+    (tmp_path / "tiny.py").write_text(PLUGIN)
+    return lambda name: ["data", "check", name, "--data-root", "here", "--plugin", "tiny.py"]
+
+
+def test_the_set_of_a_plugin_is_checked_like_any_other(ferc, tiny):
+    done = ferc(*tiny("tiny(bad=13)"), "--workers", 3)
+    assert done.returncode == 1, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "tiny(bad=13): Tiny, second release, in here"
+    rows = [" ".join(line.split()) for line in lines]
+    assert "class train published difference test published difference" in rows
+    assert "no [b] 50 60 -10 20" in rows
+    assert "yes 50 50 +0 20" in rows
+    assert "all 100 110 -10 40 40 +0" in rows
+    assert "note: 3 rows were dropped" in lines
+    assert "    here/lost.mp4 (30 faces)" in lines
+    assert "    train/9: frame 9 of here/tiny.mp4 cannot be decoded" in lines
+    assert "    train/10: frame 10 of here/tiny.mp4 cannot be decoded" not in lines
+    assert "    ... and 16 more: --json names all" in lines
+    assert lines[-1] == (
+        "not sound: 30 of 170 faces lost with 1 missing file; 26 pictures cannot be read"
+    )
+
+
+def test_json_says_everything_and_nothing_else(ferc, tiny):
+    done = ferc(*tiny("tiny(bad=13)"), "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert told["dataset"] == "tiny(bad=13)"
+    assert (told["data_root"], told["release"]) == ("here", "Tiny, second release")
+    assert told["classes"] == ["no [b]", "yes"]
+    assert told["notes"] == ["3 rows were dropped"]
+    assert told["division"]["scored_split"] == "test"
+    assert told["division"]["scored"] == 40
+    assert told["splits"]["test"] == {
+        "faces": 40,
+        "published": 40,
+        "difference": 0,
+        "classes": {
+            name: {"faces": 20, "published": None, "difference": None} for name in told["classes"]
+        },
+        "read": 40,
+        "valence_arousal": True,
+        "distributions": False,
+        "persons": None,
+    }
+    kinds = {finding["kind"]: finding for finding in told["findings"]}
+    assert kinds["missing"]["names"] == ["here/lost.mp4 (30 faces)"]
+    assert kinds["unreadable"]["count"] == len(kinds["unreadable"]["names"]) == 26
+    assert kinds["size"]["names"][0] == "train/13 (40x40)"
+    assert kinds["size"]["problem"] is False
+    assert told["sound"] is False
+    assert told["reasons"] == [kinds["missing"]["text"], kinds["unreadable"]["text"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "code"),
+    [
+        (["toyface"], "unknown dataset 'toyface': did you mean 'toyfaces'?", 2),
+        (["toyfaces(trian=80)"], "did you mean 'train'?", 2),
+        (["toyfaces(train=1)"], "train must be a whole number from 8", 2),
+        (["folder"], "--data-root", 2),
+        (["folder", "--data-root", "nowhere"], "nowhere", 2),
+        (["toyfaces(train=8,valid=8,test=8)", "--split", "tset"], "did you mean 'test'?", 2),
+        (["folder", "--data-root", "cut"], "cut/labels.csv", 1),
+    ],
+)
+def test_a_set_that_cannot_be_opened_is_answered_by_one_sentence(
+    ferc, tmp_path, arguments, message, code
+):
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / "labels.csv").write_bytes(b"path,label\n\xff\xfe,joy\n")
+    done = ferc("data", "check", *arguments, "--json")
+    assert message in one_sentence(done, code)
+    assert done.stdout == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal")
+def test_ctrl_c_ends_a_check_in_one_sentence(tiny, tmp_path):
+    command = [sys.executable, "-m", "ferc_core.cli", *tiny("tiny(wait=true)")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, text=True, start_new_session=True, **pipes) as job:
+        assert job.stdout.read(7) == "reading"
+        os.killpg(job.pid, signal.SIGINT)
+        out, errors = job.communicate(timeout=60)
+    done = subprocess.CompletedProcess(command, job.returncode, out, errors)
+    assert "stopped; nothing is written" in one_sentence(done, 1)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="../shared is not here")
+def test_real_faces_in_training_and_validation_are_found():
+    report = check(open_ferplus(SHARED / "data" / "ferplus"), workers=2)
+    (problem,) = report.problems
+    assert problem.text.endswith("pictures of 'valid' (7.8%) also in 'train'")

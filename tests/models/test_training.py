@@ -1,0 +1,192 @@
+"""The training loop: what it learns, and that no interruption changes it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers.colours import Counter, colours, fit, task
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from ferc_core.errors import BadImageError, FercError, RequestError, RunError
+from ferc_core.task import Epoch
+from ferc_metrics.classification import macro_f1
+from ferc_models.pictures import MEAN, STD, mirrored, shuffled_batches
+from ferc_models.saved.predictor import NetworkPredictor
+from ferc_models.training import Batch, train
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+# --- learning -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> NetworkPredictor:
+    predictor: NetworkPredictor = fit(task(tmp_path_factory.mktemp("learned"), epochs=6))
+    return predictor
+
+
+def test_a_small_network_learns_colours_and_tells_its_history(
+    tmp_path: Path, learned: NetworkPredictor
+) -> None:
+    history = learned.card.history
+    assert [h["epoch"] for h in history] == [1, 2, 3, 4, 5, 6]
+    assert history[-1]["loss"] < history[0]["loss"]
+    best = max(h["f1"] for h in history)
+    assert best > 0.9
+    validation = task(tmp_path).validation
+    logits = learned.logits(validation.images(np.arange(24)))
+    probs = torch.softmax(torch.tensor(logits, dtype=torch.float64), dim=1).numpy()
+    assert macro_f1(probs, validation.labels) == best
+    assert json.dumps(history)
+
+
+@pytest.mark.parametrize("backbone", ["test_vit", "test_efficientnet"])
+def test_other_backbones_train_too(tmp_path: Path, backbone: str) -> None:
+    predictor = fit(task(tmp_path, backbone=backbone, epochs=1, loss="ce"))
+    assert predictor.card.backbone == backbone
+    assert math.isfinite(predictor.card.history[0]["loss"])
+
+
+def test_pretrained_weights_are_where_the_training_starts(
+    tmp_path: Path, learned: NetworkPredictor
+) -> None:
+    learned.save(tmp_path / "w.safetensors")
+    again = task(tmp_path, weights=tmp_path / "w.safetensors", epochs=1, seed=9)
+    predictor = fit(replace(again, learning_rate=1e-6))
+    assert predictor.card.history[0]["f1"] > 0.9
+    count = len(learned.network.state_dict())
+    assert predictor.card.notes == (f"{count} of {count} tensors are from w.safetensors",)
+
+
+def test_weights_from_a_file_and_from_timm_exclude_each_other(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="ask for one of them"):
+        fit(task(tmp_path, weights=tmp_path / "w.pth", pretrained=True))
+
+
+def count(network: nn.Module, batch: Batch) -> Tensor:
+    network.epoch.fill_(batch.epoch)
+    return network.weight.square()
+
+
+def test_the_first_of_the_best_epochs_is_kept_whole(tmp_path: Path) -> None:
+    network = Counter()
+    state = train(task(tmp_path, epochs=4), network, count, method="counter")
+    assert [h["f1"] for h in state.history] == [0, 1, 1, 0]
+    assert state.best_f1 == 1
+    assert int(network.epoch) == 2
+
+
+def test_a_method_sees_rows_pictures_and_targets_that_belong_together(tmp_path: Path) -> None:
+    asked, seen = task(tmp_path, epochs=2, batch_size=20), []
+
+    def look(network: nn.Module, batch: Batch) -> Tensor:
+        pixels = batch.images * torch.tensor(STD)[:, None, None] + torch.tensor(MEAN)[:, None, None]
+        given = asked.train.images(batch.rows).transpose(0, 3, 1, 2) / 255
+        np.testing.assert_allclose(pixels.numpy(), given, atol=1e-6)
+        np.testing.assert_array_equal(batch.targets.numpy(), asked.train.targets[batch.rows])
+        assert network.training
+        seen.append((batch.epoch, batch.rows.tolist()))
+        return network.weight.square()
+
+    train(asked, Counter(), look, method="look")
+    for epoch in (1, 2):
+        rows = [r for e, r in seen if e == epoch]
+        assert [len(r) for r in rows] == [20, 20, 8]
+        assert sorted(r for batch in rows for r in batch) == list(range(48))
+    assert seen[0][1] != seen[3][1]  # another order in every epoch
+
+
+# --- what can go wrong --------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_no_number_is_named_with_epoch_and_batch(tmp_path: Path) -> None:
+    def burst(network: nn.Module, batch: Batch) -> Tensor:
+        factor = math.inf if batch.epoch == 2 and 7 in batch.rows else 1.0
+        return factor * network.weight.square()
+
+    with pytest.raises(RunError, match=r"loss 'maxent\+mbls' became inf in epoch 2, batch [123];"):
+        train(task(tmp_path), Counter(), burst, method="burst")
+
+
+def test_weights_that_are_no_numbers_are_noticed_at_the_validation(tmp_path: Path) -> None:
+    def ruin(network: nn.Module, batch: Batch) -> Tensor:
+        with torch.no_grad():
+            network.epoch.fill_(0)
+        return network.weight.sqrt() * 0  # finite here; its gradient is not, once weight is 0
+
+    network = Counter()
+    nn.init.zeros_(network.weight)
+    with pytest.raises(RunError, match="no longer finite"):
+        train(task(tmp_path, batch_size=48), network, ruin, method="ruin")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train": colours(1, 0)}, "at least 2 training pictures, not 1"),
+        ({"validation": colours(0, 1)}, "no validation picture"),
+        ({"batch_size": 1}, "batches of 1 cannot be trained"),
+        ({"epochs": 0}, "at least 1 epoch, not 0"),
+        ({"backbone": "resnet-18"}, "unknown backbone 'resnet-18': did you mean"),
+        ({"loss": "focl"}, "unknown loss 'focl': did you mean 'focal'"),
+        (
+            {"options": {"agument": "flip"}},
+            "option of 'baseline' 'agument': did you mean 'aug",
+        ),
+        ({"options": {"augment": "turn"}}, "'augment' must be none or flip or .*, not 'turn'"),
+        ({"device": "gpu"}, "device must be auto, cpu or cuda, not 'gpu'"),
+        ({"weights": Path("missing.pth")}, "missing.pth do not exist"),
+    ],
+)
+def test_a_wrong_task_is_refused_in_one_sentence(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(FercError, match=message):
+        fit(task(tmp_path, **changes))
+
+
+def test_a_picture_that_cannot_be_read_stops_the_training_as_it_is(tmp_path: Path) -> None:
+    def broken(rows: Any) -> Any:
+        raise BadImageError("faces/7.png cannot be read")
+
+    for workers in (0, 2):
+        asked = task(tmp_path, workers=workers)
+        with pytest.raises(BadImageError, match=r"faces/7\.png"):
+            fit(replace(asked, train=replace(asked.train, images=broken)))
+
+
+def test_progress_tells_of_every_epoch_and_runs_from_start_to_end(tmp_path: Path) -> None:
+    heard: list[Epoch] = []
+    predictor = fit(task(tmp_path, progress=heard.append))
+    ends = [e for e in heard if e.validation_f1 is not None]
+    assert [e.number for e in ends] == [1, 2, 3]
+    assert [e.validation_f1 for e in ends] == [h["f1"] for h in predictor.card.history]
+    assert all(0 < e.done <= 1 and e.total == 3 for e in heard)
+    assert sorted(heard, key=lambda e: (e.number, e.done)) == heard
+
+
+# --- pictures on their way ----------------------------------------------------------------------
+
+
+@given(st.integers(2, 200), st.integers(2, 50), st.integers(0, 9))
+def test_batches_hold_every_row_once_and_never_a_single_one(n: int, size: int, seed: int) -> None:
+    batches = shuffled_batches(n, size, np.random.default_rng(seed))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(n))
+    assert all(2 <= len(batch) <= size + 1 for batch in batches)
+
+
+def test_mirroring_flips_the_chosen_pictures_left_to_right() -> None:
+    images = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
+    flipped = mirrored(images, np.array([False, True]))
+    np.testing.assert_array_equal(flipped[0], images[0])
+    np.testing.assert_array_equal(flipped[1, :, 0], images[1, :, 3])

@@ -1,0 +1,174 @@
+"""Trainings give the same bytes, whatever stops them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers.colours import Counter, colours, fit, saved, stop_after, task
+from torch import Tensor, nn
+
+from ferc_core.errors import DataError, RequestError
+from ferc_core.task import Epoch
+from ferc_models.training import Batch, train
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return saved(task(tmp_path_factory.mktemp("undisturbed")))
+
+
+def test_reading_threads_change_nothing(tmp_path: Path, undisturbed: bytes) -> None:
+    assert saved(task(tmp_path, workers=2)) == undisturbed
+
+
+def test_a_finished_training_is_not_repeated(tmp_path: Path, undisturbed: bytes) -> None:
+    assert saved(task(tmp_path)) == undisturbed
+
+    def refuse(_: Epoch) -> None:
+        raise AssertionError("trained again")
+
+    assert saved(task(tmp_path, progress=refuse)) == undisturbed
+
+
+def test_ctrl_c_between_epochs_does_not_change_how_pictures_are_augmented(tmp_path: Path) -> None:
+    whole, asked = (task(tmp_path / n, options={"augment": "flip"}) for n in ("whole", "stopped"))
+    for epochs in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            fit(replace(asked, progress=stop_after(epochs)))
+    assert saved(asked) == saved(whole)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("reads", [1, 5, 6])
+def test_a_break_within_an_epoch_changes_nothing(
+    tmp_path: Path, undisturbed: bytes, reads: int, workers: int
+) -> None:
+    asked, done = task(tmp_path, workers=workers), []
+
+    def break_off(rows: Any) -> Any:
+        done.append(rows)
+        if len(done) == reads:
+            raise KeyboardInterrupt
+        return asked.train.images(rows)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(replace(asked, train=replace(asked.train, images=break_off)))
+    assert saved(asked) == undisturbed
+
+
+def test_networks_that_draw_random_numbers_go_on_with_the_same_ones(tmp_path: Path) -> None:
+    def dropout(network: nn.Module, batch: Batch) -> Tensor:
+        kept = nn.functional.dropout(batch.images, 0.5)
+        return (network.weight * kept).mean().square()
+
+    def run(directory: Path, **changes: Any) -> Any:
+        network = Counter()
+        train(task(directory, **changes), network, dropout, method="dropout")
+        return network.weight.item()
+
+    whole = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped", progress=stop_after(1))
+    torch.rand(7)
+    assert run(tmp_path / "stopped") == whole
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import torch
+from helpers.colours import fit, task
+torch.set_num_threads(1)
+fit(task(Path(sys.argv[2]), epochs=20, progress=lambda e: print(e.number, flush=True)))
+"""
+
+
+def test_resume_after_a_kill_gives_the_same_bytes(tmp_path: Path) -> None:
+    whole, killed = task(tmp_path / "whole", epochs=20), task(tmp_path / "killed", epochs=20)
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parents[1]), str(killed.directory)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        for epoch in process.stdout:
+            if int(epoch) == 5:
+                break
+        time.sleep(0.01)  # somewhere in epoch 6, or in the writing of its state
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert saved(killed) == saved(whole)
+
+
+def test_a_state_that_was_being_written_when_the_blow_fell_is_no_hindrance(
+    tmp_path: Path, undisturbed: bytes
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(task(tmp_path, progress=stop_after(1)))
+    (tmp_path / ".training.safetensors.part").write_bytes(b"half a state")
+    assert saved(task(tmp_path)) == undisturbed
+    assert not (tmp_path / ".training.safetensors.part").exists()
+
+
+def test_nothing_but_the_state_is_left_and_it_has_no_times_in_it(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        fit(task(tmp_path / name, epochs=1))
+        assert [p.name for p in (tmp_path / name).iterdir()] == ["training.safetensors"]
+    a, b = ((tmp_path / n / "training.safetensors").read_bytes() for n in ("a", "b"))
+    assert a == b
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training that was stopped after its first epoch."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.raises(KeyboardInterrupt):
+        fit(task(folder, progress=stop_after(1)))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "difference"),
+    [
+        ({"seed": 6}, "its seed is 5, not 6"),
+        ({"epochs": 9}, "its epochs is 3, not 9"),
+        ({"loss": "ce"}, r"its loss is 'maxent\+mbls', not 'ce'"),
+        ({"backbone": "test_resnet"}, "its backbone is 'test_byobnet', not 'test_resnet'"),
+        ({"learning_rate": 1e-3}, "its learning rate is 0.003, not 0.001"),
+        ({"options": {"augment": "flip"}}, "its options is {}"),
+        ({"train": colours(48, 3)}, "its training data is '48 pictures"),
+        ({"validation": colours(30, 1)}, "its validation data is '24 pictures"),
+    ],
+)
+def test_the_state_of_another_training_is_refused(
+    stopped: Path, changes: dict[str, Any], difference: str
+) -> None:
+    with pytest.raises(RequestError, match=f"belongs to another training: {difference}"):
+        fit(task(stopped, **changes))
+
+
+def test_a_damaged_state_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    fit(task(tmp_path, epochs=1))
+    state = tmp_path / "training.safetensors"
+    state.write_bytes(state.read_bytes()[:-10])
+    with pytest.raises(DataError, match=r"training.safetensors .*; delete it to train anew"):
+        fit(task(tmp_path, epochs=1))
+
+
+def test_training_leaves_torch_as_it_was(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    fit(task(tmp_path, epochs=1))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.get_num_threads() == 1

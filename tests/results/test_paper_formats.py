@@ -1,0 +1,169 @@
+"""A run beside the paper as text, data and pictures, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+
+import cv2
+import pytest
+from helpers.commands import one_sentence
+from test_paper import FORMS, rows, show, store
+
+from ferc_core.errors import RequestError
+from ferc_core.results.paper.values import FIGURES, METHODS, TABLES
+
+# Formats
+
+
+def test_json_is_tidy_with_nulls(tmp_path):
+    run = store(tmp_path / "run", rows(methods=["baseline"], seeds=[0]))
+    first, *others = json.loads(show(run, "--paper", "table1", "--format", "json"))
+    assert first == {
+        "table": 1,
+        "dataset": "rafdb",
+        "method": "baseline",
+        "noise": 0,
+        "metric": "f1",
+        "stage": "pre",
+        "run_mean": 50.0,
+        "run_std": None,
+        "seeds": 1,
+        "n": 30,
+        "paper": 72.6,
+    }
+    absent = others[-1]
+    assert (absent["run_mean"], absent["seeds"], absent["n"]) == (None, 0, None)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_markdown_has_the_same_columns_in_every_row(tmp_path, name):
+    run = store(tmp_path / "run", rows())
+    lines = show(run, "--paper", name, "--format", "markdown").splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert len({line.count("|") for line in table}) == 1
+    assert table[0].endswith("| seeds | N |")
+    assert set(lines[len(table) :]) > {""}  # notes, after an empty line
+    assert lines[len(table)] == ""
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_latex_is_escaped_and_whole(tmp_path, name):
+    odd = r"a_b%c&d#e$f~g^h\i"
+    run = store(tmp_path / "run", rows(methods=["baseline", odd]), rows("my_set"))
+    text = show(run, "--paper", name, "--format", "latex")
+    table, below = text.split(r"\end{tabular}")
+    columns = re.search(r"\\begin\{tabular\}\{([lr]+)\}", table)[1]
+    body = [line for line in table.splitlines() if line.endswith(r"\\")]
+    assert body
+    for line in body:
+        assert len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1
+    code = text.replace(r"% \usepackage{booktabs}", "").replace(r"$\pm$", "")
+    assert not re.search(r"(?<!\\)[%$#_]|±", code)
+    assert not re.search(r"(?<!\\)&", below)
+    assert len(re.findall(r"(?<!\\)\{", text)) == len(re.findall(r"(?<!\\)\}", text))
+    assert (r"a\_b\%c\&d\#e\$f\textasciitilde{}g\textasciicircum{}h\textbackslash{}i" in table) == (
+        name in ("table1", "table3", "table4", "table5")
+    )
+    assert r"my\_set" in text
+
+
+def test_programs_get_data_alone_and_the_remarks_beside_it(tmp_path, ferc):
+    run = store(tmp_path / "run", rows(methods=["rul"]))
+    done = ferc("results", run, "--paper", "table1", "--format", "csv")
+    assert done.returncode == 0
+    assert len(list(csv.DictReader(io.StringIO(done.stdout)))) == 40
+    assert "ferc: note: Not in this run: data sets affectnet, affwild" in done.stderr
+
+
+def test_a_table_is_written_where_out_says(tmp_path):
+    run, file = store(tmp_path / "run", rows()), tmp_path / "deep" / "table.md"
+    printed_here = show(run, "--paper", "table1", "--format", "markdown")
+    assert show(run, "--paper", "table1", "--format", "markdown", "--out", file) == ""
+    assert file.read_text(encoding="utf-8") == printed_here
+    assert [path.name for path in file.parent.iterdir()] == ["table.md"]
+
+
+# Wrong requests
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--paper", "tabel1"], "did you mean 'table1'?"),
+        (["--paper", "figure7"], "did you mean 'figure"),
+        (["--paper", "table1", "--paper-dataset", "raf-db"], "did you mean 'rafdb'?"),
+        (["--paper", "table1", "--calibrator", "temprature"], "did you mean 'temperature'?"),
+        (["--paper", "table1", "--by", "seed"], "leave out --by"),
+        (["--paper", "figure5"], "give its file with --out FILE.png, .svg or .pdf"),
+        (["--paper", "figure6", "--out", "a.jpg"], ".pdf, not a.jpg"),
+        (["--paper", "table1", "--out", "a.png"], "is a text, not a picture"),
+        (["--paper-dataset", "rafdb"], "--paper-dataset goes with --paper"),
+        (["--calibrator", "none"], "--calibrator goes with --paper"),
+    ],
+)
+def test_a_wrong_request_is_refused(tmp_path, arguments, message):
+    run = store(tmp_path / "run", rows(calibrators=["none", "temperature"], methods=["rul"]))
+    with pytest.raises(RequestError) as refused:
+        show(run, *arguments)
+    assert message in str(refused.value)
+    assert refused.value.exit_code == 2
+
+
+def test_an_unknown_table_ends_with_code_2_and_one_sentence(tmp_path, ferc):
+    run = store(tmp_path / "run", rows(methods=["rul"]))
+    assert "did you mean 'table1'?" in one_sentence(ferc("results", run, "--paper", "tabel1"), 2)
+
+
+# Figures
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_drawn_in_both_colours(tmp_path, name):
+    def value(method, loss, metric, **_):
+        return 0.2 + 0.05 * METHODS.index(method) + (0.1 if loss == "ce" else 0)
+
+    run = store(tmp_path / "run", rows(value=value), rows("affectnet", value=value))
+    file = tmp_path / "figure.png"
+    assert str(file) in show(run, "--paper", name, "--out", file)
+    picture = cv2.imread(str(file))
+    assert picture.shape[0] > 600
+    assert picture.shape[1] > 1000
+    for colour in ((126, 24, 194), (177, 163, 15)):  # pre and post, as BGR
+        assert (abs(picture.astype(int) - colour).sum(axis=2) < 30).sum() > 100
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "start"),
+    [
+        ("figure5", ".png", b"\x89PNG"),
+        ("figure6", ".svg", b"<?xml"),
+        ("figure5", ".pdf", b"%PDF"),
+    ],
+)
+def test_a_figure_has_the_same_bytes_each_time(tmp_path, name, suffix, start):
+    run = store(tmp_path / "run", rows(methods=["baseline", "mine"], seeds=[0], forms=FORMS[:1]))
+    files = [tmp_path / f"{i}{suffix}" for i in (1, 2)]
+    for file in files:
+        show(run, "--paper", name, "--out", file)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert files[0].read_bytes().startswith(start)
+
+
+def test_a_figure_of_a_partial_run_is_drawn_and_of_none_refused(tmp_path):
+    clean = store(tmp_path / "clean", rows(forms=FORMS[:1], losses=["ce"], methods=["rul"]))
+    assert "Not in this run" in show(clean, "--paper", "figure5", "--out", tmp_path / "a.png")
+    nothing = store(tmp_path / "nothing", rows(losses=["focal"]))
+    with pytest.raises(RequestError, match="there is nothing to draw"):
+        show(nothing, "--paper", "figure5", "--out", tmp_path / "b.png")
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_without_matplotlib_a_sentence_says_what_to_install(tmp_path, monkeypatch):
+    run = store(tmp_path / "run", rows(methods=["rul"]))
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(RequestError, match=r"pip install 'ferc-core\[plots\]'"):
+        show(run, "--paper", "figure6", "--out", tmp_path / "a.png")
