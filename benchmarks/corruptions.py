@@ -3,7 +3,7 @@
     python benchmarks/corruptions.py [ROUNDS]
 
 Both sides run on one thread in one process, turn by turn: a turn is the five severities of a type
-for four photographs in a row, as when a data set is built. A line shows the median milliseconds per
+for four photographs in a row, as when a dataset is built. A line shows the median milliseconds per
 form and the ratio; the last line sums all 85 forms of one photograph. Needs
 ``imagecorruptions-imaug`` and, for the photograph, ``scikit-image``.
 """

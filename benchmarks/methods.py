@@ -2,7 +2,7 @@
 
     python benchmarks/methods.py [ROUNDS]
 
-Milliseconds for one step (forward, backward, Adam) on a batch of 16 random pictures of 96x96 in 7
+Milliseconds for one step (forward, backward, Adam) on a batch of 16 random images of 96x96 in 7
 classes, on one thread; medians of interleaved rounds. "plain" is a step of the method's own network
 with cross-entropy alone, so that its ratio says what the method adds; the other ratio is to
 ``baseline``.
@@ -30,7 +30,7 @@ SIDE, SIZE, CLASSES = 96, 16, 7
 
 
 def task(backbone: str) -> Task:
-    """Return a task of random pictures, each class among them."""
+    """Return a task of random images, each class among them."""
     rng = np.random.default_rng(0)
     labels = np.arange(SIZE) % CLASSES
     images = rng.integers(0, 256, (SIZE, SIDE, SIDE, 3), dtype=np.uint8)

@@ -2,8 +2,8 @@
 
     python benchmarks/overlap.py [FACES]
 
-The 17 corruptions of 224x224 pictures go through a small network on one thread, as in ``ferc run``
-without a build. Milliseconds per picture, medians of interleaved rounds; needs two cores.
+The 17 corruptions of 224x224 images go through a small network on one thread, as in ``ferc run``
+without a build. Milliseconds per image, medians of interleaved rounds; needs two cores.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROUNDS = 3
 
 
 def milliseconds(work: Iterable[object], pictures: int) -> float:
-    """Return how long a picture takes."""
+    """Return how long an image takes."""
     start = time.perf_counter()
     for _ in work:
         pass
@@ -59,7 +59,7 @@ def main(count: int) -> None:
         [milliseconds(way(), count * len(forms)) for way in ways.values()] for _ in range(ROUNDS)
     ]
     for name, column in zip(ways, zip(*taken, strict=True), strict=True):
-        print(f"{name:20}{median(column):8.3f} ms/picture")
+        print(f"{name:20}{median(column):8.3f} ms/image")
 
 
 if __name__ == "__main__":

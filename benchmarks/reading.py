@@ -1,9 +1,9 @@
 """How fast faces come from a data root: opening it, and reading with and without --cache.
 
-    python benchmarks/reading.py [ROWS] [PICTURES]
+    python benchmarks/reading.py [ROWS] [IMAGES]
 
 A stand-in for AffectNet's manual release with ROWS rows is opened for the first time and from its
-index. Of another one, with PICTURES different photographs of 420x420, all faces are brought to
+index. Of another one, with IMAGES different photographs of 420x420, all faces are brought to
 224x224 in random batches, as a training does: from the files, and from the cache; in between the
 cache is filled. The two ways of reading take turns, and the median of five epochs counts.
 """
@@ -48,7 +48,7 @@ def opening(folder: Path, rows: int) -> None:
 
 
 def reading(folder: Path, count: int) -> None:
-    """Print pictures per second from files and from the cache."""
+    """Print images per second from files and from the cache."""
     write_affectnet(folder, train=count, valid=8, side=FACE)
     faces = open_affectnet(folder).splits["train"]
     loose, kept = Pictures(faces, SIDE), Pictures(faces, SIDE)
@@ -62,7 +62,7 @@ def reading(folder: Path, count: int) -> None:
     turns = [(epoch(loose, i), epoch(kept, i)) for i in range(EPOCHS)]
     files, cached = (median(column) for column in zip(*turns, strict=True))
     print(f"{len(faces)} photographs, faces of {FACE}x{FACE} brought to {SIDE}x{SIDE}, ", end="")
-    print(f"{CORES} cores, pictures per second:")
+    print(f"{CORES} cores, images per second:")
     for name, taken in (("files", files), ("filling the cache", filling), ("cache", cached)):
         print(f"{name:>20}{len(faces) / taken:10.0f}")
     print(f"the cache is {files / cached:.1f} times as fast")
@@ -73,4 +73,4 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["FERC_CACHE"] = f"{scratch}/index"
         opening(Path(scratch) / "rows", numbers[0] if numbers else 300_000)
-        reading(Path(scratch) / "pictures", numbers[1] if len(numbers) > 1 else 1200)
+        reading(Path(scratch) / "images", numbers[1] if len(numbers) > 1 else 1200)

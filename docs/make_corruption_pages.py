@@ -1,4 +1,4 @@
-"""Write the pictures and the table of docs/corruptions.md, from the toy faces.
+"""Write the images and the table of docs/corruptions.md, from the toy faces.
 
     python docs/make_corruption_pages.py
 

@@ -1,4 +1,4 @@
-"""Draw the picture of the README from a finished run: faces, corruptions, and scores.
+"""Draw the image of the README from a finished run: faces, corruptions, and scores.
 
 ferc run --out overview-run
 python docs/make_overview.py overview-run docs/images/overview.png

@@ -2,7 +2,7 @@
 
     python docs/make_toyfaces_sheet.py
 
-Each picture is one of the training set's: of a person's pictures of a class, the most intense one.
+Each image is one of the training set's: of a person's images of a class, the most intense one.
 Only the grain of the camera is left out: a PNG file with it is larger and shows no more.
 """
 

@@ -2,8 +2,8 @@
 
     ferc run --plugin examples/my_corruption.py --corruption censor_bar --corruption snow
 
-A corruption is a function of a picture, a severity and a random generator. It must not touch the
-picture that it is given, and must draw every random number from the generator: then the pictures
+A corruption is a function of an image, a severity and a random generator. It must not touch the
+image that it is given, and must draw every random number from the generator: then the images
 are the same whenever and wherever they are made.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from ferc_core import Corruption, hookimpl
 
-HEIGHTS = (0.06, 0.1, 0.14, 0.18, 0.24)  # of the bar, as a share of the picture
+HEIGHTS = (0.06, 0.1, 0.14, 0.18, 0.24)  # of the bar, as a share of the image
 
 
 def censor_bar(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:

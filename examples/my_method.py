@@ -1,4 +1,4 @@
-"""A method of your own, without torch: softmax regression on small grey pictures, in NumPy.
+"""A method of your own, without torch: softmax regression on small grey images, in NumPy.
 
     ferc run --plugin examples/my_method.py --method softmax_regression --loss ce
 
@@ -15,7 +15,7 @@ import numpy as np
 from ferc_core import Method, hookimpl
 from ferc_core.task import Epoch, Task
 
-SIDE = 16  # pictures are shrunk to SIDE x SIDE grey values
+SIDE = 16  # images are shrunk to SIDE x SIDE grey values
 STEP, DECAY = 0.05, 1e-3
 
 
@@ -26,7 +26,7 @@ class Regression:
     weights: np.ndarray
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Return logits [B, K] of uint8 pictures [B, H, W, 3]."""
+        """Return logits [B, K] of uint8 images [B, H, W, 3]."""
         return features(images) @ self.weights
 
     def save(self, path: Path) -> None:

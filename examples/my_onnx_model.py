@@ -15,11 +15,11 @@ from onnx import TensorProto, helper, numpy_helper
 from ferc_core import registry
 
 FILE = "my_model.onnx"
-SIDE = 32  # the model takes pictures of this size alone
+SIDE = 32  # the model takes images of this size alone
 
 
 def fit():
-    """Return weights [3 * SIDE * SIDE, K] and bias [K] for pictures of values from 0 to 1."""
+    """Return weights [3 * SIDE * SIDE, K] and bias [K] for images of values from 0 to 1."""
     faces = registry().datasets["toyfaces"].open(train=400, size=SIDE)
     train = faces.splits["train"]
     x = np.stack([face.image for face in train]).transpose(0, 3, 1, 2)  # as in the file: NCHW
@@ -32,15 +32,15 @@ def fit():
 
 
 def write(weights, bias):
-    """Write the model: pictures [N, 3, SIDE, SIDE] in, logits [N, K] out."""
+    """Write the model: images [N, 3, SIDE, SIDE] in, logits [N, K] out."""
     arrays = {"weights": weights, "bias": bias}
     graph = helper.make_graph(
         [
-            helper.make_node("Flatten", ["pictures"], ["values"]),
+            helper.make_node("Flatten", ["images"], ["values"]),
             helper.make_node("Gemm", ["values", "weights", "bias"], ["logits"]),
         ],
         "my-model",
-        [helper.make_tensor_value_info("pictures", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", len(bias)])],
         [numpy_helper.from_array(a.astype(np.float32), name) for name, a in arrays.items()],
     )

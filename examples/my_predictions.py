@@ -1,12 +1,12 @@
-"""Your own program, which FER-C never sees: it reads pictures and writes a table of predictions.
+"""Your own program, which FER-C never sees: it reads images and writes a table of predictions.
 
     ferc build --dataset "toyfaces(test=80)" --image-size 32 --severity 1 --severity 5 --out toys-c
     python examples/my_predictions.py toys-c         writes predictions.parquet
     ferc score predictions.parquet --dataset toys-c --by corruption
 
-The table has a row for each picture: sample, corruption, severity, and the list "logits" (or
+The table has a row for each image: sample, corruption, severity, and the list "logits" (or
 "probs"), in the order of the classes. The program may be in any language; this one is a linear
-regression on small grey pictures.
+regression on small grey images.
 """
 
 import sys
@@ -19,7 +19,7 @@ import polars as pl
 from ferc_core import registry
 
 FILE = "predictions.parquet"
-SIDE = 16  # pictures are shrunk to SIDE x SIDE
+SIDE = 16  # images are shrunk to SIDE x SIDE
 
 
 def features(images):
@@ -39,12 +39,12 @@ def fit():
 
 
 def predict(build, weights):
-    """Write the logits of every picture of a build, clean and corrupted."""
+    """Write the logits of every image of a build, clean and corrupted."""
     table = pl.read_parquet(build / "labels.parquet").select("sample", "corruption", "severity")
     files = [build / f"images/{cell}/{severity}/{s}.png" for s, cell, severity in table.iter_rows()]
     logits = features(cv2.imread(str(file)) for file in files) @ weights
     table.with_columns(logits=pl.Series(logits.tolist())).write_parquet(FILE)
-    print(f"{FILE} is written: {len(table)} pictures")
+    print(f"{FILE} is written: {len(table)} images")
 
 
 if __name__ == "__main__":

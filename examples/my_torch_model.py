@@ -13,7 +13,7 @@ from ferc_core import hookimpl
 from ferc_models.ready import ready_made
 
 WEIGHTS = "my_net.pth"
-SIDE = 16  # the network looks at SIDE x SIDE colours, whatever the pictures' size
+SIDE = 16  # the network looks at SIDE x SIDE colours, whatever the images' size
 
 
 def build(num_classes):

@@ -24,7 +24,7 @@ def test_glass_blur_copies_from_the_last_pixel_to_the_first():
     from_itself = np.full((1, 38, 38), 3)
     assert np.array_equal(apply_glass_blur(image, from_itself, STILL), image)
 
-    from_the_left = np.full((1, 38, 38), 2)  # not yet overwritten: the picture shifts
+    from_the_left = np.full((1, 38, 38), 2)  # not yet overwritten: the image shifts
     expected = image.copy()
     expected[2:, 2:] = image[2:, 1:-1]
     assert np.array_equal(apply_glass_blur(image, from_the_left, STILL), expected)
@@ -46,7 +46,7 @@ def test_glass_blur_follows_chains_through_overwritten_pixels():
 
 @pytest.mark.parametrize("severity", SEVERITIES)
 @pytest.mark.parametrize("angle", [-45.0, -10.0, 0.0, 33.0, 45.0])
-def test_motion_blur_keeps_the_brightness_of_pictures_smaller_than_its_line(severity, angle):
+def test_motion_blur_keeps_the_brightness_of_images_smaller_than_its_line(severity, angle):
     made = apply_motion_blur(grey(200, 32), angle, constants("motion_blur", severity))
     assert np.abs(made.astype(int) - 200).max() <= 1
 
@@ -61,7 +61,7 @@ def test_motion_blur_without_slope_smears_along_rows_only():
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
-def test_spatter_without_a_drop_returns_the_picture(severity):
+def test_spatter_without_a_drop_returns_the_image(severity):
     image = scene(32, 33)
     for table in TABLES:
         c = constants("spatter", severity, table)
@@ -111,7 +111,7 @@ def test_pixelate_at_one_half_averages_two_by_two():
 @pytest.mark.parametrize(
     "name", ["gaussian_blur", "defocus_blur", "zoom_blur", "glass_blur", "elastic_transform"]
 )
-def test_a_flat_picture_has_nothing_to_blur(name, severity):
+def test_a_flat_image_has_nothing_to_blur(name, severity):
     for table in TABLES:
         made = CORRUPTIONS[name](grey(130, 48), severity, generator(), table=table)
         # the kernels of defocus blur at severities 4 and 5 sum to 1.013 and 1.011
@@ -129,7 +129,7 @@ def test_zoom_blur_moves_the_rim_more_than_the_middle():
 # --- extras and refusals --------------------------------------------------------------------------
 
 
-def test_frost_lays_a_texture_over_the_picture():
+def test_frost_lays_a_texture_over_the_image():
     pytest.importorskip("imagecorruptions")
     image = scene(60, 45)
     made = [CORRUPTIONS["frost"](image, 5, generator(seed)) for seed in range(3)]

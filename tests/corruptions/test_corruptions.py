@@ -1,4 +1,4 @@
-"""The corruptions: what they promise for any picture, and that their chance is fair."""
+"""The corruptions: what they promise for any image, and that their chance is fair."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_both_severity_tables_are_those_of_the_specification():
     table=st.sampled_from(sorted(TABLES)),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_any_picture_of_any_size_keeps_its_form(name, height, width, kind, severity, table, seed):
+def test_any_image_of_any_size_keeps_its_form(name, height, width, kind, severity, table, seed):
     rng = np.random.default_rng(seed)
     image = {
         "scene": lambda: scene(height, width, seed),
@@ -209,7 +209,7 @@ STEADY = [name for name in BENCHMARK if name not in {"saturate", "glass_blur", "
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("name", STEADY)
-def test_a_higher_severity_takes_more_of_the_picture(table, name):
+def test_a_higher_severity_takes_more_of_the_image(table, name):
     images = [scene(128, 128, seed) for seed in range(6)]
     taken = [
         np.mean(

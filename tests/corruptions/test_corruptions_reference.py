@@ -91,7 +91,7 @@ def impulse_field(image: np.ndarray, seed: int, c: float) -> np.ndarray:
 
 
 def both(monkeypatch, name: str, image: np.ndarray, severity: int, seed: int):
-    """Return the reference's picture and ours of the same random field."""
+    """Return the reference's image and ours of the same random field."""
     seeded = {"seed": seed} if name in {"impulse_noise", "glass_blur"} else {}
     theirs, log = taped(
         monkeypatch, lambda: reference.corrupt(image, severity, name, **seeded), seed
@@ -150,7 +150,7 @@ def test_random_pixels_and_greys_are_at_most_one_level_off(monkeypatch, name):
 
 
 @pytest.mark.parametrize("name", [n for n in BENCHMARK if n != "contrast"])
-def test_flat_pictures_come_out_alike_although_the_reference_truncates(monkeypatch, name):
+def test_flat_images_come_out_alike_although_the_reference_truncates(monkeypatch, name):
     """All but contrast: the mean that it sums up value by value strays by a rounding error."""
     for level in (0, 1, 37, 100, 128, 201, 254, 255):
         image = np.full((40, 45, 3), (level, 255 - level, level // 2), np.uint8)

@@ -1,4 +1,4 @@
-"""L2, SSIM, PSNR and the published arithmetic: degradations, 0 for identical pictures."""
+"""L2, SSIM, PSNR and the published arithmetic: degradations, 0 for identical images."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_they_are_registered_with_their_scopes():
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1000), height=st.integers(32, 90), width=st.integers(32, 90))
-def test_identical_pictures_are_at_0_and_no_value_is_negative(name, seed, height, width):
+def test_identical_images_are_at_0_and_no_value_is_negative(name, seed, height, width):
     clean, corrupted = pair(seed, (height, width))
     assert VISIBILITIES[name](clean, clean.copy()) == 0
     value = VISIBILITIES[name](clean, corrupted)
@@ -54,13 +54,13 @@ def test_more_noise_is_worse(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_pictures_of_two_sizes_are_refused(name):
+def test_images_of_two_sizes_are_refused(name):
     clean, _ = pair()
-    with pytest.raises(RequestError, match="clean picture is 80x64 and the corrupted one 80x63"):
+    with pytest.raises(RequestError, match="clean image is 80x64 and the corrupted one 80x63"):
         VISIBILITIES[name](clean, clean[1:])
 
 
-def test_l2_of_hand_computed_pictures():
+def test_l2_of_hand_computed_images():
     assert l2(flat(0), flat(255)) == 1
     assert l2(flat(10), flat(61)) == pytest.approx(0.2)
     half = flat(100)
@@ -101,7 +101,7 @@ def test_ssim_agrees_with_scikit_image(shape, noise):
         assert ssim(clean, other) == pytest.approx(1 - expected, abs=1e-5)
 
 
-def test_ssim_of_two_flat_pictures_is_that_of_their_means():
+def test_ssim_of_two_flat_images_is_that_of_their_means():
     c1 = (0.01 * 255) ** 2
     expected = 1 - (2 * 50 * 150 + c1) / (50**2 + 150**2 + c1)
     assert ssim(flat(50), flat(150)) == pytest.approx(expected, abs=1e-6)

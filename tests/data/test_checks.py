@@ -16,7 +16,7 @@ from helpers.commands import SHARED, one_sentence
 
 from ferc_core.data.checks import check
 from ferc_core.datasets.ferplus.loader import open_ferplus
-from ferc_core.testing.standins.pictures import toy_number, toy_picture, write_picture
+from ferc_core.testing.standins.images import toy_image, toy_number, write_image
 
 CLASSES = ("anger", "joy")
 
@@ -32,15 +32,15 @@ def write_folder(root: Path) -> Path:
         if isinstance(picture, bytes):
             target.write_bytes(picture)
         else:
-            write_picture(target, picture)
+            write_image(target, picture)
 
     for split, start in (("train", 0), ("valid", 20), ("test", 30)):
         for i in range(12 if split == "train" else 4):
-            face = toy_picture(toy_number(i % 2, start + i), 48)
+            face = toy_image(toy_number(i % 2, start + i), 48)
             add(f"{split}/{i}.png", CLASSES[i % 2], split, f"{split}{i % 3}", face)
-    add("train/text.png", "joy", "train", "train0", b"no picture")
-    add("train/small.png", "joy", "train", "train0", toy_picture(0, 48)[:31])
-    add("test/again.png", "joy", "test", "train0", toy_picture(toy_number(0, 0), 48))
+    add("train/text.png", "joy", "train", "train0", b"no image")
+    add("train/small.png", "joy", "train", "train0", toy_image(0, 48)[:31])
+    add("test/again.png", "joy", "test", "train0", toy_image(toy_number(0, 0), 48))
     with (root / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["path", "label", "split", "identity"], *rows])
     return root
@@ -51,23 +51,23 @@ def test_a_folder_with_everything_wrong_is_told_with_names(ferc, tmp_path):
     done = ferc("data", "check", "folder", "--data-root", root)
     assert done.returncode == 1, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("folder: Your own pictures")
+    assert lines[0].startswith("folder: Your own images")
     assert lines[0].endswith(f", in {root}")
     assert [line.split() for line in lines if line.startswith(" all")] == [["all", "14", "4", "5"]]
     assert "known beside the labels: the person of 23" in lines
-    assert "22 of 23 pictures read, from 48x31 to 48x48 pixels" in lines
+    assert "22 of 23 images read, from 48x31 to 48x48 pixels" in lines
     assert "a run trains on 14 faces, validates on 4 and scores 5 of 'test'" in lines
     indented = [line.strip() for line in lines if line.startswith("    ")]
     assert indented == [
-        f"picture {root}/train/text.png is damaged, or in a format that cannot be read",
+        f"image {root}/train/text.png is damaged, or in a format that cannot be read",
         "train/small.png (48x31)",
         "train/0.png (train) = test/again.png (test)",
         "train/0.png (train, anger) = test/again.png (test, joy)",
-        "train0 (6 and 1 pictures)",
+        "train0 (6 and 1 images)",
     ]
     assert lines[-1] == (
-        "not sound: 1 picture cannot be read; 1 picture too small for corruptions, which need "
-        "32x32 pixels; 1 of 5 pictures of 'test' (20.0%) also in 'train'; 1 person both in "
+        "not sound: 1 image cannot be read; 1 image too small for corruptions, which need "
+        "32x32 pixels; 1 of 5 images of 'test' (20.0%) also in 'train'; 1 person both in "
         "'train' and in 'test'"
     )
 
@@ -76,8 +76,8 @@ def test_toyfaces_are_sound(ferc):
     done = ferc("data", "check", "toyfaces(train=64,valid=16,test=16,size=32)", "--limit", 10)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert "30 of 96 pictures read, 32x32 pixels" in lines
-    assert lines[-1] == "sound: no problem in 30 pictures"
+    assert "30 of 96 images read, 32x32 pixels" in lines
+    assert lines[-1] == "sound: no problem in 30 images"
 
 
 PLUGIN = """
@@ -119,7 +119,7 @@ def register_datasets(register):
 
 @pytest.fixture
 def tiny(tmp_path):
-    """The arguments that check a data set of a third party."""
+    """The arguments that check a dataset of a third party."""
     (tmp_path / "tiny.py").write_text(PLUGIN)
     return lambda name: ["data", "check", name, "--data-root", "here", "--plugin", "tiny.py"]
 
@@ -140,7 +140,7 @@ def test_the_set_of_a_plugin_is_checked_like_any_other(ferc, tiny):
     assert "    train/10: frame 10 of here/tiny.mp4 cannot be decoded" not in lines
     assert "    ... and 16 more: --json names all" in lines
     assert lines[-1] == (
-        "not sound: 30 of 170 faces lost with 1 missing file; 26 pictures cannot be read"
+        "not sound: 30 of 170 faces lost with 1 missing file; 26 images cannot be read"
     )
 
 
@@ -213,4 +213,4 @@ def test_ctrl_c_ends_a_check_in_one_sentence(tiny, tmp_path):
 def test_real_faces_in_training_and_validation_are_found():
     report = check(open_ferplus(SHARED / "data" / "ferplus"), workers=2)
     (problem,) = report.problems
-    assert problem.text.endswith("pictures of 'valid' (7.8%) also in 'train'")
+    assert problem.text.endswith("images of 'valid' (7.8%) also in 'train'")

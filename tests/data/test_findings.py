@@ -1,4 +1,4 @@
-"""What a check finds in a data set, one kind after the other."""
+"""What a check finds in a dataset, one kind after the other."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ CLASSES = ("anger", "joy")
 
 
 def flat(value: int, width: int = 40, height: int = 40) -> np.ndarray:
-    """A picture of one colour; another one for every value."""
+    """An image of one colour; another one for every value."""
     return np.full((height, width, 3), (value % 256, value // 256, 9), np.uint8)
 
 
 def faces_of(about: About = About(), classes=CLASSES, **splits: list[tuple]) -> FaceSet:  # noqa: B008
-    """A set of faces in memory; a face is (id, label, picture or error, person)."""
+    """A set of faces in memory; a face is (id, label, image or error, person)."""
 
     def split(rows: list[tuple]) -> FaceSplit:
         pictures = [row[2] for row in rows]
@@ -107,10 +107,10 @@ def test_published_counts_of_other_classes_are_refused():
         faces_of(About(published={"train": (1, 2, 3)}), train=TRAIN)
 
 
-def test_pictures_that_cannot_be_used_are_a_problem_and_named():
+def test_images_that_cannot_be_used_are_a_problem_and_named():
     rows = [
         *TRAIN,
-        ("cut.png", 0, BadImageError("picture /data/cut.png is cut short or damaged")),
+        ("cut.png", 0, BadImageError("image /data/cut.png is cut short or damaged")),
         ("page 7", 1, BadImageError("there is no page")),
         ("flat.png", 1, flat(999, 31, 50)),
         ("grey.png", 1, np.zeros((40, 40), np.uint8)),
@@ -120,9 +120,9 @@ def test_pictures_that_cannot_be_used_are_a_problem_and_named():
     unreadable = only(report, "unreadable")
     assert unreadable.problem
     assert unreadable.names == (
-        "picture /data/cut.png is cut short or damaged",
+        "image /data/cut.png is cut short or damaged",
         "page 7: there is no page",
-        "grey.png: the picture must be a uint8 RGB array [H, W, 3]",
+        "grey.png: the image must be a uint8 RGB array [H, W, 3]",
     )
     assert "--on-bad-image skip" in unreadable.advice
     small = only(report, "small")
@@ -132,13 +132,13 @@ def test_pictures_that_cannot_be_used_are_a_problem_and_named():
     assert failed.problem
     assert failed.names == ("lost.png: KeyError: 'lost'",)
     assert as_json(report)["reasons"] == [
-        "3 pictures cannot be read",
-        "the loader fails at 1 picture",
-        "1 picture too small for corruptions, which need 32x32 pixels",
+        "3 images cannot be read",
+        "the loader fails at 1 image",
+        "1 image too small for corruptions, which need 32x32 pixels",
     ]
 
 
-def test_pictures_of_another_size_are_a_warning():
+def test_images_of_another_size_are_a_warning():
     rows = [*TRAIN, ("wide.png", 0, flat(999, 41, 40)), ("high.png", 0, flat(998, 40, 41))]
     finding = only(check(faces_of(About(size=(40, 40)), train=rows, test=TEST)), "size")
     assert not finding.problem
@@ -156,43 +156,43 @@ def test_missing_faces_are_a_problem_above_one_percent(lost, problem):
     assert finding.names == ("videos/7.mp4" if lost == 1 else "videos/7.mp4 (2 faces)",)
 
 
-def test_equal_pictures_within_a_split_are_a_warning():
+def test_equal_images_within_a_split_are_a_warning():
     rows = [*TRAIN, ("a.png", 0, flat(0)), ("b.png", 0, flat(0)), ("c.png", 1, flat(3))]
     report = check(faces_of(train=rows, test=TEST))
     finding = only(report, "repeated")
     assert not finding.problem
     assert finding.names == (("train0.png", "a.png", "b.png"), ("train3.png", "c.png"))
-    assert finding.text == "2 groups of equal pictures within 'train', 5 pictures in all"
+    assert finding.text == "2 groups of equal images within 'train', 5 images in all"
     assert report.findings == (finding,)
 
 
-def test_equal_pictures_with_different_labels_are_counted():
+def test_equal_images_with_different_labels_are_counted():
     rows = [*TRAIN, ("a.png", 1, flat(0))]
     finding = only(check(faces_of(train=rows, test=TEST)), "contradictions")
     assert not finding.problem
     assert finding.names == (("train0.png (train, anger)", "a.png (train, joy)"),)
 
 
-def test_the_same_bytes_in_another_shape_are_another_picture():
+def test_the_same_bytes_in_another_shape_are_another_image():
     wide, high = np.full((40, 80, 3), 7, np.uint8), np.full((80, 40, 3), 7, np.uint8)
     rows = [*TRAIN, ("wide.png", 0, wide), ("high.png", 0, high)]
     assert check(faces_of(train=rows, test=TEST)).findings == ()
 
 
 @pytest.mark.parametrize(("shared", "problem"), [(1, False), (2, True)])
-def test_scored_pictures_seen_in_training_are_a_problem_above_one_percent(shared, problem):
+def test_scored_images_seen_in_training_are_a_problem_above_one_percent(shared, problem):
     test = [*plain("test", 100 - shared, 200), *((f"t{i}.png", i, flat(i)) for i in range(shared))]
-    finding = only(check(faces_of(train=TRAIN, test=test)), "shared pictures")
+    finding = only(check(faces_of(train=TRAIN, test=test)), "shared images")
     assert finding.problem == problem
-    assert finding.text == f"{shared} of 100 pictures of 'test' ({shared}.0%) also in 'train'"
+    assert finding.text == f"{shared} of 100 images of 'test' ({shared}.0%) also in 'train'"
     assert finding.names[0] == ("train0.png (train)", "t0.png (test)")
 
 
-def test_pictures_shared_with_a_split_that_is_not_scored_are_a_warning():
+def test_images_shared_with_a_split_that_is_not_scored_are_a_warning():
     valid = [("v.png", 0, flat(0)), *VALID]
     faces = faces_of(train=TRAIN, valid=valid, test=TEST)
-    assert not only(check(faces), "shared pictures").problem
-    assert only(check(faces, split="valid"), "shared pictures").problem
+    assert not only(check(faces), "shared images").problem
+    assert only(check(faces, split="valid"), "shared images").problem
 
 
 def test_persons_in_training_and_scored_faces_are_a_problem():
@@ -205,7 +205,7 @@ def test_persons_in_training_and_scored_faces_are_a_problem():
         found(check(faces), "shared persons"), key=lambda finding: not finding.problem
     )
     assert to_test.text == "1 person both in 'train' and in 'test'"
-    assert to_test.names == ("anna (7 and 3 pictures)",)
+    assert to_test.names == ("anna (7 and 3 images)",)
     assert to_valid.text == "1 person both in 'train' and in 'valid'"
     assert of_valid.text == "1 person both in 'valid' and in 'test'"
     assert [f.problem for f in (to_test, to_valid, of_valid)] == [True, False, False]
@@ -246,7 +246,7 @@ def test_a_split_that_cannot_be_scored_is_a_wrong_request():
 @given(
     st.lists(st.tuples(st.sampled_from(["train", "test"]), st.integers(0, 5), st.integers(0, 1)))
 )
-def test_equal_pictures_are_those_of_plain_counting(rows):
+def test_equal_images_are_those_of_plain_counting(rows):
     splits = {"train": [*TRAIN], "test": [*TEST]}
     for i, (split, value, label) in enumerate(rows):
         splits[split].append((f"x{i}.png", label, flat(1000 + value)))
@@ -264,7 +264,7 @@ def test_equal_pictures_are_those_of_plain_counting(rows):
     assert len(groups) == sum(
         v in part and part.count(v) > 1 for part in (train, test) for v in repeated
     )
-    texts = [finding.text.split(" of ")[0] for finding in found(report, "shared pictures")]
+    texts = [finding.text.split(" of ")[0] for finding in found(report, "shared images")]
     assert texts == ([str(len(shared))] if shared else [])
     mixed = [group for finding in found(report, "contradictions") for group in finding.names]
     assert len(mixed) == sum(len(seen) > 1 for seen in labels.values())
@@ -283,12 +283,12 @@ def test_the_number_of_workers_changes_nothing():
     assert {"unreadable", "repeated", "contradictions"} < kinds
 
 
-def test_a_limit_reads_that_many_pictures_of_each_split():
+def test_a_limit_reads_that_many_images_of_each_split():
 
-    class Picture(Exception):
-        """Tells which picture was read."""
+    class Image(Exception):
+        """Tells which image was read."""
 
-    rows = [(f"{i}.png", i % 2, Picture()) for i in range(50)]
+    rows = [(f"{i}.png", i % 2, Image()) for i in range(50)]
     faces = faces_of(train=rows, test=TEST)
     report = check(faces, limit=7)
     read = only(report, "failed").names

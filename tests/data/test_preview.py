@@ -1,4 +1,4 @@
-"""``ferc data preview``: one picture of a data set, of faces by class and what is known of them."""
+"""``ferc data preview``: one image of a dataset, of faces by class and what is known of them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_every_class_has_a_row_of_at_most_eight_faces(tmp_path):
         assert abs(bar.max() - row.max()) <= 2
 
 
-def test_a_picture_that_cannot_be_read_is_an_empty_frame(tmp_path):
+def test_an_image_that_cannot_be_read_is_an_empty_frame(tmp_path):
     whole = drawn(coloured([0, 0, 1, 2]), tmp_path)
     damaged = drawn(coloured([0, 0, 1, 2], bad=(1,)), tmp_path)
     assert damaged.shape == whole.shape
@@ -135,7 +135,7 @@ def test_ellipses_of_a_given_mixture_stand_where_it_says(tmp_path):
     assert not showing(plane, COLOURS[2]).any()
 
 
-def test_without_a_name_the_picture_is_called_after_the_data_set(ferc, tmp_path):
+def test_without_a_name_the_image_is_called_after_the_dataset(ferc, tmp_path):
     done = ferc("data", "preview", "toyfaces(train=16,valid=8,test=8,size=40)")
     assert done.stdout == "look at toyfaces-preview.png\n", done.stderr
     assert (tmp_path / "toyfaces-preview.png").stat().st_size > 1000
@@ -176,7 +176,7 @@ def test_a_set_with_labels_alone_is_narrower(tmp_path):
     assert alone.shape[1] < beside.shape[1] - 200
 
 
-def test_wrong_requests_leave_no_picture(tmp_path, monkeypatch):
+def test_wrong_requests_leave_no_image(tmp_path, monkeypatch):
     path = tmp_path / "preview.png"
     with pytest.raises(UnknownNameError, match="did you mean 'train'"):
         draw(coloured([0, 1]), path, split="trian")
@@ -186,7 +186,7 @@ def test_wrong_requests_leave_no_picture(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_writes_the_picture(ferc, tmp_path):
+def test_the_command_writes_the_image(ferc, tmp_path):
     name = "toyfaces(train=64,valid=8,test=8,size=48)"
     done = ferc("data", "preview", name, "--out", "new/a.png", "--split", "test", "--seed", 4)
     assert done.returncode == 0, done.stderr

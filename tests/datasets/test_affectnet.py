@@ -18,10 +18,10 @@ from ferc_core.errors import DataError
 from ferc_core.experiment.benchmark import check_missing
 from ferc_core.labels import mixture as gmm
 from ferc_core.testing.standins.affectnet import RELEASES, write_affectnet
-from ferc_core.testing.standins.pictures import (
+from ferc_core.testing.standins.images import (
     toy_feeling,
+    toy_image,
     toy_number,
-    toy_picture,
 )
 
 SMALL = {"train": 16, "valid": 8, "distinct": 1, "side": 32}
@@ -111,11 +111,11 @@ def test_readers_can_be_sent_to_other_processes(tmp_path, release):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(split.read))(5), split[5].image)
 
 
-def test_pictures_of_the_8_class_release_are_read_whole(tmp_path):
+def test_images_of_the_8_class_release_are_read_whole(tmp_path):
     root = write_affectnet(tmp_path, release="8-class", train=8, valid=8, distinct=1)
     image = open_affectnet(root).splits["train"][2].image
     assert image.shape == (224, 224, 3)
-    assert np.abs(image.astype(int) - toy_picture(toy_number(2, 0), 224)).mean() < 6
+    assert np.abs(image.astype(int) - toy_image(toy_number(2, 0), 224)).mean() < 6
 
 
 def test_the_official_validation_set_is_scored_and_validation_comes_from_training(tmp_path):
@@ -154,7 +154,7 @@ def test_every_form_of_the_manual_release_gives_the_same_faces(tmp_path, quirks)
         np.testing.assert_array_equal(image, plain.splits["train"][i].image)
 
 
-def test_tables_in_a_folder_above_or_below_the_pictures_are_found(tmp_path):
+def test_tables_in_a_folder_above_or_below_the_images_are_found(tmp_path):
     root = write_affectnet(tmp_path, quirks={"nested"}, **SMALL)
     plain = open_affectnet(root)
     for name in ("training.csv", "validation.csv"):
@@ -195,19 +195,19 @@ def test_rows_without_an_expression_or_a_feeling_are_dropped_and_counted(tmp_pat
     )
 
 
-def test_a_picture_that_is_named_twice_counts_once(tmp_path):
+def test_an_image_that_is_named_twice_counts_once(tmp_path):
     root = write_affectnet(tmp_path, quirks={"duplicates"}, **SMALL)
     faces = open_affectnet(root)
     train = faces.splits["train"]
     assert len(train) == 16
     assert train.labels[:4].tolist() == [0, 1, 2, 3]  # the first row stays
     assert noted(faces, "earlier row") == (
-        "2 rows dropped: the picture stands in an earlier row, too (1 of them with another "
+        "2 rows dropped: the image stands in an earlier row, too (1 of them with another "
         f"expression), the first: training.csv, row 17: {train.ids[2]}"
     )
 
 
-def test_a_training_row_of_a_validation_picture_is_dropped(tmp_path):
+def test_a_training_row_of_a_validation_image_is_dropped(tmp_path):
     root = write_affectnet(tmp_path, quirks={"in-both"}, **SMALL)
     faces = open_affectnet(root)
     assert len(faces.splits["valid"]) == 8
@@ -226,7 +226,7 @@ def test_an_unusable_row_does_not_take_the_place_of_a_usable_one(tmp_path):
     assert train.labels[train.ids.index(cells[0])] == 4  # what the later row says
 
 
-def test_missing_pictures_are_left_out_and_named(tmp_path):
+def test_missing_images_are_left_out_and_named(tmp_path):
     root = write_affectnet(tmp_path, quirks={"missing", "nested"}, **SMALL)
     rows = (root / "Manually_Annotated/training.csv").read_text().splitlines()[1:3]
     lost = [f"Manually_Annotated/Manually_Annotated_Images/{row.split(',')[0]}" for row in rows]
@@ -238,7 +238,7 @@ def test_missing_pictures_are_left_out_and_named(tmp_path):
         check_missing(faces, "fail")
 
 
-def test_a_missing_picture_of_a_dropped_row_is_no_loss(tmp_path):
+def test_a_missing_image_of_a_dropped_row_is_no_loss(tmp_path):
     root = write_affectnet(tmp_path, labels=[10, 7, *range(8)], quirks={"missing"}, side=32)
     assert open_affectnet(root, classes=7).about.missing == {}
     assert len(open_affectnet(root).about.missing) == 1

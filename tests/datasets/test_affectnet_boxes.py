@@ -12,10 +12,10 @@ from ferc_core.datasets.affectnet.crop import CropReader, face_edges
 from ferc_core.datasets.affectnet.loader import open_affectnet
 from ferc_core.errors import BadImageError
 from ferc_core.testing.standins.affectnet import write_affectnet
-from ferc_core.testing.standins.pictures import (
+from ferc_core.testing.standins.images import (
+    toy_image,
     toy_number,
-    toy_picture,
-    write_picture,
+    write_image,
 )
 
 SMALL = {"train": 16, "valid": 8, "distinct": 1, "side": 32}
@@ -25,7 +25,7 @@ SYMMETRIC = (134, 134, 899, 899)  # as right and bottom edge: margins of 134 on 
 
 
 @pytest.mark.parametrize(
-    ("box", "picture", "edges"),
+    ("box", "image", "edges"),
     [
         (SYMMETRIC, (1033, 1033), (134, 134, 899, 899)),  # ends at x + w, yet corners are even
         ((20, 20, 137, 137), (157, 157), (20, 20, 137, 137)),
@@ -43,7 +43,7 @@ SYMMETRIC = (134, 134, 899, 899)  # as right and bottom edge: margins of 134 on 
         ((20, 20, 70, 70), (100, 100), (20, 20, 90, 90)),
     ],
 )
-def test_the_reading_of_a_box_is_decided_for_each_picture(box, picture, edges):
+def test_the_reading_of_a_box_is_decided_for_each_image(box, picture, edges):
     assert face_edges(box, *picture, "auto") == edges
 
 
@@ -67,14 +67,14 @@ def test_the_face_is_cut_out_exactly(tmp_path, quirk):
     root = write_affectnet(tmp_path, train=16, valid=8, quirks={quirk} - {""})
     train = open_affectnet(root).splits["train"]
     assert train.ids[4].endswith(".png")  # without loss
-    np.testing.assert_array_equal(train[4].image, toy_picture(toy_number(4, 0), 64))
+    np.testing.assert_array_equal(train[4].image, toy_image(toy_number(4, 0), 64))
     whole = open_affectnet(root, crop="none").splits["train"][4].image
     assert whole.shape == (96, 96, 3)
     np.testing.assert_array_equal(whole[16:-16, 16:-16], train[4].image)
 
 
 def test_the_option_crop_reads_boxes_in_one_way(tmp_path):
-    root = write_affectnet(tmp_path, **SMALL)  # 8, 8, 40, 40 in pictures of 48 x 48
+    root = write_affectnet(tmp_path, **SMALL)  # 8, 8, 40, 40 in images of 48 x 48
     shapes = {
         crop: open_affectnet(root, crop=crop).splits["train"][0].image.shape[:2]
         for crop in ("corners", "sizes", "none", "auto")
@@ -89,7 +89,7 @@ def test_boxes_that_only_fit_one_reading_are_counted(tmp_path):
     assert open_affectnet(root, crop="sizes").notes == ()
 
 
-def test_rows_without_a_box_are_dropped_unless_pictures_are_read_whole(tmp_path):
+def test_rows_without_a_box_are_dropped_unless_images_are_read_whole(tmp_path):
     root = write_affectnet(tmp_path, quirks={"boxless"}, **SMALL)
     edit(root / "validation.csv", ",8,8,40,40,", ",8,8,0,40,")
     faces = open_affectnet(root)
@@ -99,9 +99,9 @@ def test_rows_without_a_box_are_dropped_unless_pictures_are_read_whole(tmp_path)
     assert "validation.csv, row 1: '8, 8, 0, 40'" in note
 
 
-def test_a_box_is_clipped_to_the_picture_and_one_outside_is_refused(tmp_path):
+def test_a_box_is_clipped_to_the_image_and_one_outside_is_refused(tmp_path):
     picture = np.arange(30 * 40 * 3, dtype=np.uint8).reshape(30, 40, 3)
-    write_picture(tmp_path / "a" / "b.png", picture)
+    write_image(tmp_path / "a" / "b.png", picture)
     boxes = np.array([[30, 20, 50, 50], [-5, -6, 10, 20], [40, 3, 60, 20], [5, -20, 20, -1]])
     read = CropReader(["a/b.png"] * 4, tmp_path, boxes.astype(np.int32), "corners")
     np.testing.assert_array_equal(read(0), picture[20:, 30:])

@@ -55,7 +55,7 @@ def test_annotations_are_read_once_and_again_when_they_change(tmp_path, release,
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_a_picture_that_comes_or_goes_is_noticed(tmp_path, release):
+def test_an_image_that_comes_or_goes_is_noticed(tmp_path, release):
     root = write_affectnet(tmp_path, release=release, **SMALL)
     folder = {"manual": "Manually_Annotated_Images/0", "8-class": "train_set/images"}[release]
     picture = sorted((root / folder).iterdir())[0]
@@ -176,7 +176,7 @@ def test_a_path_that_leaves_the_folder_is_refused_with_its_row(tmp_path, path):
     assert "training.csv, row 2" in sentence(root)
 
 
-def test_a_damaged_picture_is_named_when_it_is_read(tmp_path):
+def test_a_damaged_image_is_named_when_it_is_read(tmp_path):
     root = write_affectnet(tmp_path, **SMALL)
     train = open_affectnet(root).splits["train"]
     path = root / "Manually_Annotated_Images" / train.ids[0]
@@ -193,7 +193,7 @@ def test_the_stand_in_knows_its_releases_and_quirks(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_thousands_of_rows_take_a_few_pictures(tmp_path):
+def test_thousands_of_rows_take_a_few_images(tmp_path):
     root = write_affectnet(tmp_path, train=2000, valid=80, distinct=2, side=32)
     faces = open_affectnet(root)
     assert len(faces.splits["train"]) == 2000

@@ -78,7 +78,7 @@ def test_an_annotation_that_cannot_be_used_is_named(tmp_path, content, fault):
     assert len(faces.splits["train"]) == 15
 
 
-def test_pictures_without_annotations_and_the_reverse_are_counted_and_named(tmp_path):
+def test_images_without_annotations_and_the_reverse_are_counted_and_named(tmp_path):
     quirks = {"missing", "unannotated", "no-valence", "cut", "pickled"}
     faces = open_affectnet(write_affectnet(tmp_path, release="8-class", quirks=quirks, **SMALL))
     assert faces.splits["train"].ids == tuple(f"train_set/{i}" for i in range(5, 16))
@@ -96,7 +96,7 @@ def test_pictures_without_annotations_and_the_reverse_are_counted_and_named(tmp_
         "1 row dropped: a file is cut short: train_set/annotations/3_exp.npy",
         "1 row dropped: a file holds pickled Python objects, which are never loaded: "
         "train_set/annotations/4_aro.npy",
-        "1 row dropped: a picture has no annotation: train_set/images/16.jpg",
+        "1 row dropped: an image has no annotation: train_set/images/16.jpg",
     }
 
 

@@ -24,7 +24,7 @@ from helpers.loaders import noted
 
 import ferc_core
 from ferc_core.datasets.affwild.loader import open_affwild
-from ferc_core.datasets.samples import PictureReader
+from ferc_core.datasets.samples import ImageReader
 from ferc_core.errors import BadImageError
 from ferc_core.images.io import read_image
 
@@ -65,7 +65,7 @@ def test_expressions_become_classes_in_the_order_of_affectnet(tmp_path):
     ]
 
 
-def test_line_i_belongs_to_picture_i(plain):
+def test_line_i_belongs_to_image_i(plain):
     faces = everything(plain)
     for identity in ("video02", "video05"):
         lines = annotation(plain, VA, identity).read_text().splitlines()
@@ -79,7 +79,7 @@ def test_line_i_belongs_to_picture_i(plain):
             np.testing.assert_array_equal(face.image, read_image(path))
 
 
-def test_a_picture_that_is_damaged_is_named_when_it_is_read(tmp_path):
+def test_an_image_that_is_damaged_is_named_when_it_is_read(tmp_path):
     root = write(tmp_path)
     path = root / "cropped_aligned" / "video01" / "00003.jpg"
     content = path.read_bytes()
@@ -91,7 +91,7 @@ def test_a_picture_that_is_damaged_is_named_when_it_is_read(tmp_path):
 
 
 def test_the_reader_can_be_sent_to_another_process(plain):
-    read = PictureReader(["cropped_aligned/video01/00003.jpg"], plain)
+    read = ImageReader(["cropped_aligned/video01/00003.jpg"], plain)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(read))(0), read(0))
 
 
@@ -107,7 +107,7 @@ def test_the_reader_can_be_sent_to_another_process(plain):
         "deep-annotations",
         "windows",
         "nested",
-        "more-pictures",
+        "more-images",
     ],
 )
 def test_every_layout_gives_the_same_faces(tmp_path, plain, quirk):

@@ -62,7 +62,7 @@ def reader(root: Path, frames: list[int], video: str = "videos/train/video01.avi
 
 
 def kept(cache: Path) -> dict[str, tuple[int, int]]:
-    """Return the pictures in the cache, each with what would change if it were written again."""
+    """Return the images in the cache, each with what would change if it were written again."""
     return {
         path.name: (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in cache.rglob("frames/*/*.png")

@@ -1,4 +1,4 @@
-"""FER+: pictures and votes of its tables belong together, and what is dropped is counted."""
+"""FER+: images and votes of its tables belong together, and what is dropped is counted."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def test_what_is_dropped_or_doubtful_is_counted(tmp_path):
         "dropped 2 rows: 'no face' wins",
         "dropped 1 rows: 'unknown' wins",
         "1 rows have a tie for the largest share; their label is the first",
-        "2 pictures have one grey value only, 1 of them are kept",
+        "2 images have one grey value only, 1 of them are kept",
         "1 groups of exact duplicates in the file, 0 of them in training and another split",
     )
 
 
-def test_training_pictures_that_stand_in_another_split_are_dropped_on_demand(tmp_path):
+def test_training_images_that_stand_in_another_split_are_dropped_on_demand(tmp_path):
     rows = [
         ("Training", pixels(0), vote(happiness=10)),
         ("Training", pixels(1), vote(happiness=10)),
@@ -88,7 +88,7 @@ def test_training_pictures_that_stand_in_another_split_are_dropped_on_demand(tmp
     groups = "3 groups of exact duplicates in the file, 2 of them in training and another split"
     assert groups in kept.notes
     assert any("drop_duplicates=true" in note for note in kept.notes)
-    assert any(note.startswith("dropped 1 training pictures") for note in dropped.notes)
+    assert any(note.startswith("dropped 1 training images") for note in dropped.notes)
 
 
 # --- stand-ins, and reading again
@@ -124,7 +124,7 @@ def test_forms_of_the_files_give_the_same_faces(tmp_path, quirks):
 
 
 def test_the_oddities_of_a_standin_are_counted(tmp_path):
-    quirks = ("constant picture", "duplicates", "no face", "single votes", "tie", "unknown")
+    quirks = ("constant image", "duplicates", "no face", "single votes", "tie", "unknown")
     root = write_ferplus(tmp_path, quirks=quirks)
     faces = open_ferplus(root)
     assert faces.notes == (
@@ -132,9 +132,9 @@ def test_the_oddities_of_a_standin_are_counted(tmp_path):
         "dropped 1 rows: 'unknown' wins",
         "dropped 1 rows: no answer has more than one vote",
         "1 rows have a tie for the largest share; their label is the first",
-        "1 pictures have one grey value only, 1 of them are kept",
+        "1 images have one grey value only, 1 of them are kept",
         "1 groups of exact duplicates in the file, 1 of them in training and another split",
-        "1 training pictures stand in another split, too; drop_duplicates=true drops them",
+        "1 training images stand in another split, too; drop_duplicates=true drops them",
     )
     assert faces.splits["train"].labels[1] == SURPRISE  # five votes each for surprise and fear
     assert "fer0000023" not in open_ferplus(root, drop_duplicates=True).splits["train"].ids
@@ -216,7 +216,7 @@ def test_real_labels_belong_to_their_rows(ferplus, real_rows):
 
 
 @real
-def test_real_pictures_belong_to_their_rows(ferplus):
+def test_real_images_belong_to_their_rows(ferplus):
     with gzip.open(REAL / "fer2013.csv.gz", "rt") as file:
         lines = [next(file) for _ in range(21)][1:]
     train = ferplus.splits["train"]
@@ -230,4 +230,4 @@ def test_real_pictures_belong_to_their_rows(ferplus):
 def test_real_oddities_are_noted(ferplus):
     # Counted independently with sort and uniq over the rows of the file.
     assert any("1273 groups of exact duplicates" in note for note in ferplus.notes)
-    assert any(note.startswith("12 pictures have one grey value") for note in ferplus.notes)
+    assert any(note.startswith("12 images have one grey value") for note in ferplus.notes)

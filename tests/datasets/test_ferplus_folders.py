@@ -1,4 +1,4 @@
-"""FER+ as folders of pictures, as the script of its authors makes them."""
+"""FER+ as folders of images, as the script of its authors makes them."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from ferc_core.testing.standins.ferplus import write_ferplus
 sentence = partial(refusal, open_ferplus)
 
 
-def test_folders_of_pictures_give_the_faces_of_the_tables(tmp_path):
+def test_folders_of_images_give_the_faces_of_the_tables(tmp_path):
     tables = open_ferplus(write_ferplus(tmp_path / "tables", quirks=("duplicates", "tie")))
     quirks = ("duplicates", "tie", "nested", "windows line ends")
     folders = open_ferplus(write_ferplus(tmp_path / "folders", release="folders", quirks=quirks))
     assert folders.fingerprint == tables.fingerprint
     assert folders.notes == tables.notes
-    assert folders.about.release == "FER+ as folders of pictures"
+    assert folders.about.release == "FER+ as folders of images"
     for name, split in tables.splits.items():
         for one, other in zip(split, folders.splits[name], strict=True):
             np.testing.assert_array_equal(one.image, other.image)
 
 
-def test_of_two_rows_with_one_picture_the_later_counts_as_the_script_leaves_its_picture(tmp_path):
+def test_of_two_rows_with_one_image_the_later_counts_as_the_script_leaves_its_image(tmp_path):
     root = write_ferplus(tmp_path, release="folders", quirks=("unusable names",))
     faces = open_ferplus(root)
-    assert "dropped 1 row: a later one has a picture of the same name" in faces.notes
+    assert "dropped 1 row: a later one has an image of the same name" in faces.notes
     train = faces.splits["train"]
     assert len(train) == 24 - 2  # the row without a name is in no folder, either
     assert CLASSES[train[train.ids.index("fer0000005")].label] == "fear"  # row 7, not 6
@@ -41,8 +41,8 @@ def test_of_two_rows_with_one_picture_the_later_counts_as_the_script_leaves_its_
     np.testing.assert_array_equal(train[train.ids.index("fer0000005")].image, shown)
 
 
-def test_pictures_of_a_folder_that_are_not_there_are_named(tmp_path):
-    root = write_ferplus(tmp_path, release="folders", quirks=("missing picture",))
+def test_images_of_a_folder_that_are_not_there_are_named(tmp_path):
+    root = write_ferplus(tmp_path, release="folders", quirks=("missing image",))
     faces = open_ferplus(root)
     assert faces.about.missing == {"FER2013Test/fer0000039.png": 1}
     assert len(faces.splits["test"]) == 7
@@ -50,17 +50,17 @@ def test_pictures_of_a_folder_that_are_not_there_are_named(tmp_path):
         check_missing(faces, "fail")
 
 
-def test_votes_without_pictures_are_answered_by_what_to_do(tmp_path):
-    root = write_ferplus(tmp_path, release="folders", quirks=("no pictures",))
+def test_votes_without_images_are_answered_by_what_to_do(tmp_path):
+    root = write_ferplus(tmp_path, release="folders", quirks=("no images",))
     message = sentence(root)
-    assert "has the votes of FER+ and none of its pictures" in message
+    assert "has the votes of FER+ and none of its images" in message
     assert "FER2013Train/fer0000000.png" in message
 
 
-def test_a_damaged_picture_of_a_folder_is_no_duplicate_and_is_named_when_it_is_read(tmp_path):
+def test_a_damaged_image_of_a_folder_is_no_duplicate_and_is_named_when_it_is_read(tmp_path):
     root = write_ferplus(tmp_path, release="folders")
     for name in ("fer0000001.png", "fer0000002.png"):
-        (root / "FER2013Train" / name).write_bytes(b"no picture")
+        (root / "FER2013Train" / name).write_bytes(b"no image")
     faces = open_ferplus(root)
     assert "0 groups of exact duplicates in the file" in faces.notes[-1]
     with pytest.raises(BadImageError, match=r"fer0000001\.png"):
@@ -73,7 +73,7 @@ def test_a_split_folder_that_is_not_there_is_named(tmp_path):
     assert sentence(root).endswith("but FER2013Valid/label.csv is not there")
 
 
-def test_a_changed_picture_of_a_folder_is_noticed(tmp_path):
+def test_a_changed_image_of_a_folder_is_noticed(tmp_path):
     root = write_ferplus(tmp_path, release="folders")
     assert "0 groups" in open_ferplus(root).notes[-1]
     first, second = (root / "FER2013Train" / f"fer000000{i}.png" for i in (0, 1))

@@ -116,7 +116,7 @@ def test_a_packed_challenge_is_to_be_unpacked(tmp_path):
     assert sentence(root).endswith("but fer2013.csv is not there; unpack fer2013.tar.gz")
 
 
-def test_pictures_that_are_there_are_not_to_be_unpacked(tmp_path):
+def test_images_that_are_there_are_not_to_be_unpacked(tmp_path):
     root = write(tmp_path, ROWS, layout="fer2013.csv.gz")
     (root / "fer2013new.csv").unlink()
     assert sentence(root).endswith("but fer2013new.csv is not there")

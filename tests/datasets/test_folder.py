@@ -1,4 +1,4 @@
-"""The data set ``folder`` with class folders; one clear sentence for each bad input."""
+"""The dataset ``folder`` with class folders; one clear sentence for each bad input."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 import ferc_core
 from ferc_core.datasets.folder.loader import open_folder
-from ferc_core.datasets.samples import PictureReader, automatic_splits
+from ferc_core.datasets.samples import ImageReader, automatic_splits
 from ferc_core.errors import BadImageError, RequestError
 from ferc_core.faces import FaceSplit
 
 
 def picture(path: Path, value: int = 0) -> Path:
-    """Write a small grey picture and the folders above it."""
+    """Write a small grey image and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(cv2.imencode(".png", np.full((32, 32), value, np.uint8))[1].tobytes())
     return path
@@ -60,7 +60,7 @@ def test_the_registry_opens_it(tmp_path):
     assert source.open(str(tmp_path)).splits["test"].ids == ("test/joy/a.png",)
 
 
-def test_pictures_are_read_when_looked_at(tmp_path):
+def test_images_are_read_when_looked_at(tmp_path):
     path = picture(tmp_path / "test" / "joy" / "deep" / "a.png", 3)
     test = open_folder(tmp_path).splits["test"]
     picture(path, 77)
@@ -68,7 +68,7 @@ def test_pictures_are_read_when_looked_at(tmp_path):
 
 
 def test_a_reader_can_be_sent_to_another_process(tmp_path):
-    reader = PictureReader([picture(tmp_path / "a.png", 77)])
+    reader = ImageReader([picture(tmp_path / "a.png", 77)])
     assert (pickle.loads(pickle.dumps(reader))(0) == 77).all()
 
 
@@ -85,10 +85,10 @@ def test_the_option_fixes_the_classes_and_their_order(tmp_path):
         faces = open_folder(tmp_path, classes=classes)
         assert faces.classes == ("sadness", "joy", "fear")
         assert faces.splits["test"].labels.tolist() == [0, 1]
-        assert "no picture shows fear" in faces.notes
+        assert "no image shows fear" in faces.notes
 
 
-def test_a_moved_folder_is_the_same_data_set(tmp_path):
+def test_a_moved_folder_is_the_same_dataset(tmp_path):
     for root in (tmp_path / "here", tmp_path / "there" / "deep"):
         for i in range(10):
             picture(root / "joy" / f"{i}.png")
@@ -120,9 +120,9 @@ def test_what_is_left_out_is_counted(tmp_path):
     faces = open_folder(tmp_path)
     assert samples(faces) == [("test", "test/joy/a.png", "joy")]
     assert faces.notes == (
-        "left out: 2 files that are no pictures, 2 hidden files and folders, "
-        "1 pictures outside class folders",
-        "folders without pictures: contempt",
+        "left out: 2 files that are no images, 2 hidden files and folders, "
+        "1 images outside class folders",
+        "folders without images: contempt",
     )
 
 
@@ -153,7 +153,7 @@ def test_names_are_the_same_however_unicode_writes_them(tmp_path):
     assert faces.splits["train"][0].image.shape == (32, 32, 3)
 
 
-def test_a_bad_picture_is_named_when_it_is_read(tmp_path):
+def test_a_bad_image_is_named_when_it_is_read(tmp_path):
     path = picture(tmp_path / "test" / "joy" / "a.png")
     path.write_bytes(path.read_bytes()[:-6])
     face = open_folder(tmp_path).splits["test"][0]
@@ -161,7 +161,7 @@ def test_a_bad_picture_is_named_when_it_is_read(tmp_path):
         _ = face.image
 
 
-def test_grey_and_transparent_pictures_are_fine(tmp_path):
+def test_grey_and_transparent_images_are_fine(tmp_path):
     folder = tmp_path / "test" / "joy"
     picture(folder / "a.png", 9)
     rgba = np.full((32, 32, 4), 9, np.uint8)
@@ -179,9 +179,9 @@ def test_wrong_roots(tmp_path):
 
 
 def test_an_empty_folder_and_one_without_class_folders(tmp_path):
-    assert "no pictures in class folders" in sentence(tmp_path)
+    assert "no images in class folders" in sentence(tmp_path)
     picture(tmp_path / "a.png")
-    assert "no pictures in class folders" in sentence(tmp_path)
+    assert "no images in class folders" in sentence(tmp_path)
 
 
 def test_an_empty_split_is_named(tmp_path):

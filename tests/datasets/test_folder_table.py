@@ -1,4 +1,4 @@
-"""The data set ``folder`` with a table, CSV or parquet; one clear sentence for each bad input."""
+"""The dataset ``folder`` with a table, CSV or parquet; one clear sentence for each bad input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ferc_core.errors import RequestError
 
 
 def table(root: Path, text: str, pictures: str = "a b c d") -> Path:
-    """Write ``labels.csv`` and pictures of these names beside it."""
+    """Write ``labels.csv`` and images of these names beside it."""
     for value, name in enumerate(pictures.split()):
         picture(root / f"{name}.png", value)
     path = root / "labels.csv"
@@ -81,7 +81,7 @@ def test_counted_labels_make_classes_from_0_to_the_largest(tmp_path):
     faces = open_folder(table(tmp_path, "path,label,split\na.png,2,test\nb.png,0,test\n"))
     assert faces.classes == ("0", "1", "2")
     assert faces.splits["test"].labels.tolist() == [2, 0]
-    assert "no picture shows 1" in faces.notes
+    assert "no image shows 1" in faces.notes
 
 
 def test_counted_labels_with_named_classes(tmp_path):
@@ -158,7 +158,7 @@ BAD_TABLES = {
     "row 3: sample id 'a.png' stands in row 1": "path,label\na.png,x\nb.png,x\n./a.png,x\n",
     "row 1: '../a.png' cannot name a sample": "path,label\n../a.png,x\n",
     "row 1: 'x/../../y' cannot name a sample": "path,label,id\na.png,x,x/../../y\n",
-    "2 of 3 pictures are missing, the first in row 2": (
+    "2 of 3 images are missing, the first in row 2": (
         "path,label\na.png,x\ngone.png,x\nlost.png,x\n"
     ),
 }

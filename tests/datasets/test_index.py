@@ -15,11 +15,11 @@ from ferc_core.errors import DataError
 
 
 class Root:
-    """A data root with a table, a folder of annotations and one of pictures; counts readings."""
+    """A data root with a table, a folder of annotations and one of images; counts readings."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("table.csv", "texts/b/2.txt", "texts/a.txt", "pictures/1.jpg"):
+        for name in ("table.csv", "texts/b/2.txt", "texts/a.txt", "images/1.jpg"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(name)
         self.readings: list[dict[str, list[str]]] = []
@@ -29,7 +29,7 @@ class Root:
         sources = [
             Source(root / "table.csv"),
             Source(root / "texts", without=".bak"),
-            Source(root / "pictures", pictures=True),
+            Source(root / "images", pictures=True),
         ]
 
         def read(names):
@@ -53,7 +53,7 @@ def root(tmp_path) -> Root:
 
 
 def test_files_are_listed_sorted_with_forward_slashes(root):
-    assert root.readings == [{"texts": ["a.txt", "b/2.txt"], "pictures": ["1.jpg"]}]
+    assert root.readings == [{"texts": ["a.txt", "b/2.txt"], "images": ["1.jpg"]}]
 
 
 def test_rows_come_from_the_index_the_second_time(root):
@@ -74,9 +74,9 @@ def touch(path: Path) -> None:
         lambda folder: (folder / "texts/b/2.txt").write_text("longer than before"),
         lambda folder: (folder / "texts/b/2.txt").unlink(),
         lambda folder: (folder / "texts/new.txt").write_text(""),
-        lambda folder: (folder / "pictures/1.jpg").unlink(),
-        lambda folder: (folder / "pictures/2.jpg").write_text(""),
-        lambda folder: (folder / "pictures/1.jpg").rename(folder / "pictures/3.jpg"),
+        lambda folder: (folder / "images/1.jpg").unlink(),
+        lambda folder: (folder / "images/2.jpg").write_text(""),
+        lambda folder: (folder / "images/1.jpg").rename(folder / "images/3.jpg"),
     ],
 )
 def test_a_change_of_what_the_rows_are_made_from_is_noticed(root, change):
@@ -88,8 +88,8 @@ def test_a_change_of_what_the_rows_are_made_from_is_noticed(root, change):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda folder: touch(folder / "pictures/1.jpg"),
-        lambda folder: (folder / "pictures/1.jpg").write_text("another picture"),
+        lambda folder: touch(folder / "images/1.jpg"),
+        lambda folder: (folder / "images/1.jpg").write_text("another image"),
         lambda folder: (folder / "texts/a.txt.bak").write_text("left out"),
         lambda folder: (folder / "texts/.DS_Store").write_text("of a system"),
         lambda folder: (folder / "beside.txt").write_text("nobody asked for it"),

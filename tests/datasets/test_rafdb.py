@@ -52,7 +52,7 @@ def test_basic_has_seven_classes_in_the_order_of_its_codes(whole):
     assert not faces.about.missing
 
 
-def test_the_pictures_belong_to_their_rows(tmp_path):
+def test_the_images_belong_to_their_rows(tmp_path):
     """The toy faces are drawn from class and turn alone, so faces of equal ones are equal."""
     root = standin(tmp_path, parts=("basic",))
     faces = open_rafdb(root)
@@ -166,7 +166,7 @@ def test_the_folder_of_raf_ml_has_several_names(tmp_path, name):
     assert sizes(open_rafdb(tmp_path / "root", part="ml")) == {"train": 28, "test": 14}
 
 
-def test_the_label_list_may_lie_beside_the_pictures(whole, tmp_path):
+def test_the_label_list_may_lie_beside_the_images(whole, tmp_path):
     root = standin(tmp_path, parts=("basic",))
     for path in (root / "basic/EmoLabel").iterdir():
         path.rename(root / "basic/Image" / path.name)
@@ -196,7 +196,7 @@ def test_options_say_where_the_files_of_raf_ml_are(whole, tmp_path):
     assert "is no folder" in refused(root, ml_labels="labels/soft.txt", ml_images="labels/soft.txt")
 
 
-def test_pictures_may_be_png_and_without_the_ending_aligned(whole, tmp_path):
+def test_images_may_be_png_and_without_the_ending_aligned(whole, tmp_path):
     root = standin(tmp_path)
     for path in [*(root / "RAF-ML/Image/aligned").iterdir()]:
         path.rename(path.with_name(path.name.replace("_aligned.jpg", ".PNG")))
@@ -218,7 +218,7 @@ def test_without_any_word_on_the_splits_a_hash_draws_a_fifth(tmp_path):
     faces = open_rafdb(standin(tmp_path / "a", "no partition"), part="ml")
     assert sizes(faces) == {"train": 34, "test": 8}  # 20 % of 42 is 8.4
     assert "chose 20 % for the test: 8 of 42" in noted(faces, "nothing says which faces of ml")
-    other = open_rafdb(standin(tmp_path / "b", "no partition", "missing pictures"), part="ml")
+    other = open_rafdb(standin(tmp_path / "b", "no partition", "missing images"), part="ml")
     drawn = set(faces.splits["test"].ids)
     assert set(other.splits["test"].ids) == drawn - {"ml/0042"}  # the draw is that of the names
 
@@ -237,7 +237,7 @@ def test_a_partition_with_gaps_is_counted(tmp_path):
 
 
 def test_the_index_gives_the_same_faces_and_notices_changes(tmp_path):
-    quirks = ("bad labels", "bad distributions", "ties", "missing pictures")
+    quirks = ("bad labels", "bad distributions", "ties", "missing images")
     root = standin(tmp_path, *quirks)
     before, again = open_rafdb(root), open_rafdb(root)
     assert again.fingerprint == before.fingerprint

@@ -1,4 +1,4 @@
-"""Lists, pictures and archives of RAF-DB that are wrong, and the stand-in for it."""
+"""Lists, images and archives of RAF-DB that are wrong, and the stand-in for it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def whole(tmp_path_factory) -> Path:
 refused = partial(refusal, open_rafdb)
 
 
-# --- lines, pictures and files that are wrong
+# --- lines, images and files that are wrong
 
 
 def test_bad_lines_of_the_label_list_are_counted_and_named(tmp_path):
@@ -48,13 +48,13 @@ def test_bad_lines_of_the_label_list_are_counted_and_named(tmp_path):
 @pytest.mark.parametrize(
     "name", ["../train_1.jpg", "train_1/2.jpg", "train_\x07.jpg", "..", ".jpg"]
 )
-def test_a_name_that_is_no_picture_is_counted(tmp_path, name):
+def test_a_name_that_is_no_image_is_counted(tmp_path, name):
     root = standin(tmp_path, parts=("basic",))
     with (root / LIST).open("a") as file:
         file.write(f"\n{name} 1\n")
     faces = open_rafdb(root)
     assert sizes(faces) == {"train": 28, "test": 14}
-    assert "it does not begin with the name of a picture (the first is line 44" in faces.notes[1]
+    assert "it does not begin with the name of an image (the first is line 44" in faces.notes[1]
 
 
 def test_double_names_count_once(tmp_path):
@@ -66,8 +66,8 @@ def test_double_names_count_once(tmp_path):
     assert "distribution_basic.txt: the name stands in a line before" in faces.notes[2]
 
 
-def test_missing_pictures_are_named_and_a_run_without_them_is_refused(tmp_path):
-    root = standin(tmp_path, "missing pictures", parts=("basic",))
+def test_missing_images_are_named_and_a_run_without_them_is_refused(tmp_path):
+    root = standin(tmp_path, "missing images", parts=("basic",))
     faces = open_rafdb(root)
     assert dict(faces.about.missing) == {str(root / "basic/Image/aligned/test_0014_aligned.jpg"): 1}
     assert sizes(faces) == {"train": 28, "test": 13}
@@ -76,9 +76,9 @@ def test_missing_pictures_are_named_and_a_run_without_them_is_refused(tmp_path):
         check_missing(faces, Config().on_bad_image)
 
 
-def test_a_missing_picture_that_is_not_used_is_not_missed(tmp_path):
+def test_a_missing_image_that_is_not_used_is_not_missed(tmp_path):
     """The last face of the basic part is neutral, so the mixture does not need it."""
-    faces = open_rafdb(standin(tmp_path, "missing pictures"), part="mixture")
+    faces = open_rafdb(standin(tmp_path, "missing images"), part="mixture")
     assert [Path(path).name for path in faces.about.missing] == ["0042_aligned.jpg"]
 
 
@@ -90,7 +90,7 @@ def test_half_unpacked_archives_are_named(tmp_path):
     assert refused(root, part="mixture") == message
     assert "unpack Image/aligned.zip" in refused(root / "RAF-ML")
     (root / "basic/Image/aligned").mkdir()
-    assert "none of 42 pictures is there" in refused(root, part="basic")
+    assert "none of 42 images is there" in refused(root, part="basic")
 
 
 def test_a_part_without_its_list_is_named(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 from ferc_core.datasets.releases import MOST_FOLDERS, Release, recognise
 from ferc_core.errors import DataError, RequestError
 
-OLD = Release("Faces, first release", {"pictures": ("photos", "img*"), "list": ("labels.txt",)})
-NEW = Release("Faces, second release", {"pictures": ("train/images",), "labels": ("train/labels",)})
+OLD = Release("Faces, first release", {"images": ("photos", "img*"), "list": ("labels.txt",)})
+NEW = Release("Faces, second release", {"images": ("train/images",), "labels": ("train/labels",)})
 
 
 def place(root: Path, *names: str) -> Path:
@@ -33,7 +33,7 @@ def test_the_release_and_where_its_parts_lie(tmp_path):
     root = place(tmp_path, "photos/", "labels.txt")
     assert recognise(root, "faces", (OLD, NEW)) == (
         OLD,
-        {"pictures": root / "photos", "list": root / "labels.txt"},
+        {"images": root / "photos", "list": root / "labels.txt"},
     )
     other = place(tmp_path / "other", "train/images/", "train/labels/")
     assert recognise(other, "faces", (OLD, NEW))[0] == NEW
@@ -41,9 +41,9 @@ def test_the_release_and_where_its_parts_lie(tmp_path):
 
 def test_of_several_places_the_first_counts_and_patterns_are_sorted(tmp_path):
     root = place(tmp_path, "img2/", "img1/", "labels.txt")
-    assert recognise(root, "faces", (OLD,))[1]["pictures"] == root / "img1"
+    assert recognise(root, "faces", (OLD,))[1]["images"] == root / "img1"
     place(root, "photos/")
-    assert recognise(root, "faces", (OLD,))[1]["pictures"] == root / "photos"
+    assert recognise(root, "faces", (OLD,))[1]["images"] == root / "photos"
 
 
 def test_of_two_whole_releases_the_first_counts(tmp_path):

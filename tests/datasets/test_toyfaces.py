@@ -1,4 +1,4 @@
-"""The embedded data set: drawn, labelled, the same everywhere, and learnable."""
+"""The embedded dataset: drawn, labelled, the same everywhere, and learnable."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def test_the_registry_opens_it_without_a_root():
 
 
 @pytest.mark.parametrize("size", [32, 48, 97, 224])
-def test_pictures_are_rgb_bytes_of_the_size_asked_for(size):
+def test_images_are_rgb_bytes_of_the_size_asked_for(size):
     image = open_toyfaces(train=8, valid=8, test=8, size=size).splits["valid"][3].image
     assert image.dtype == np.uint8
     assert image.shape == (size, size, 3)
-    assert image.std() > 20  # a picture, not a plain field
+    assert image.std() > 20  # an image, not a plain field
 
 
-def test_every_picture_is_another_one(faces):
+def test_every_image_is_another_one(faces):
     split = faces.splits["test"]
     assert len(set(digests(split, list(range(40))).values())) == 40
 
@@ -127,11 +127,11 @@ def test_no_person_is_in_two_splits_and_all_show_every_expression(faces):
     assert len(shown) == 8 * len(persons["train"])
 
 
-def test_a_person_keeps_the_skin_from_picture_to_picture(faces):
-    """Pictures of one person are closer in colour than pictures of different persons."""
+def test_a_person_keeps_the_skin_from_image_to_image(faces):
+    """Images of one person are closer in colour than images of different persons."""
     split = faces.splits["train"]
     cheeks = np.array([split.read(i)[45:65, 38:58].mean(axis=(0, 1)) for i in range(96)])
-    persons = cheeks.reshape(12, 8, 3)  # eight pictures of each of the first twelve
+    persons = cheeks.reshape(12, 8, 3)  # eight images of each of the first twelve
     within = persons.std(axis=1).mean()
     between = persons.mean(axis=1).std(axis=0).mean()
     assert between > 1.5 * within
@@ -162,7 +162,7 @@ def test_classes_overlap_in_valence_and_arousal_but_not_much(faces):
 
 
 @pytest.mark.parametrize("label", range(1, 8), ids=CLASSES[1:])
-def test_the_stronger_the_feeling_the_farther_the_picture_from_neutral(label):
+def test_the_stronger_the_feeling_the_farther_the_image_from_neutral(label):
     """One person in one view: only the expression differs."""
     person = random_person(np.random.default_rng(3))
     view = random_view(np.random.default_rng(4))
@@ -176,7 +176,7 @@ def test_the_stronger_the_feeling_the_farther_the_picture_from_neutral(label):
     assert 0 < distance[0] < distance[1] < distance[2]
 
 
-def test_a_picture_shows_its_own_valence_not_only_its_class():
+def test_an_image_shows_its_own_valence_not_only_its_class():
     """The corners of the mouth follow the valence of a neutral face."""
 
     def smile(valence: float) -> float:
@@ -195,7 +195,7 @@ def test_contempt_is_the_only_expression_of_one_side():
 
 
 def test_a_linear_classifier_learns_the_expressions():
-    """Far above chance (12.5 %) on persons it has never seen, from few and tiny pictures."""
+    """Far above chance (12.5 %) on persons it has never seen, from few and tiny images."""
     faces = open_toyfaces(train=480, valid=8, test=160, size=48)
 
     def features(split: FaceSplit) -> np.ndarray:

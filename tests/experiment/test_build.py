@@ -1,4 +1,4 @@
-"""FER-C on disk: built, resumed, verified, and used in place of a data set."""
+"""FER-C on disk: built, resumed, verified, and used in place of a dataset."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BUILD = (
     "--severity", "1",
     "--severity", "5",
 )  # fmt: skip
-FILES = 70 * 5 + 2  # pictures of five cells, labels and visibilities
+FILES = 70 * 5 + 2  # images of five cells, labels and visibilities
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def manifest(folder: Path) -> str:
     return (folder / "manifest.json").read_text()
 
 
-def test_a_build_has_a_lossless_picture_for_every_sample_and_cell(made):
+def test_a_build_has_a_lossless_image_for_every_sample_and_cell(made):
     names = {p.relative_to(made).as_posix() for p in made.rglob("*.png")}
     assert len(names) == 350
     assert "images/snow/5/test-00069.png" in names
@@ -81,7 +81,7 @@ def test_the_manifest_counts_and_hashes_everything(made):
 def test_a_sound_build_verifies(ferc, built):
     result = ferc("verify", "b", "--rebuild", 12)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert f"b is sound: {FILES} files, and 12 pictures made again are the same" in result.stdout
+    assert f"b is sound: {FILES} files, and 12 images made again are the same" in result.stdout
 
 
 def flip_a_byte(root: Path) -> str:
@@ -123,7 +123,7 @@ def test_damage_is_found_and_named(ferc, built, damage):
         assert len(result.stdout.splitlines()) == 1
 
 
-def test_a_forged_picture_with_a_forged_hash_is_found_by_rebuilding(ferc, built):
+def test_a_forged_image_with_a_forged_hash_is_found_by_rebuilding(ferc, built):
     from ferc_core.experiment.build import digest
 
     content = json.loads(manifest(built))
@@ -189,7 +189,7 @@ def test_what_is_no_build_is_refused(ferc, path, message):
     assert message in one_sentence(ferc("verify", path), 2)
 
 
-def test_parquet_shards_hold_the_same_pictures_with_their_labels(ferc, made, tmp_path):
+def test_parquet_shards_hold_the_same_images_with_their_labels(ferc, made, tmp_path):
     assert ferc(*BUILD, "--out", "p", "--format", "parquet").returncode == 0
     shards = sorted((tmp_path / "p" / "data" / "snow" / "5").glob("*.parquet"))
     assert [p.name for p in shards] == ["00000000.parquet", "00000064.parquet"]
@@ -205,7 +205,7 @@ def test_parquet_shards_hold_the_same_pictures_with_their_labels(ferc, made, tmp
 
 def test_a_bad_image_stops_a_build_or_is_left_out_and_named(ferc, tmp_path):
     root = folder_of_faces(tmp_path / "faces")
-    (root / "test/calm/3.png").write_bytes(b"no picture")
+    (root / "test/calm/3.png").write_bytes(b"no image")
     own = ("build", "--dataset", "folder", "--data-root", "faces", "--image-size", 32,
            "--corruption", "contrast", "--severity", 2)  # fmt: skip
     assert "test/calm/3.png" in one_sentence(ferc(*own, "--out", "b"), 1)

@@ -164,7 +164,7 @@ def test_a_ready_made_model_is_there_once(tmp_path, plugin):
     assert again.results.equals(outcome.results)
 
 
-def test_several_data_sets_go_into_folders_and_one_that_fails_does_not_stop_the_others(
+def test_several_datasets_go_into_folders_and_one_that_fails_does_not_stop_the_others(
     tmp_path, plugin
 ):
     path = tmp_path / "grid.toml"
@@ -243,7 +243,7 @@ def augmentation(tmp_path: Path, share: float):
     return plan, soft_augmentation(plan, 0, training_visibilities(plan, Silent()))
 
 
-def test_corrupted_training_pictures_have_softer_labels(tmp_path):
+def test_corrupted_training_images_have_softer_labels(tmp_path):
     plan, augment = augmentation(tmp_path, 0.5)
     rows = np.arange(24)
     images, targets = plan.pictures["train"](rows), np.eye(8)[plan.pictures["train"].faces.labels]
@@ -257,7 +257,7 @@ def test_corrupted_training_pictures_have_softer_labels(tmp_path):
     np.testing.assert_array_equal(images, kept)
 
 
-def test_augmentation_depends_on_epoch_and_picture_alone(tmp_path):
+def test_augmentation_depends_on_epoch_and_image_alone(tmp_path):
     plan, augment = augmentation(tmp_path, 0.5)
     images, targets = plan.pictures["train"](np.arange(24)), np.eye(8)[np.arange(24) % 8]
     new, soft = augment(1, np.arange(24), images, targets)

@@ -88,7 +88,7 @@ CASES = {
     ),
     "ferplus, folders": Case(
         "ferplus", lambda root: write_ferplus(root, train=80, release="folders"),
-        "FER+ as folders of pictures", 8, 8,
+        "FER+ as folders of images", 8, 8,
     ),
     "ferplus, tables": Case(
         "ferplus",
@@ -183,7 +183,7 @@ def test_a_folder_that_moves_gives_the_same_data(tmp_path, name):
         assert getattr(plans[0].splits, part).ids == getattr(plans[1].splits, part).ids
 
 
-def test_a_folder_with_the_name_of_a_data_set_is_no_build(ferc, tmp_path):
+def test_a_folder_with_the_name_of_a_dataset_is_no_build(ferc, tmp_path):
     write_ferplus(tmp_path / "ferplus")
     own = ("--dataset", "ferplus", "--data-root", "ferplus")
     built = ferc("build", *own, *SMALL, "--executor", "serial", "--out", "build")

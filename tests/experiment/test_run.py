@@ -286,14 +286,14 @@ def test_one_bad_image_fails_the_run_or_is_skipped_and_counted(ferc, tmp_path, w
     elif fault == "truncated":
         bad.write_bytes(bad.read_bytes()[:-40])
     elif fault == "text":
-        bad.write_text("no picture")
+        bad.write_text("no image")
     else:
         cv2.imwrite(str(bad), np.zeros((20, 20, 3), np.uint8))
     message = one_sentence(ferc("run", *OWN, "--out", "run"), 1)
     assert where in message
     skipped = ferc("run", *OWN, "--out", "skip", "--on-bad-image", "skip")
     assert skipped.returncode == 0, skipped.stderr
-    assert "1 picture skipped" in skipped.stderr
+    assert "1 image skipped" in skipped.stderr
     assert where in (tmp_path / "skip" / "skipped.txt").read_text()
 
 

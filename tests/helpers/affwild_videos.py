@@ -13,7 +13,7 @@ FRAMES = 12  # of each of six identities
 
 
 def write(root: Path, *quirks: str, identities: int = 6, frames: int = FRAMES) -> Path:
-    """Write a stand-in in which pictures of a class are links to two files, which saves time."""
+    """Write a stand-in in which images of a class are links to two files, which saves time."""
     return write_affwild(
         root, identities=identities, frames=frames, side=32, distinct=2, quirks=quirks
     )

@@ -31,7 +31,7 @@ def painted(
 
 
 def colours(n: int, seed: int, classes: int = 3, side: int = SIDE) -> Examples:
-    """Pictures of all classes in turn."""
+    """Images of all classes in turn."""
     return painted(np.arange(n) % classes, seed, classes, side)
 
 

@@ -16,7 +16,7 @@ def vote(**counts: int) -> list[int]:
 
 
 def pixels(value: int) -> str:
-    """A picture of grey values around ``value``, different for every value."""
+    """An image of grey values around ``value``, different for every value."""
     return " ".join(str((value + i) % 256) for i in range(48 * 48))
 
 

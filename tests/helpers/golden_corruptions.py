@@ -2,7 +2,7 @@
 
     python tests/golden_corruptions.py
 
-writes them anew to ``golden_corruptions.json``: after a change that is meant to alter pictures, or
+writes them anew to ``golden_corruptions.json``: after a change that is meant to alter images, or
 for other versions of the libraries. `test_corruptions` compares.
 """
 
@@ -35,7 +35,7 @@ def conditions() -> dict[str, str]:
 
 
 def made() -> dict[str, str]:
-    """Return a hash for each of the 17 corruptions, over one picture at two severities."""
+    """Return a hash for each of the 17 corruptions, over one image at two severities."""
     image = picture(SIDE, SIDE)
     hashes = {}
     for name, corrupt in registry().corruptions.items():

@@ -12,7 +12,7 @@ LIST = "basic/EmoLabel/list_patition_label.txt"
 
 
 def standin(root: Path, *quirks: str, **options) -> Path:
-    """A small RAF-DB with few different pictures."""
+    """A small RAF-DB with few different images."""
     return write_rafdb(root, **{"side": 32, "distinct": 1, **options}, quirks=quirks)
 
 

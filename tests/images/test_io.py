@@ -1,4 +1,4 @@
-"""Reading pictures: every usual file becomes uint8 RGB, and a bad one a sentence with its path."""
+"""Reading images: every usual file becomes uint8 RGB, and a bad one a sentence with its path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RED, GREEN, BLUE = (200, 0, 0), (0, 150, 0), (0, 0, 100)
 
 
 def quarters(height: int = 40, width: int = 60) -> np.ndarray:
-    """RGB picture: red above left, green above right, blue below."""
+    """RGB image: red above left, green above right, blue below."""
     image = np.zeros((height, width, 3), np.uint8)
     image[: height // 2, : width // 2] = RED
     image[: height // 2, width // 2 :] = GREEN
@@ -74,7 +74,7 @@ def test_the_content_decides_not_the_suffix(write):
     np.testing.assert_array_equal(image, quarters())
 
 
-def test_a_grey_picture_has_three_equal_channels(write):
+def test_a_grey_image_has_three_equal_channels(write):
     grey = np.arange(40 * 60, dtype=np.uint16).reshape(40, 60).astype(np.uint8)
     image = read_image(write("face.png", encoded(grey, ".png")))
     assert image.shape == (40, 60, 3)
@@ -150,9 +150,9 @@ def test_a_damaged_png_is_refused_without_noise(write, capfd):
 
 
 @pytest.mark.parametrize(
-    ("data", "word"), [(b"", "empty"), (b"no picture at all, but a text", "damaged")]
+    ("data", "word"), [(b"", "empty"), (b"no image at all, but a text", "damaged")]
 )
-def test_a_file_that_is_no_picture_is_named(write, capfd, data, word):
+def test_a_file_that_is_no_image_is_named(write, capfd, data, word):
     path = write("bad.png", data)
     with pytest.raises(BadImageError, match=word) as caught:
         read_image(path)
@@ -168,7 +168,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
         assert str(path) in str(caught.value)
 
 
-def test_floating_point_pictures_are_refused(write):
+def test_floating_point_images_are_refused(write):
     path = write("deep.tif", encoded(np.ones((40, 60), np.float32), ".tif"))
     with pytest.raises(BadImageError, match=r"deep\.tif.*float32"):
         read_image(path)

@@ -42,7 +42,7 @@ def test_the_bytes_are_those_of_the_standard_library(image):
     assert body == deflate.compress(zlib.decompress(body)) + deflate.flush()
 
 
-def test_what_lies_in_memory_beside_a_picture_does_not_matter():
+def test_what_lies_in_memory_beside_an_image_does_not_matter():
     image = noise(64, 64)
     expected = encode(image)
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Pictures are read once: into a file that is mapped into memory, and when they are checked."""
+"""Images are read once: into a file that is mapped into memory, and when they are checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ferc_core.errors import BadImageError, DataError, StoreError
 from ferc_core.experiment.benchmark import Plan
 from ferc_core.experiment.config import Config
 from ferc_core.experiment.directory import RunDirectory
-from ferc_core.experiment.readying import keep_pictures, skip_bad_images
+from ferc_core.experiment.readying import keep_images, skip_bad_images
 from ferc_core.faces import FaceSet, FaceSplit
 from ferc_core.images.cache import mapped
 from ferc_core.suite.corrupt import Pictures
@@ -29,7 +29,7 @@ N, SIDE = 9, 40
 
 
 class Reader:
-    """Noise pictures; counts what is read, and refuses the rows of ``damaged``."""
+    """Noise images; counts what is read, and refuses the rows of ``damaged``."""
 
     def __init__(self) -> None:
         self.read: Counter[int] = Counter()
@@ -38,7 +38,7 @@ class Reader:
     def __call__(self, i: int) -> np.ndarray:
         self.read[i] += 1
         if i in self.damaged:
-            raise BadImageError(f"picture {i}.png is damaged")
+            raise BadImageError(f"image {i}.png is damaged")
         return np.random.default_rng(i).integers(0, 256, (48, 56, 3), np.uint8)
 
 
@@ -58,7 +58,7 @@ def cached(folder: Path, reader: Callable[[int], np.ndarray]) -> np.ndarray:
     return mapped(folder, pictures(reader), lambda step: None)
 
 
-def test_the_file_holds_the_resized_pictures_and_is_filled_once(tmp_path):
+def test_the_file_holds_the_resized_images_and_is_filled_once(tmp_path):
     reader = Reader()
     np.testing.assert_array_equal(cached(tmp_path, reader), expected())
     again = pictures(reader)
@@ -108,11 +108,11 @@ def plan(reader: Reader, **settings: object) -> Plan:
     return Plan(config, faces, Splits(*parts, "test", ()), (), ())
 
 
-def test_without_a_cache_pictures_are_kept_in_memory_and_no_file_is_written(tmp_path):
+def test_without_a_cache_images_are_kept_in_memory_and_no_file_is_written(tmp_path):
     reader, directory = Reader(), RunDirectory(tmp_path)
     given = plan(reader)
     for _ in range(2):
-        keep_pictures(given, directory, ("train", "scored"), Silent())
+        keep_images(given, directory, ("train", "scored"), Silent())
     given.pictures["train"](range(N))
     assert set(reader.read.values()) == {2}  # once for each of the two parts
     assert not directory.cache.exists()
@@ -122,15 +122,15 @@ def test_what_memory_cannot_hold_is_cached_all_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr("ferc_core.suite.corrupt.IN_MEMORY", 1)
     directory = RunDirectory(tmp_path)
     given = plan(Reader(), cache=True)
-    keep_pictures(given, directory, ("train",), Silent())
+    keep_images(given, directory, ("train",), Silent())
     assert given.pictures["train"].kept
     loose = plan(Reader())
-    keep_pictures(loose, directory, ("train",), Silent())
+    keep_images(loose, directory, ("train",), Silent())
     assert not loose.pictures["train"].kept
     np.testing.assert_array_equal(given.pictures["train"]([1]), loose.pictures["train"]([1]))
 
 
-def test_bad_pictures_are_looked_for_once(tmp_path):
+def test_bad_images_are_looked_for_once(tmp_path):
     directory = RunDirectory(tmp_path)
     results = []
     for damaged in ({4}, {6}):  # what was found the first time counts
@@ -142,13 +142,13 @@ def test_bad_pictures_are_looked_for_once(tmp_path):
     assert results[0] == results[1]
     assert "train4" not in results[0][0]
     assert len(results[0][0]) == N - 1
-    assert directory.skipped.read_text().splitlines() == ["picture 4.png is damaged"] * 3
+    assert directory.skipped.read_text().splitlines() == ["image 4.png is damaged"] * 3
 
 
-def test_a_part_without_a_good_picture_is_refused(tmp_path):
+def test_a_part_without_a_good_image_is_refused(tmp_path):
     directory, reader = RunDirectory(tmp_path), Reader()
     reader.damaged = set(range(N))
-    with pytest.raises(DataError, match="no picture of a whole split can be used"):
+    with pytest.raises(DataError, match="no image of a whole split can be used"):
         skip_bad_images(plan(reader), directory.skipped, directory.checked, Silent())
 
 

@@ -1,4 +1,4 @@
-"""The valence-arousal mixture of another data set: ``ferc gmm fit`` and ``--gmm FILE``."""
+"""The valence-arousal mixture of another dataset: ``ferc gmm fit`` and ``--gmm FILE``."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def lent(tmp_path_factory) -> Path:
 
 
 def three_classes(labels=None, points=None, classes=("calm", "glad", "low")) -> FaceSet:
-    """The three clouds of the golden file as a data set."""
+    """The three clouds of the golden file as a dataset."""
     if points is None:
         points, labels = oracle_points()
     return FaceSet("clouds", classes, {"train": split(labels, points)})
@@ -193,7 +193,7 @@ def test_eight_classes_lend_to_seven_by_name_in_any_order_and_case(lent):
     np.testing.assert_allclose(content.mixture(asked, "seven").pi.sum(), 1)
 
 
-def test_its_own_parameters_lent_to_a_data_set_change_nothing():
+def test_its_own_parameters_lent_to_a_dataset_change_nothing():
     points, labels = oracle_points()
     faces = split(labels, points)
     own, _ = base_targets("fused", faces, faces, 3)
@@ -286,7 +286,7 @@ def planned(root: Path, **settings: object):
     return make_plan(config.resolved(registry(), training=False), training=False)
 
 
-def test_a_data_set_without_valence_and_arousal_cannot_borrow(tmp_path):
+def test_a_dataset_without_valence_and_arousal_cannot_borrow(tmp_path):
     root = folder_of_faces(tmp_path / "faces")
     write_gmm(tmp_path / "gmm.json", parameters(("calm", "angry", "low")))
     lent = str(tmp_path / "gmm.json")

@@ -332,7 +332,7 @@ def test_extreme_logits_have_a_finite_loss_and_gradient(expression: str, label: 
 
 
 @pytest.mark.parametrize("expression", EVERY)
-def test_a_batch_of_one_picture_has_a_finite_loss_and_gradient(expression: str) -> None:
+def test_a_batch_of_one_image_has_a_finite_loss_and_gradient(expression: str) -> None:
     loss = build_loss(expression, 6, UNIFORM)
     for row in ([2.0, -1, 0.5, 0, -0.5, 1], [1e4, -1e4, 0, 0, 0, 0], [0.0] * 6):
         for y in torch.eye(6)[[0, 1, 5]]:
@@ -369,7 +369,7 @@ def test_half_precision_logits_are_computed_in_float32(expression: str) -> None:
     assert mixed.item() == loss(half.float(), hard()).item()
 
 
-def test_balanced_weights_stay_finite_for_a_class_without_pictures() -> None:
+def test_balanced_weights_stay_finite_for_a_class_without_images() -> None:
     loss = build_loss("ce(class_weights=balanced)", 3, np.array([0.8, 0.2, 0.0]))
     x, even = torch.zeros(1, 3), torch.full((1, 3), 1 / 3)
     assert loss(x, even).item() == pytest.approx(np.log(3) * (1 + 4 + 4) / 3)

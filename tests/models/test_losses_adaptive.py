@@ -54,7 +54,7 @@ def adaptive(**options: str | float) -> ClassAdaptive:
 
 
 def excess(*h: float, margin: float = 10) -> Tensor:
-    """Logits of one picture whose h are these; the first must be that of the largest, -1."""
+    """Logits of one image whose h are these; the first must be that of the largest, -1."""
     return torch.tensor([[-margin * (1 + value) for value in h]])
 
 

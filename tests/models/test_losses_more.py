@@ -49,7 +49,7 @@ def test_avuc_is_that_of_the_corrected_reference() -> None:
     assert area == pytest.approx(0.062119060469542006, abs=1e-9)
 
 
-def test_avuc_of_two_pictures_by_hand() -> None:
+def test_avuc_of_two_images_by_hand() -> None:
     """The sure one is right, the other is wrong and uncertain at all thresholds but the last."""
     x, y = predictions(0.9, 0.6), of_class(0, 1)
     accurate_certain = 0.9 * (1 - math.tanh(entropy(0.9)))
@@ -69,7 +69,7 @@ def test_avuc_of_the_opposite_case_by_hand() -> None:
     assert whole == pytest.approx(-3 * math.log(area), abs=1e-7)
 
 
-def test_avuc_of_wrong_and_certain_pictures_leaves_learning_to_cross_entropy() -> None:
+def test_avuc_of_wrong_and_certain_images_leaves_learning_to_cross_entropy() -> None:
     x, y = predictions(0.9, 0.9).requires_grad_(), of_class(1, 1)
     build_loss("avuc", 2, EVEN)(x, y).backward()
     assert x.grad is not None
@@ -78,7 +78,7 @@ def test_avuc_of_wrong_and_certain_pictures_leaves_learning_to_cross_entropy() -
 
 
 @pytest.mark.parametrize("expression", ["avuc", "soft-avuc"])
-def test_each_picture_is_right_or_wrong_by_its_own_label(expression: str) -> None:
+def test_each_image_is_right_or_wrong_by_its_own_label(expression: str) -> None:
     """The reference took one label for the whole batch."""
     x = torch.tensor([[5.0, 0, 0], [0, 5.0, 0], [0, 0, 1.0]], dtype=torch.float64)
     all_right = value(expression, x, of_class(0, 1, 2, classes=3))
@@ -93,7 +93,7 @@ def test_each_picture_is_right_or_wrong_by_its_own_label(expression: str) -> Non
 
 
 def soft_avuc_by_hand(samples: list[tuple[float, bool]], temperature: float, th: float) -> float:
-    """The loss of pictures of two classes, (confidence, right), step by step."""
+    """The loss of images of two classes, (confidence, right), step by step."""
     good = bad = 0.0
     for confidence, right in samples:
         u = entropy((1 - 1e-5) * confidence + 1e-5 / 2)

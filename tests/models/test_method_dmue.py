@@ -144,7 +144,7 @@ def test_confidence_is_judged_by_the_cosines_to_the_classes_that_are_there() -> 
 def test_confidence_is_judged_by_the_mean_over_a_class() -> None:
     features = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [-1.0, 0.0]])
     judged = statistics(features, torch.tensor([0, 0, 1, 2]), 3)
-    # of the first picture: (1 + 0) / 2 to its own class, .6 and -1 to the others
+    # of the first image: (1 + 0) / 2 to its own class, .6 and -1 to the others
     np.testing.assert_allclose(judged[0, :3], [1.5 / 1.6, 1, 0], atol=1e-6)
 
 
@@ -161,7 +161,7 @@ def test_a_batch_of_one_class_is_judged_by_finite_numbers(features: Tensor) -> N
 
 
 def expected_parts(of: DmueLearner, at: Batch, view: str) -> tuple[float, float]:
-    """What is ramped up and what is ramped down, branch by branch on whole batches of pictures."""
+    """What is ramped up and what is ramped down, branch by branch on whole batches of images."""
     net, labels = of.network, at.targets.argmax(dim=1)
     stages = nn.Sequential(*[net.backbone.get_submodule(n) for n in STAGES])
     maps = stages(at.images)
@@ -241,7 +241,7 @@ def test_mining_leaves_batch_normalisation_and_gradients_alone() -> None:
     assert all(module.training for module in of.modules())
 
 
-def test_a_branch_never_learns_from_pictures_of_its_own_class() -> None:
+def test_a_branch_never_learns_from_images_of_its_own_class() -> None:
     of = learner()
     before = [buffers(branch) for branch in of.branches]
     of.loss(batch([1, 1, 1])).backward()
@@ -291,9 +291,9 @@ def test_classifiers_and_confidence_learn_faster(options: dict[str, float], fact
 @pytest.mark.parametrize(
     ("labels", "classes", "side"),
     [
-        ([2], 3, 64),  # one picture
+        ([2], 3, 64),  # one image
         ([0, 0], 3, SIDE),  # one class
-        ([0, 1], 3, SIDE),  # branches 0 and 1 with one picture, whose maps are 1 x 1
+        ([0, 1], 3, SIDE),  # branches 0 and 1 with one image, whose maps are 1 x 1
         ([0, 1, 0, 1], 3, SIDE),  # an absent class
         ([0, 1, 1], 2, SIDE),  # branches that tell one class apart from nothing
         ([1], 2, 64),

@@ -1,4 +1,4 @@
-"""The method eac: attention maps, their agreement with those of mirrored pictures, erasing."""
+"""The method eac: attention maps, their agreement with those of mirrored images, erasing."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_attention_teaches_the_features_but_not_the_classifier() -> None:
     assert network.backbone.weight.grad.abs().max() > 0
 
 
-def test_the_map_of_a_mirrored_picture_is_the_mirrored_map_where_all_places_are_alike() -> None:
+def test_the_map_of_a_mirrored_image_is_the_mirrored_map_where_all_places_are_alike() -> None:
     network, images = pointwise(), pictures()
     maps = network.attention(network.backbone(images))
     mirrored = network.attention(network.backbone(images.flip(3)))
@@ -109,7 +109,7 @@ def test_the_inconsistency_of_a_class_is_its_mean_squared_difference() -> None:
     torch.testing.assert_close(inconsistency, torch.tensor([[8 / 3, 32 / 3, 0.0]] * 2))
 
 
-def test_the_loss_is_that_of_the_unmirrored_pictures_plus_the_weighted_mean(tmp_path: Path) -> None:
+def test_the_loss_is_that_of_the_unmirrored_images_plus_the_weighted_mean(tmp_path: Path) -> None:
     network, images = sideways(), pictures()
     targets = torch.eye(3)[[0, 1, 2, 0]]
     batch = Batch(1, np.arange(4), images, targets)
@@ -123,7 +123,7 @@ def test_the_loss_is_that_of_the_unmirrored_pictures_plus_the_weighted_mean(tmp_
     torch.testing.assert_close(learner(tmp_path, network).loss(batch), plain + 5 * mean)
 
 
-def test_pictures_alike_on_both_sides_cost_nothing_more(tmp_path: Path) -> None:
+def test_images_alike_on_both_sides_cost_nothing_more(tmp_path: Path) -> None:
     network, images = pointwise(), pictures()
     batch = Batch(1, np.arange(4), images, torch.eye(3)[[0, 0, 1, 2]])
     free = learner(tmp_path, network, weight=0).loss(batch)
@@ -134,12 +134,12 @@ def test_pictures_alike_on_both_sides_cost_nothing_more(tmp_path: Path) -> None:
 
 
 def covered(images: Tensor) -> bool:
-    """Say whether part of a picture has the colour that erasing leaves: about 0, normalised."""
+    """Say whether part of an image has the colour that erasing leaves: about 0, normalised."""
     return bool((images.abs().amax(dim=1) < 0.02).flatten(1).float().mean(dim=1).max() > 0.015)
 
 
 @pytest.mark.parametrize("options", [{}, {"augment": "none"}])
-def test_training_pictures_alone_are_erased(
+def test_training_images_alone_are_erased(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, str]
 ) -> None:
     seen: list[tuple[bool, bool]] = []

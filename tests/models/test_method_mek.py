@@ -24,7 +24,7 @@ from ferc_models.training import Batch
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIDE = 64
-RAF = np.array([1290, 281, 717, 4772, 1982, 705, 2524])  # training pictures of RAF-DB, by class
+RAF = np.array([1290, 281, 717, 4772, 1982, 705, 2524])  # training images of RAF-DB, by class
 # w_k = N / (10 n_k) of RAF-DB, as the authors' training script prints them
 AUTHORS = np.array([0.95124, 4.36690, 1.71144, 0.25715, 0.61912, 1.74057, 0.48617])
 
@@ -38,7 +38,7 @@ def task(directory: Path, **changes: Any) -> Task:
 
 
 def smoothed(counts: list[int], targets: Tensor, smoothing: float) -> Tensor:
-    """Labels as a training on so many pictures of each class makes them."""
+    """Labels as a training on so many images of each class makes them."""
     prior = np.array(counts) / sum(counts)
     return smooth(targets, other_classes(class_rarity(prior)), smoothing)
 
@@ -99,7 +99,7 @@ def test_rarity_is_one_over_the_share_with_a_mean_of_one() -> None:
     np.testing.assert_allclose(class_rarity(RAF / RAF.sum()), AUTHORS / AUTHORS.mean(), rtol=1e-4)
 
 
-def test_a_class_without_pictures_is_as_rare_as_the_rarest() -> None:
+def test_a_class_without_images_is_as_rare_as_the_rarest() -> None:
     torch.testing.assert_close(class_rarity(np.array([0.8, 0.2, 0.0])), torch.tensor([1, 4, 4]) / 3)
     torch.testing.assert_close(class_rarity(np.array([0.0, 1.0])), torch.ones(2))
 
@@ -133,7 +133,7 @@ def test_attention_counts_by_rarity_summed_over_classes(tmp_path: Path) -> None:
     learner, batch = parts(tmp_path, smoothing=0, weight=0.1)
     plain = learner.objective(learner.network(batch.images), batch.targets)
     _, inconsistency = look_twice(learner.network, batch.images)
-    # 24, 16 and 8 pictures: 1/n is as 2 : 3 : 6
+    # 24, 16 and 8 images: 1/n is as 2 : 3 : 6
     weighted = inconsistency @ torch.tensor([2.0, 3.0, 6.0]) * 3 / 11
     assert weighted.mean() > 1e-6
     torch.testing.assert_close(learner.loss(batch), plain + 0.1 * weighted.mean())

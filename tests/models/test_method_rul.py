@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from ferc_core.errors import RequestError
 from ferc_core.task import Task
+from ferc_models.images import normalise
 from ferc_models.losses import Objective, build_loss
 from ferc_models.methods.rul import RulLearner, RulNetwork, fit, mixture
-from ferc_models.pictures import normalise
 from ferc_models.training import Batch
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -78,7 +78,7 @@ def test_a_pair_makes_the_same_mixture_from_both_sides(order: list[int], seed: i
     torch.testing.assert_close(forth, back[partners])
 
 
-def test_the_more_uncertain_picture_gets_more_of_the_mixture() -> None:
+def test_the_more_uncertain_image_gets_more_of_the_mixture() -> None:
     mu = torch.tensor([[1.0], [-1.0]])
     swap = torch.tensor([1, 0])
     mixed = mixture(mu, torch.tensor([[1.0], [0.0]]), swap)
@@ -96,7 +96,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> RulLearner:
 
 
 def by_hand(one: RulLearner, given: Batch, partners: Tensor) -> tuple[float, float]:
-    """Return the mean cross-entropy of the mixtures for both pictures' labels."""
+    """Return the mean cross-entropy of the mixtures for both images' labels."""
     maps = one.network.backbone(given.images)
     mu, log_variance = one.network.embedding(maps), one.log_variance(maps)
     u = log_variance.exp().mean(dim=1)
@@ -120,13 +120,13 @@ def test_add_up_counts_both_labels_and_overwrite_the_own_one(taught: RulLearner)
 
 @settings(deadline=None, max_examples=15)
 @given(st.permutations(list(range(5))))
-def test_the_add_up_loss_is_the_same_with_pictures_and_partners_swapped(
+def test_the_add_up_loss_is_the_same_with_images_and_partners_swapped(
     taught: RulLearner, order: list[int]
 ) -> None:
     rows, partners = [0, 4, 8, 10, 15], torch.tensor(order)
     asked = task(Path())
     usual = taught.paired_loss(batch(asked, rows), partners).item()
-    swapped = batch(asked, [rows[i] for i in order])  # picture i is now what its partner was
+    swapped = batch(asked, [rows[i] for i in order])  # image i is now what its partner was
     assert taught.paired_loss(swapped, partners.argsort()).item() == pytest.approx(usual, rel=1e-4)
 
 
@@ -185,7 +185,7 @@ def test_the_loss_teaches_the_uncertainty_head(taught: RulLearner) -> None:
 # --- the network --------------------------------------------------------------------------------
 
 
-def test_at_test_a_picture_is_classified_by_its_own_embedding_alone() -> None:
+def test_at_test_an_image_is_classified_by_its_own_embedding_alone() -> None:
     network = RulNetwork("test_resnet", 2, SIDE).eval()
     images = torch.randn(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():

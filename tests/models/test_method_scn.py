@@ -17,9 +17,9 @@ from ferc_core.errors import RequestError
 from ferc_core.task import Examples, Task
 from ferc_models.backbones import output_shape
 from ferc_models.features import create_features, create_pooled, feature_shape
+from ferc_models.images import normalise
 from ferc_models.losses import build_loss
 from ferc_models.methods.scn import ScnLearner, ScnNetwork, fit, rank_loss
-from ferc_models.pictures import normalise
 from ferc_models.saved.state import FILE
 from ferc_models.saved.tensors import read_tensors
 from ferc_models.training import Batch
@@ -126,7 +126,7 @@ def test_the_loss_of_a_batch_is_the_objective_plus_the_rank_loss(tmp_path: Path)
 
 
 @pytest.mark.parametrize("rows", [[4], [1, 4, 7], [2, 2]])
-def test_batches_of_one_picture_or_class_have_a_finite_loss_and_gradient(
+def test_batches_of_one_image_or_class_have_a_finite_loss_and_gradient(
     tmp_path: Path, rows: list[int]
 ) -> None:
     asked = task(tmp_path, backbone="test_vit", loss="maxent+mbls")
@@ -288,7 +288,7 @@ def test_pooled_features_are_the_mean_of_the_maps_where_timm_pools_so() -> None:
         ("resnet81", 32, "unknown backbone 'resnet81': did you mean 'resnet"),
         ("test_vit", 32, r"'test_vit' has no feature maps \[C, h, w\], which this method needs"),
         ("swin_tiny_patch4_window7_224", 64, "has no feature maps"),  # [h, w, C]
-        ("test_vit", 50, r"cannot be used on 50x50 pictures: .*divisible"),
+        ("test_vit", 50, r"cannot be used on 50x50 images: .*divisible"),
     ],
 )
 def test_a_backbone_without_feature_maps_is_refused(backbone: str, side: int, message: str) -> None:

@@ -1,4 +1,4 @@
-"""The method swinv2_t: which network is built, for which pictures, and that it learns."""
+"""The method swinv2_t: which network is built, for which images, and that it learns."""
 
 from __future__ import annotations
 
@@ -112,9 +112,9 @@ def test_another_swin_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("backbone", "size", "options", "message"),
     [
-        ("", 100, {}, "fits pictures of 100x100: use an image size of 32, 64, 96, .*, 224, 256,"),
-        ("", 288, {"size": "mini"}, "no attention window of swinv2_t fits pictures of 288x288"),
-        ("", 16, {}, "fits pictures of 16x16"),
+        ("", 100, {}, "fits images of 100x100: use an image size of 32, 64, 96, .*, 224, 256,"),
+        ("", 288, {"size": "mini"}, "no attention window of swinv2_t fits images of 288x288"),
+        ("", 16, {}, "fits images of 16x16"),
         ("", 64, {"head": "vit"}, "'head' must be pooled or imagenet, not 'vit'"),
         ("", 64, {"size": "base"}, "'size' must be tiny or mini, not 'base'"),
         ("", 64, {"size": "mini", "pretrained": True}, "no pretrained weights for size=mini"),
@@ -144,7 +144,7 @@ def test_the_other_head_learns_and_comes_back_from_its_file(tmp_path: Path) -> N
     np.testing.assert_array_equal(again.logits(images), predictor.logits(images))
 
 
-def test_weights_from_a_file_go_into_the_backbone_at_another_picture_size(tmp_path: Path) -> None:
+def test_weights_from_a_file_go_into_the_backbone_at_another_image_size(tmp_path: Path) -> None:
     weights = SwinNetwork("", 5, 224, size="mini").backbone.state_dict()
     save_file(weights, tmp_path / "w.safetensors")
     predictor = fit(task(tmp_path, weights=tmp_path / "w.safetensors", learning_rate=1e-9))

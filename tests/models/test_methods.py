@@ -101,7 +101,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_interrupts_and_another_one_
 @pytest.mark.parametrize(
     ("classes", "labels"),
     [(2, [0, 1] * 8 + [0]), (3, [1] * 12), (3, [0, 1] * 6)],
-    ids=["two classes and a picture left over", "one class alone", "a class without pictures"],
+    ids=["two classes and an image left over", "one class alone", "a class without images"],
 )
 def test_few_classes_are_no_obstacle(
     name: str, tmp_path: Path, classes: int, labels: list[int]

@@ -14,7 +14,7 @@ import torch
 from test_ready_made import (
     BIAS,
     CONVENTIONS,
-    PICTURES,
+    IMAGES,
     SIDE,
     WEIGHTS,
     build,
@@ -46,12 +46,12 @@ def linear_onnx(
     takes: str = "FLOAT",
     kind: str = "FLOAT",
     answers: tuple[str, ...] = ("logits",),
-    inputs: tuple[str, ...] = ("pictures",),
+    inputs: tuple[str, ...] = ("images",),
     factor: float = 1.0,
 ) -> Path:
     """Write a linear model whose weights are in the order channels, rows, columns.
 
-    ``shape`` is that of a picture, ``takes`` the type of the input and ``kind`` that of all else;
+    ``shape`` is that of an image, ``takes`` the type of the input and ``kind`` that of all else;
     ``answers`` are some of "logits", "probs" and "deep", [N, K, 1].
     """
     node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
@@ -59,7 +59,7 @@ def linear_onnx(
     square = (3, SIDE, SIDE) if layout == "nchw" else (SIDE, SIDE, 3)
     turned = [0, 1, 2, 3] if layout == "nchw" else [0, 3, 1, 2]
     nodes = [
-        node("Cast", ["pictures"], ["floats"], to=inner),
+        node("Cast", ["images"], ["floats"], to=inner),
         node("Transpose", ["floats"], ["nchw"], perm=turned),
         node("Flatten", ["nchw"], ["flat"]),
         node("Gemm", ["flat", "weights", "bias"], ["sum"]),
@@ -86,16 +86,16 @@ def linear_onnx(
 
 
 @pytest.mark.parametrize("words", CONVENTIONS)
-def test_pictures_reach_the_model_as_it_wants_them(tmp_path, words):
+def test_images_reach_the_model_as_it_wants_them(tmp_path, words):
     file = linear_onnx(tmp_path / "m.onnx")
-    logits = fit(task(tmp_path, options={"file": str(file), **words})).logits(PICTURES)
-    np.testing.assert_allclose(logits, by_hand(PICTURES, Convention(**words)), rtol=1e-4, atol=1e-3)
+    logits = fit(task(tmp_path, options={"file": str(file), **words})).logits(IMAGES)
+    np.testing.assert_allclose(logits, by_hand(IMAGES, Convention(**words)), rtol=1e-4, atol=1e-3)
 
 
 def test_probabilities_become_logits_that_give_them_back(tmp_path):
     file = linear_onnx(tmp_path / "m.onnx", answers=("probs",))
-    logits = fit(task(tmp_path, options={"file": str(file), "output": "probs"})).logits(PICTURES)
-    np.testing.assert_allclose(softmax(logits), softmax(by_hand(PICTURES)), atol=1e-5)
+    logits = fit(task(tmp_path, options={"file": str(file), "output": "probs"})).logits(IMAGES)
+    np.testing.assert_allclose(softmax(logits), softmax(by_hand(IMAGES)), atol=1e-5)
 
 
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
@@ -103,15 +103,15 @@ def test_probabilities_become_logits_that_give_them_back(tmp_path):
 def test_an_onnx_model_gives_its_logits_whatever_its_layout_and_batch(tmp_path, layout, batch):
     file = linear_onnx(tmp_path / "m.onnx", layout=layout, batch=batch)
     predictor = fit(task(tmp_path, options={"file": str(file), "layout": layout}))
-    logits = predictor.logits(PICTURES)
+    logits = predictor.logits(IMAGES)
     assert logits.dtype == np.float32
-    np.testing.assert_allclose(logits, by_hand(PICTURES), rtol=1e-4, atol=1e-4)
-    assert predictor.logits(PICTURES[:0]).shape == (0, 3)
+    np.testing.assert_allclose(logits, by_hand(IMAGES), rtol=1e-4, atol=1e-4)
+    assert predictor.logits(IMAGES[:0]).shape == (0, 3)
 
 
 def test_a_probability_of_zero_has_a_finite_logit(tmp_path):
     file = linear_onnx(tmp_path / "m.onnx", answers=("probs",), factor=1e4)
-    logits = fit(task(tmp_path, options={"file": str(file), "output": "probs"})).logits(PICTURES)
+    logits = fit(task(tmp_path, options={"file": str(file), "output": "probs"})).logits(IMAGES)
     assert np.isfinite(logits).all()
     assert softmax(logits).min() < 1e-30
 
@@ -119,14 +119,14 @@ def test_a_probability_of_zero_has_a_finite_logit(tmp_path):
 @pytest.mark.parametrize("kind", ["FLOAT16", "DOUBLE"])
 def test_models_of_other_precision_work(tmp_path, kind):
     file = linear_onnx(tmp_path / "m.onnx", takes=kind, kind=kind)
-    logits = fit(task(tmp_path, options={"file": str(file)})).logits(PICTURES)
-    np.testing.assert_allclose(logits, by_hand(PICTURES), rtol=0.02, atol=0.02)
+    logits = fit(task(tmp_path, options={"file": str(file)})).logits(IMAGES)
+    np.testing.assert_allclose(logits, by_hand(IMAGES), rtol=0.02, atol=0.02)
 
 
-def test_a_model_for_any_size_of_pictures_is_tried_on_this_one(tmp_path):
+def test_a_model_for_any_size_of_images_is_tried_on_this_one(tmp_path):
     file = linear_onnx(tmp_path / "m.onnx", shape=("channels", None, "width"))
-    logits = fit(task(tmp_path, options={"file": str(file)})).logits(PICTURES)
-    np.testing.assert_allclose(logits, by_hand(PICTURES), rtol=1e-4, atol=1e-4)
+    logits = fit(task(tmp_path, options={"file": str(file)})).logits(IMAGES)
+    np.testing.assert_allclose(logits, by_hand(IMAGES), rtol=1e-4, atol=1e-4)
 
 
 def test_a_saved_onnx_model_needs_its_file_no_more_and_gives_the_same_bytes(tmp_path):
@@ -136,7 +136,7 @@ def test_a_saved_onnx_model_needs_its_file_no_more_and_gives_the_same_bytes(tmp_
     predictor.save(tmp_path / "a.safetensors")
     file.unlink()
     again = load(tmp_path / "a.safetensors", "cpu")
-    assert again.logits(PICTURES).tobytes() == predictor.logits(PICTURES).tobytes()
+    assert again.logits(IMAGES).tobytes() == predictor.logits(IMAGES).tobytes()
     again.save(tmp_path / "b.safetensors")
     first, second = (tmp_path / f"{name}.safetensors" for name in "ab")
     assert first.read_bytes() == second.read_bytes()
@@ -144,9 +144,9 @@ def test_a_saved_onnx_model_needs_its_file_no_more_and_gives_the_same_bytes(tmp_
 
 def test_the_number_of_threads_changes_no_byte(tmp_path):
     file = linear_onnx(tmp_path / "m.onnx")
-    one = fit(task(tmp_path, options={"file": str(file)})).logits(PICTURES)
+    one = fit(task(tmp_path, options={"file": str(file)})).logits(IMAGES)
     torch.set_num_threads(2)
-    two = fit(task(tmp_path, options={"file": str(file)})).logits(PICTURES)
+    two = fit(task(tmp_path, options={"file": str(file)})).logits(IMAGES)
     torch.set_num_threads(1)
     assert one.tobytes() == two.tobytes()
 
@@ -166,7 +166,7 @@ def test_the_user_is_told_what_the_outputs_are_taken_for(tmp_path):
 
 
 def of_shape(*shape: int | str) -> dict[str, Any]:
-    """Return what makes a model for pictures of this shape."""
+    """Return what makes a model for images of this shape."""
     sizes = [size if isinstance(size, int) else 1 for size in shape]
     return {"shape": shape, "weights": np.zeros((np.prod(sizes), len(BIAS)))}
 
@@ -176,16 +176,16 @@ def of_shape(*shape: int | str) -> dict[str, Any]:
     [
         (of_shape(3, 48, 48), {}, r"float \[\?, 3, 48, 48\].* 32x32: add --image-size 48"),
         (of_shape(3, "height", 96), {}, r"\[\?, 3, \?, 96\].* 32x32: add --image-size 96"),
-        (of_shape(3, 48, 32), {}, "FER-C's pictures are square"),
-        (of_shape(1, 32, 32), {}, "as nchw is not 3 channels; pictures have 3"),
+        (of_shape(3, 48, 32), {}, "FER-C's images are square"),
+        (of_shape(1, 32, 32), {}, "as nchw is not 3 channels; images have 3"),
         ({}, {"layout": "nhwc"}, "as nhwc is not 3 channels; say layout=nchw"),
         ({"layout": "nhwc"}, {}, "as nchw is not 3 channels; say layout=nhwc"),
         ({"takes": "UINT8"}, {}, r"takes uint8 \[\?, 3, 32, 32\]; it must take a batch of float"),
-        ({"inputs": ("pictures", "more")}, {}, r"has 2 inputs \(pictures, more\)"),
+        ({"inputs": ("images", "more")}, {}, r"has 2 inputs \(images, more\)"),
         ({"answers": ("logits", "probs")}, {}, r"has 2 outputs \(logits, probs\)"),
-        ({"answers": ("deep",)}, {}, r"gives an array \[8, 3, 1\] for 8 pictures; .* \[8, 3\]"),
+        ({"answers": ("deep",)}, {}, r"gives an array \[8, 3, 1\] for 8 images; .* \[8, 3\]"),
         ({"weights": WEIGHTS[:, :2], "bias": BIAS[:2]}, {}, "knows 2 classes, and the data has 3"),
-        ({"weights": WEIGHTS[:99], "shape": ("C", "H", "W")}, {}, "fails on 32x32 pictures"),
+        ({"weights": WEIGHTS[:99], "shape": ("C", "H", "W")}, {}, "fails on 32x32 images"),
         ({}, {"output": "probs"}, "no probabilities that sum to 1.*say output=logits"),
         ({}, {"output": "softmax"}, "'output' must be logits or probs"),
         ({}, {"normalise": True}, "'normalise' must be imagenet or half or unit or raw"),
@@ -201,7 +201,7 @@ def test_an_onnx_file_that_cannot_be_used_gets_one_sentence(tmp_path, model, opt
     assert "\n" not in str(refusal.value)
 
 
-def test_an_input_that_is_no_batch_of_pictures_is_refused(tmp_path):
+def test_an_input_that_is_no_batch_of_images_is_refused(tmp_path):
     node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
     graph = onnx.helper.make_graph(
         [node("Softmax", ["values"], ["probs"], axis=1)],
@@ -274,8 +274,8 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
             load(path)
 
 
-def test_pictures_of_another_size_or_type_are_refused(tmp_path):
+def test_images_of_another_size_or_type_are_refused(tmp_path):
     predictor = fit(task(tmp_path, options={"file": str(linear_onnx(tmp_path / "m.onnx"))}))
-    for images in (PICTURES[:, :20], PICTURES.astype(np.float32)):
-        with pytest.raises(RequestError, match="takes uint8 RGB pictures"):
+    for images in (IMAGES[:, :20], IMAGES.astype(np.float32)):
+        with pytest.raises(RequestError, match="takes uint8 RGB images"):
             predictor.logits(images)

@@ -141,4 +141,4 @@ def test_a_file_that_cannot_be_used_ends_the_command_with_one_sentence(home):
         "run", "--method", "onnx(file=a.onnx)", "--dataset", "toyfaces(train=8,valid=8,test=8)",
         "--image-size", 48, "--out", "other",
     )  # fmt: skip
-    assert "32, 32], and the pictures are 48x48: add --image-size 32" in one_sentence(refused, 2)
+    assert "32, 32], and the images are 48x48: add --image-size 32" in one_sentence(refused, 2)

@@ -25,7 +25,7 @@ SIDE, CLASSES = 32, ("happy", "sad", "neutral")
 RNG = np.random.default_rng(0)
 WEIGHTS = RNG.normal(0, 0.02, (3 * SIDE**2, len(CLASSES))).astype(np.float32)
 BIAS = np.float32([0.5, -0.5, 0.0])
-PICTURES = RNG.integers(0, 256, (10, SIDE, SIDE, 3), dtype=np.uint8)
+IMAGES = RNG.integers(0, 256, (10, SIDE, SIDE, 3), dtype=np.uint8)
 USUAL = Convention()
 CONVENTIONS = [
     {"normalise": normalise, "channels": channels}
@@ -35,10 +35,10 @@ CONVENTIONS = [
 
 
 def task(folder: Path, **changes: Any) -> Task:
-    """Return a task with PICTURES to validate on, and nothing to train on."""
-    labels = np.arange(len(PICTURES)) % 3
+    """Return a task with IMAGES to validate on, and nothing to train on."""
+    labels = np.arange(len(IMAGES)) % 3
     ids = tuple(map(str, labels))
-    validation = Examples(ids, lambda rows: PICTURES[rows], labels, np.eye(3)[labels])
+    validation = Examples(ids, lambda rows: IMAGES[rows], labels, np.eye(3)[labels])
     usual: dict[str, Any] = {
         "classes": CLASSES,
         "train": validation,
@@ -94,11 +94,11 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("words", CONVENTIONS)
-def test_pictures_reach_the_network_as_it_wants_them(tmp_path, words):
+def test_images_reach_the_network_as_it_wants_them(tmp_path, words):
     method = ready_made("mine", build, linear_torch(tmp_path / "m.pth"), **words)
-    logits = method.fit(task(tmp_path)).logits(PICTURES)
+    logits = method.fit(task(tmp_path)).logits(IMAGES)
     assert logits.dtype == np.float32
-    np.testing.assert_allclose(logits, by_hand(PICTURES, Convention(**words)), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(logits, by_hand(IMAGES, Convention(**words)), rtol=1e-4, atol=1e-3)
 
 
 def test_probabilities_become_logits_that_give_them_back(tmp_path):
@@ -106,8 +106,8 @@ def test_probabilities_become_logits_that_give_them_back(tmp_path):
         return Linear(3 * SIDE**2, num_classes, lambda z: z.softmax(1))
 
     method = ready_made("mine", with_softmax, linear_torch(tmp_path / "m.pth"), output="probs")
-    logits = method.fit(task(tmp_path)).logits(PICTURES)
-    np.testing.assert_allclose(softmax(logits), softmax(by_hand(PICTURES)), atol=1e-5)
+    logits = method.fit(task(tmp_path)).logits(IMAGES)
+    np.testing.assert_allclose(softmax(logits), softmax(by_hand(IMAGES)), atol=1e-5)
 
 
 def test_a_saved_network_gives_the_same_bytes_and_other_weights_can_be_named(tmp_path):
@@ -117,18 +117,18 @@ def test_a_saved_network_gives_the_same_bytes_and_other_weights_can_be_named(tmp
     predictor.save(tmp_path / "a.safetensors")
     (tmp_path / "a.pth").unlink()
     again = method.load_predictor(tmp_path / "a.safetensors", "cpu")
-    assert again.logits(PICTURES).tobytes() == predictor.logits(PICTURES).tobytes()
+    assert again.logits(IMAGES).tobytes() == predictor.logits(IMAGES).tobytes()
     other = linear_torch(tmp_path / "b.pth", 2 * WEIGHTS, 2 * BIAS)
     doubled = method.fit(task(tmp_path, options={"weights": str(other)}))
     np.testing.assert_allclose(
-        doubled.logits(PICTURES), 2 * predictor.logits(PICTURES), rtol=1e-4, atol=1e-4
+        doubled.logits(IMAGES), 2 * predictor.logits(IMAGES), rtol=1e-4, atol=1e-4
     )
 
 
 def test_what_a_network_draws_is_the_same_every_time_and_leaves_the_generator_alone(tmp_path):
     method = ready_made("mine", build)  # its weights are those that build gives
     before = torch.random.get_rng_state()
-    one, two = (method.fit(task(tmp_path)).logits(PICTURES) for _ in range(2))
+    one, two = (method.fit(task(tmp_path)).logits(IMAGES) for _ in range(2))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert one.tobytes() == two.tobytes()
 
@@ -144,11 +144,9 @@ def test_tied_weights_and_layers_that_behave_otherwise_in_training_are_kept_as_t
     predictor = method.fit(task(tmp_path))
     predictor.save(tmp_path / "a.safetensors")
     again = method.load_predictor(tmp_path / "a.safetensors", "cpu")
-    assert again.logits(PICTURES).tobytes() == predictor.logits(PICTURES).tobytes()
-    # a picture's logits do not depend on its neighbours
-    np.testing.assert_allclose(
-        again.logits(PICTURES[:1]), predictor.logits(PICTURES)[:1], rtol=1e-4
-    )
+    assert again.logits(IMAGES).tobytes() == predictor.logits(IMAGES).tobytes()
+    # an image's logits do not depend on its neighbours
+    np.testing.assert_allclose(again.logits(IMAGES[:1]), predictor.logits(IMAGES)[:1], rtol=1e-4)
 
 
 def test_weights_from_before_batch_normalisation_counted_its_batches_fit(tmp_path):
@@ -160,7 +158,7 @@ def test_weights_from_before_batch_normalisation_counted_its_batches_fit(tmp_pat
     assert len(old) < len(state)
     torch.save({"state_dict": old}, tmp_path / "a.pth")
     method = ready_made("mine", normalised, tmp_path / "a.pth")
-    assert np.isfinite(method.fit(task(tmp_path)).logits(PICTURES)).all()
+    assert np.isfinite(method.fit(task(tmp_path)).logits(IMAGES)).all()
 
 
 def weights_file(path: Path, **state: Any) -> Path:
@@ -192,9 +190,9 @@ def test_weights_that_do_not_fit_get_one_sentence(tmp_path, state, message):
     ("network", "changes", "message"),
     [
         (lambda k: Linear(3072, 8), {}, "mine knows 8 classes, and the data has 3: happy, sad"),
-        (lambda k: Linear(99, k), {}, "mine fails on 32x32 pictures, which --image-size can"),
+        (lambda k: Linear(99, k), {}, "mine fails on 32x32 images, which --image-size can"),
         (lambda k: Linear(3072, k, lambda z: (z, z)), {}, "gives a tuple, and not the tensor"),
-        (lambda k: Linear(3072, k, lambda z: z[0]), {}, r"gives an array \[3\] for 8 pictures"),
+        (lambda k: Linear(3072, k, lambda z: z[0]), {}, r"gives an array \[3\] for 8 images"),
         (lambda k: "network", {}, r"build\(3\) of 'mine' returned str"),
         (build, {"options": {"wieghts": "x"}}, "did you mean 'weights'"),
         (build, {"options": {"weights": "no.pth"}}, r"the weights no\.pth do not exist"),

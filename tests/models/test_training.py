@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ferc_core.errors import BadImageError, FercError, RequestError, RunError
 from ferc_core.task import Epoch
 from ferc_metrics.classification import macro_f1
-from ferc_models.pictures import MEAN, STD, mirrored, shuffled_batches
+from ferc_models.images import MEAN, STD, mirrored, shuffled_batches
 from ferc_models.saved.predictor import NetworkPredictor
 from ferc_models.training import Batch, train
 
@@ -86,7 +86,7 @@ def test_the_first_of_the_best_epochs_is_kept_whole(tmp_path: Path) -> None:
     assert int(network.epoch) == 2
 
 
-def test_a_method_sees_rows_pictures_and_targets_that_belong_together(tmp_path: Path) -> None:
+def test_a_method_sees_rows_images_and_targets_that_belong_together(tmp_path: Path) -> None:
     asked, seen = task(tmp_path, epochs=2, batch_size=20), []
 
     def look(network: nn.Module, batch: Batch) -> Tensor:
@@ -133,8 +133,8 @@ def test_weights_that_are_no_numbers_are_noticed_at_the_validation(tmp_path: Pat
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train": colours(1, 0)}, "at least 2 training pictures, not 1"),
-        ({"validation": colours(0, 1)}, "no validation picture"),
+        ({"train": colours(1, 0)}, "at least 2 training images, not 1"),
+        ({"validation": colours(0, 1)}, "no validation image"),
         ({"batch_size": 1}, "batches of 1 cannot be trained"),
         ({"epochs": 0}, "at least 1 epoch, not 0"),
         ({"backbone": "resnet-18"}, "unknown backbone 'resnet-18': did you mean"),
@@ -155,7 +155,7 @@ def test_a_wrong_task_is_refused_in_one_sentence(
         fit(task(tmp_path, **changes))
 
 
-def test_a_picture_that_cannot_be_read_stops_the_training_as_it_is(tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_read_stops_the_training_as_it_is(tmp_path: Path) -> None:
     def broken(rows: Any) -> Any:
         raise BadImageError("faces/7.png cannot be read")
 
@@ -175,7 +175,7 @@ def test_progress_tells_of_every_epoch_and_runs_from_start_to_end(tmp_path: Path
     assert sorted(heard, key=lambda e: (e.number, e.done)) == heard
 
 
-# --- pictures on their way ----------------------------------------------------------------------
+# --- images on their way ----------------------------------------------------------------------
 
 
 @given(st.integers(2, 200), st.integers(2, 50), st.integers(0, 9))
@@ -185,7 +185,7 @@ def test_batches_hold_every_row_once_and_never_a_single_one(n: int, size: int, s
     assert all(2 <= len(batch) <= size + 1 for batch in batches)
 
 
-def test_mirroring_flips_the_chosen_pictures_left_to_right() -> None:
+def test_mirroring_flips_the_chosen_images_left_to_right() -> None:
     images = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
     flipped = mirrored(images, np.array([False, True]))
     np.testing.assert_array_equal(flipped[0], images[0])

@@ -41,7 +41,7 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path, undisturbed: bytes)
     assert saved(task(tmp_path, progress=refuse)) == undisturbed
 
 
-def test_ctrl_c_between_epochs_does_not_change_how_pictures_are_augmented(tmp_path: Path) -> None:
+def test_ctrl_c_between_epochs_does_not_change_how_images_are_augmented(tmp_path: Path) -> None:
     whole, asked = (task(tmp_path / n, options={"augment": "flip"}) for n in ("whole", "stopped"))
     for epochs in (1, 2):
         with pytest.raises(KeyboardInterrupt):
@@ -146,8 +146,8 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"backbone": "test_resnet"}, "its backbone is 'test_byobnet', not 'test_resnet'"),
         ({"learning_rate": 1e-3}, "its learning rate is 0.003, not 0.001"),
         ({"options": {"augment": "flip"}}, "its options is {}"),
-        ({"train": colours(48, 3)}, "its training data is '48 pictures"),
-        ({"validation": colours(30, 1)}, "its validation data is '24 pictures"),
+        ({"train": colours(48, 3)}, "its training data is '48 images"),
+        ({"validation": colours(30, 1)}, "its validation data is '24 images"),
     ],
 )
 def test_the_state_of_another_training_is_refused(

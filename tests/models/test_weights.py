@@ -56,7 +56,7 @@ def same(a: nn.Module, b: nn.Module, *, except_for: str = "-") -> bool:
 # --- backbones ----------------------------------------------------------------------------------
 
 
-def test_every_backbone_is_built_for_the_size_of_the_pictures() -> None:
+def test_every_backbone_is_built_for_the_size_of_the_images() -> None:
     for name, side in (("test_resnet", 48), ("test_vit", 48), ("swinv2_tiny_window8_256", 64)):
         built = create_network(name, 7, side)
         with torch.inference_mode():
@@ -69,7 +69,7 @@ def test_every_backbone_is_built_for_the_size_of_the_pictures() -> None:
         ("resnet81", "unknown backbone 'resnet81': did you mean 'resnet"),
         ("zzzzzz", "unknown backbone 'zzzzzz': timm.list_models"),
         ("hf-hub:someone/something", "unknown backbone"),
-        ("resnet18.nope", "backbone 'resnet18.nope' cannot be used on 32x32 pictures: .*nope"),
+        ("resnet18.nope", "backbone 'resnet18.nope' cannot be used on 32x32 images: .*nope"),
         ("vit_tiny_patch14_224", "unknown backbone"),
     ],
 )
@@ -79,7 +79,7 @@ def test_an_unknown_backbone_is_refused_with_near_names(name: str, message: str)
 
 
 def test_a_size_that_a_backbone_cannot_take_is_refused() -> None:
-    with pytest.raises(RequestError, match=r"cannot be used on 50x50 pictures: .*divisible"):
+    with pytest.raises(RequestError, match=r"cannot be used on 50x50 images: .*divisible"):
         create_network("test_vit", 3, 50)
 
 
@@ -199,7 +199,7 @@ def test_a_saved_model_gives_the_same_logits_and_the_same_file(tmp_path: Path) -
     assert sorted(f.name for f in tmp_path.iterdir()) == ["a.safetensors", "b.safetensors"]
 
 
-def test_logits_are_float32_and_do_not_depend_on_how_many_pictures_come_at_once() -> None:
+def test_logits_are_float32_and_do_not_depend_on_how_many_images_come_at_once() -> None:
     model, images = predictor(), pictures(130)
     logits = model.logits(images)
     assert logits.dtype == np.float32
@@ -210,7 +210,7 @@ def test_logits_are_float32_and_do_not_depend_on_how_many_pictures_come_at_once(
     assert model.logits(images[:0]).shape == (0, 3)
 
 
-def test_logits_leave_the_pictures_alone() -> None:
+def test_logits_leave_the_images_alone() -> None:
     images = pictures()
     images.setflags(write=False)
     before = images.copy()
@@ -227,8 +227,8 @@ def test_logits_leave_the_pictures_alone() -> None:
         np.zeros((2, SIDE, SIDE, 3), np.float32),
     ],
 )
-def test_pictures_of_another_shape_or_type_are_refused(images: Any) -> None:
-    with pytest.raises(RequestError, match=r"takes uint8 RGB pictures \[B, 32, 32, 3\], not"):
+def test_images_of_another_shape_or_type_are_refused(images: Any) -> None:
+    with pytest.raises(RequestError, match=r"takes uint8 RGB images \[B, 32, 32, 3\], not"):
         predictor().logits(images)
 
 

@@ -1,4 +1,4 @@
-"""The bootstrap: draws of pictures, and scores on them."""
+"""The bootstrap: draws of images, and scores on them."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def test_percentiles_are_the_middle():
     assert (low.tolist(), high.tolist()) == (pytest.approx([5]), pytest.approx([95]))
 
 
-def test_one_picture_leaves_nothing_to_draw():
+def test_one_image_leaves_nothing_to_draw():
     assert accuracies("toyfaces", [True], 50).tolist() == [1.0] * 50
 
 
-def test_two_pictures_are_drawn_as_two_coins_are_thrown():
+def test_two_images_are_drawn_as_two_coins_are_thrown():
     """Of right and wrong: both wrong 1/4, one of each 1/2, both right 1/4."""
     found = accuracies("toyfaces", [True, False], 4000)
     for share, expected in ((0.0, 0.25), (0.5, 0.5), (1.0, 0.25)):
@@ -55,12 +55,12 @@ def test_a_draw_is_n_of_n_rows_and_the_same_however_many_there_are(n, resamples,
         for number in (resamples, resamples + more)
     )
     assert one.shape == (1 + resamples, n)
-    assert one[0].tolist() == list(range(n))  # the pictures themselves
+    assert one[0].tolist() == list(range(n))  # the images themselves
     assert 0 <= one.min() <= one.max() < n
     assert (other[: 1 + resamples] == one).all()
 
 
-def test_other_draws_and_data_sets_draw_other_pictures():
+def test_other_draws_and_datasets_draw_other_images():
     draws = range(1, 101)
     rows = Bootstrap("toyfaces").rows(100, draws)
     assert len(np.unique(rows, axis=0)) == 100
@@ -117,7 +117,7 @@ def test_the_interval_of_accuracy_holds_the_truth_about_as_often_as_it_says():
 
 
 def test_a_metric_that_cannot_take_a_draw_is_named():
-    with pytest.raises(PluginError, match="metric 'accuracy' failed on resampled pictures"):
+    with pytest.raises(PluginError, match="metric 'accuracy' failed on resampled images"):
         Bootstrap("toyfaces")(
             Predictions(np.full((2, 2), np.nan), LABELS[:2], np.eye(2), ("accuracy",), range(1))
         )

@@ -1,4 +1,4 @@
-"""Predictions made elsewhere, scored against a build or a data set."""
+"""Predictions made elsewhere, scored against a build or a dataset."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_values_are_those_of_the_results(tmp_path):
     assert frame.select("n", "seeds", "resamples", "level").unique().rows() == [(N, 1, 20, 0.95)]
 
 
-def test_every_cell_is_judged_on_the_same_pictures(tmp_path):
+def test_every_cell_is_judged_on_the_same_images(tmp_path):
     """One severity hits where the other misses: half of any draw is right, if it is the same."""
     right = np.arange(N) % 3 == 0
     folder = make_run(tmp_path, lambda run, cell: saying(right == (cell.severity == 5)))
@@ -111,7 +111,7 @@ def test_every_cell_is_judged_on_the_same_pictures(tmp_path):
     assert (each["high"] - each["low"] > 0.1).all()
 
 
-def test_seeds_are_averaged_on_the_same_pictures(tmp_path):
+def test_seeds_are_averaged_on_the_same_images(tmp_path):
     right = np.arange(N) % 3 == 0
     folder = make_run(tmp_path, lambda run, cell: saying(right == (run.seed == 0)), seeds=(0, 1))
     frame = scores(intervals(folder, metrics=("accuracy",)))
@@ -295,7 +295,7 @@ def test_the_command_shows_scores_differences_and_n(ferc, run):
     interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
     assert f"| soft ECE | {100 * row['value']:.1f} | {interval} | {N} |" in shown["markdown"].stdout
     assert interval in shown["table"].stdout
-    assert "95 % of 20 draws of the N pictures" in shown["table"].stderr
+    assert "95 % of 20 draws of the N images" in shown["table"].stderr
 
 
 def test_every_reporter_shows_them(tmp_path):

@@ -242,7 +242,7 @@ def test_a_partial_run_prints_and_names_in_one_line_what_is_missing(tmp_path):
     )
     text = show(run, "--paper", "table1")
     assert missing_line(text) == (
-        "- Not in this run: data sets affectnet, affwild; methods dmue, rul, swinv2_t, "
+        "- Not in this run: datasets affectnet, affwild; methods dmue, rul, swinv2_t, "
         "baseline post."
     )
     assert re.search(r"RAF-DB +baseline +50\.0 +72\.6 +50\.0 +9\.86 +- +73\.8 +- +7\.51 ", text)
@@ -279,11 +279,11 @@ def test_fewer_corrupted_cells_than_the_benchmark_are_told(tmp_path):
     assert "corrupted cells; the" not in show(run, "--paper", "table6")  # has only clean ones
 
 
-def test_a_data_set_that_the_paper_lacks_stands_alone_or_beside_one_that_is_named(tmp_path):
+def test_a_dataset_that_the_paper_lacks_stands_alone_or_beside_one_that_is_named(tmp_path):
     run = store(tmp_path / "run", rows("toyfaces(count=9)"))
     text = show(run, "--paper", "table1")
     assert re.search(r"toyfaces\(count=9\)-C +rul +50\.0 ± 0\.0 +- +50\.0 ± 0\.0 +- ", text)
-    assert "The paper has no data set toyfaces(count=9); --paper-dataset NAME" in text
+    assert "The paper has no dataset toyfaces(count=9); --paper-dataset NAME" in text
     beside = show(run, "--paper", "table1", "--paper-dataset", "rafdb")
     assert re.search(
         r"toyfaces\(count=9\)-C +rul +50\.0 ± 0\.0 +71\.4 +50\.0 ± 0\.0 +18\.2 ", beside

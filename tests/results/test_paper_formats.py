@@ -1,4 +1,4 @@
-"""A run beside the paper as text, data and pictures, and what is refused."""
+"""A run beside the paper as text, data and images, and what is refused."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_programs_get_data_alone_and_the_remarks_beside_it(tmp_path, ferc):
     done = ferc("results", run, "--paper", "table1", "--format", "csv")
     assert done.returncode == 0
     assert len(list(csv.DictReader(io.StringIO(done.stdout)))) == 40
-    assert "ferc: note: Not in this run: data sets affectnet, affwild" in done.stderr
+    assert "ferc: note: Not in this run: datasets affectnet, affwild" in done.stderr
 
 
 def test_a_table_is_written_where_out_says(tmp_path):
@@ -100,7 +100,7 @@ def test_a_table_is_written_where_out_says(tmp_path):
         (["--paper", "table1", "--by", "seed"], "leave out --by"),
         (["--paper", "figure5"], "give its file with --out FILE.png, .svg or .pdf"),
         (["--paper", "figure6", "--out", "a.jpg"], ".pdf, not a.jpg"),
-        (["--paper", "table1", "--out", "a.png"], "is a text, not a picture"),
+        (["--paper", "table1", "--out", "a.png"], "is a text, not an image"),
         (["--paper-dataset", "rafdb"], "--paper-dataset goes with --paper"),
         (["--calibrator", "none"], "--calibrator goes with --paper"),
     ],

@@ -57,7 +57,7 @@ def test_all_85_forms_in_shuffled_order_over_processes(workers):
     assert fingerprints(suite(faces(2), "processes", workers), shuffled) == expected
 
 
-def test_the_same_bytes_for_a_picture_made_alone():
+def test_the_same_bytes_for_an_image_made_alone():
     split = faces()
     expected = fingerprints(suite(split), FORMS)
     alone = fingerprints(suite(split.take([3])), FORMS)
@@ -76,20 +76,20 @@ def test_every_part_of_the_address_matters():
     assert len(draws) == 48
 
 
-def test_chunks_cover_every_picture_once():
+def test_chunks_cover_every_image_once():
     n = CHUNK + 3
     seen = [(cell, range(n)[place]) for cell, place, _ in suite(faces(n, 40)).chunks([CLEAN])]
     assert [row for _, rows in seen for row in rows] == list(range(n))
 
 
-def test_the_clean_cell_is_the_resized_picture():
+def test_the_clean_cell_is_the_resized_image():
     made = suite(faces())
     (_, _, images) = next(made.chunks([CLEAN]))
     np.testing.assert_array_equal(images, made.pictures(range(5)))
     assert images.shape == (5, 40, 40, 3)
 
 
-def test_a_picture_that_is_too_small_is_named():
+def test_an_image_that_is_too_small_is_named():
     with pytest.raises(BadImageError, match="face0 is 20x20"):
         Pictures(faces(1, 20), 40)([0])
 
@@ -127,12 +127,12 @@ def test_forms_outside_the_benchmark_do_not_move_the_others():
     np.testing.assert_allclose(v, [[1 / 2, 0, 0]])
 
 
-def test_a_picture_that_nothing_changes_stays_visible():
+def test_an_image_that_nothing_changes_stays_visible():
     v = normalise(np.array([[0.0, 0.0], [1.0, 2.0]]), np.ones(2, bool), "image")
     np.testing.assert_allclose(v, [[1, 1], [1 / 2, 0]])
 
 
-def test_measured_degradation_is_that_of_the_pictures():
+def test_measured_degradation_is_that_of_the_images():
     made = suite(faces())
     l2 = registry().visibilities["l2"]
     d = measure(made, FORMS, l2.against)
@@ -163,7 +163,7 @@ def test_work_is_handed_out_only_a_little_ahead(workers):
     assert list(squares) == [i * i for i in range(5, 50)]
 
 
-def test_what_concerns_the_clean_picture_alone_is_done_once_for_each():
+def test_what_concerns_the_clean_image_alone_is_done_once_for_each():
     prepared = []
 
     def prepare(clean):

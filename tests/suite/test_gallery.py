@@ -1,4 +1,4 @@
-"""``ferc corrupt``: the variants of one picture, and their contact sheet."""
+"""``ferc corrupt``: the variants of one image, and their contact sheet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ferc_core.suite.gallery import (
     check_target,
     chosen_forms,
     contact_sheet,
-    read_picture,
+    open_image,
     thumbnail,
     write_gallery,
 )
@@ -108,7 +108,7 @@ def test_files_of_the_same_names_are_replaced_and_others_left(ferc, picture, tmp
     assert not [name for name in written(tmp_path / "out") if name.endswith(".part")]
 
 
-def test_the_picture_is_brought_to_the_image_size_first(ferc, picture, tmp_path):
+def test_the_image_is_brought_to_the_image_size_first(ferc, picture, tmp_path):
     assert ferc("corrupt", "face.png", "out", *FEW, "--image-size", 40).returncode == 0
     assert rgb(tmp_path / "out" / "snow" / "2.png").shape == (40, 40, 3)
 
@@ -136,16 +136,16 @@ def test_a_wrong_request_gets_one_sentence(ferc, picture, tmp_path, arguments, m
     assert not (tmp_path / "out").exists()
 
 
-def test_pictures_that_cannot_be_used_are_named(ferc, picture, tmp_path):
+def test_images_that_cannot_be_used_are_named(ferc, picture, tmp_path):
     (tmp_path / "cut.png").write_bytes(picture.read_bytes()[:500])
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no image")
     cv2.imwrite(str(tmp_path / "small.png"), scene(31, 64))
     for name, message, code in [
-        ("absent.png", "there is no picture file absent.png", 2),
-        (".", "there is no picture file .", 2),
-        ("cut.png", "picture cut.png is cut short or damaged", 1),
-        ("text.png", "picture text.png", 1),
-        ("small.png", "picture small.png is 64x31; corruptions need at least 32x32", 1),
+        ("absent.png", "there is no image file absent.png", 2),
+        (".", "there is no image file .", 2),
+        ("cut.png", "image cut.png is cut short or damaged", 1),
+        ("text.png", "image text.png", 1),
+        ("small.png", "image small.png is 64x31; corruptions need at least 32x32", 1),
     ]:
         assert message in one_sentence(ferc("corrupt", name, "out"), code)
     assert not (tmp_path / "out").exists()
@@ -157,7 +157,7 @@ def test_a_target_that_is_a_file_is_refused(ferc, picture, tmp_path, folder):
     assert "file is a file" in one_sentence(ferc("corrupt", "face.png", folder), 2)
 
 
-def test_a_picture_is_never_replaced_by_its_own_variant(ferc, picture, tmp_path):
+def test_an_image_is_never_replaced_by_its_own_variant(ferc, picture, tmp_path):
     (tmp_path / "out" / "snow").mkdir(parents=True)
     source = tmp_path / "out" / "snow" / "2.png"
     shutil.copy(picture, source)
@@ -195,7 +195,7 @@ def test_without_room_for_a_file_the_others_are_whole(picture, tmp_path):
 # --- the sheet ------------------------------------------------------------------------------------
 
 
-def test_a_large_picture_makes_small_tiles_and_a_small_one_whole_pixels():
+def test_a_large_image_makes_small_tiles_and_a_small_one_whole_pixels():
     assert thumbnail(np.zeros((3000, 4000, 3), np.uint8)).shape == (120, 160, 3)
     assert thumbnail(np.zeros((32, 5000, 3), np.uint8)).shape == (1, 160, 3)
     small = scene(48, 40)
@@ -220,7 +220,7 @@ def test_the_sheet_holds_every_tile_in_its_row_and_column():
     assert tops[0] == tops[1] < tops[2] == tops[3]
     assert lefts[0] == lefts[2] < lefts[1] == lefts[3]
     clean_area = (sheet == 1).all(axis=2).sum()
-    assert clean_area >= 2 * 160 * 160  # the clean picture begins both rows
+    assert clean_area >= 2 * 160 * 160  # the clean image begins both rows
     assert corner(1)[1] < lefts[0]
 
 
@@ -249,6 +249,6 @@ def test_a_folder_in_the_place_of_a_variant_is_an_error_of_writing(tmp_path):
         )
 
 
-def test_a_picture_beside_its_variants_is_no_conflict(tmp_path, picture):
+def test_an_image_beside_its_variants_is_no_conflict(tmp_path, picture):
     check_target(picture, tmp_path, [Cell("snow", 1)])
-    assert read_picture(picture).shape == (48, 64, 3)
+    assert open_image(picture).shape == (48, 64, 3)

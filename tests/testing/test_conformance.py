@@ -50,7 +50,7 @@ def black(i):
 
 
 def faces_of(ids=("a", "b"), read=black, notes=()):
-    """A data set of two faces."""
+    """A dataset of two faces."""
     split = FaceSplit(tuple(ids), np.arange(2), read)
     return FaceSet("made up", ("x", "y"), {"test": split}, notes)
 
@@ -64,7 +64,7 @@ def faces_of(ids=("a", "b"), read=black, notes=()):
         (lambda root: faces_of(read=moody), "differs when read again"),
     ],
 )
-def test_a_data_set_that_breaks_a_promise_is_caught(opened, promise):
+def test_a_dataset_that_breaks_a_promise_is_caught(opened, promise):
     with pytest.raises(AssertionError, match=promise):
         check(DatasetSource("made up", opened, needs_root=False))
 
@@ -81,7 +81,7 @@ def spoil(image, severity, rng):
 @pytest.mark.parametrize(
     ("entry", "promise"),
     [
-        (Corruption("a", spoil), "changes the picture"),
+        (Corruption("a", spoil), "changes the image"),
         (
             Corruption("b", lambda i, s, r: i + np.random.randint(2, size=i.shape, dtype=np.uint8)),  # noqa: NPY002
             "global random state",
@@ -105,7 +105,7 @@ def test_a_broken_promise_is_named(entry, promise):
         check(entry)
 
 
-def test_the_picture_of_the_checks_has_content():
+def test_the_image_of_the_checks_has_content():
     image = picture(40, 60)
     assert image.shape == (40, 60, 3)
     assert image.std() > 30

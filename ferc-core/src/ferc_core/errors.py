@@ -4,7 +4,7 @@
     ├── RequestError               exit code 2: what was asked for cannot be done
     │   └── UnknownNameError       no such plugin entry, class or column; also a KeyError
     ├── DataError                  the data is not what it should be
-    │   └── BadImageError          one picture cannot be used; names it
+    │   └── BadImageError          one image cannot be used; names it
     ├── PluginError                a plugin broke its contract
     ├── StoreError                 a file could not be written
     └── RunError                   a part of the work failed; the rest goes on
@@ -42,11 +42,11 @@ class UnknownNameError(RequestError, KeyError):
 
 
 class DataError(FercError):
-    """A data set, table or picture is not what it should be."""
+    """A dataset, table or image is not what it should be."""
 
 
 class BadImageError(DataError):
-    """One picture cannot be read or used."""
+    """One image cannot be read or used."""
 
 
 class PluginError(FercError):

@@ -35,19 +35,19 @@ class Face:
 
     @property
     def image(self) -> npt.NDArray[np.uint8]:
-        """The picture, uint8 RGB [H, W, 3]; raises `BadImageError` when it cannot be read."""
+        """The image, uint8 RGB [H, W, 3]; raises `BadImageError` when it cannot be read."""
         return self.read()
 
 
 @dataclass(frozen=True)
 class ChosenRows:
-    """Reads some of the pictures that ``read`` reads; can be sent to another process if it can."""
+    """Reads some of the images that ``read`` reads; can be sent to another process if it can."""
 
     read: Callable[[int], npt.NDArray[np.uint8]]
     rows: npt.NDArray[np.int64]
 
     def __call__(self, i: int) -> npt.NDArray[np.uint8]:
-        """Return the picture of chosen row ``i``."""
+        """Return the image of chosen row ``i``."""
         return self.read(int(self.rows[i]))
 
 
@@ -56,9 +56,9 @@ class FaceSplit(Sequence[Face]):
     """N faces in a fixed order.
 
     ids:            N different strings; with corruption, severity and seed they address the
-                    random field of a corrupted picture
+                    random field of a corrupted image
     labels:         int64 [N], 0 .. K-1
-    read:           ``read(i)`` gives picture i as uint8 RGB [H, W, 3]
+    read:           ``read(i)`` gives image i as uint8 RGB [H, W, 3]
     valence_arousal: float64 [N, 2] in [-1, 1], or None
     distributions:  float64 [N, K], rows sum to 1, or None
     identities:     N names of persons, or None
@@ -114,11 +114,11 @@ class About:
     """What a loader knows of its data beside the faces; `ferc data check` shows it.
 
     release:    the form of the set that was recognised, for people
-    missing:    what the annotations name and what is not there or cannot be opened (a picture,
+    missing:    what the annotations name and what is not there or cannot be opened (an image,
                 a video), each with the number of faces that are lost with it
     published:  for each split the number of faces that its owners or the literature give: in
                 all, or for each of the K classes
-    size:       width and height that every picture has in the original, or None
+    size:       width and height that every image has in the original, or None
     """
 
     release: str = ""
@@ -129,7 +129,7 @@ class About:
 
 @dataclass(frozen=True)
 class FaceSet:
-    """A data set: its name, its classes, its splits by name, and what its loader has to say.
+    """A dataset: its name, its classes, its splits by name, and what its loader has to say.
 
     ``notes`` are sentences for the user ("173 rows without a face were dropped"). The
     ``fingerprint`` changes when the data does.

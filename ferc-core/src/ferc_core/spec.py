@@ -102,7 +102,7 @@ class Corruption(Entry):
         table: str | None = None,
         **options: Any,
     ) -> Image:
-        """Return the corrupted picture; checks what goes in and what comes out."""
+        """Return the corrupted image; checks what goes in and what comes out."""
         check_image(image)
         if severity not in SEVERITIES:
             raise RequestError(f"severity must be 1, 2, 3, 4 or 5, not {severity}")
@@ -121,8 +121,8 @@ class Corruption(Entry):
 class Visibility(Entry):
     """``f(clean, corrupted) -> float``: a degradation, 0 = identical, larger = worse.
 
-    Where a part of the work concerns the clean picture alone, ``prepare(clean)`` does it, once for
-    all forms of a picture, and ``f`` is given what it returns in place of the clean picture.
+    Where a part of the work concerns the clean image alone, ``prepare(clean)`` does it, once for
+    all forms of an image, and ``f`` is given what it returns in place of the clean image.
     ``scope`` says how the suite turns degradations into a visibility v in [0, 1] by default:
     see :mod:`ferc_core.labels.visibility`.
     """
@@ -131,7 +131,7 @@ class Visibility(Entry):
     prepare: Lazy | None = field(default=None, kw_only=True)
 
     def against(self, clean: Image, **options: Any) -> Callable[[Image], float]:
-        """Return the function that measures the forms of one picture."""
+        """Return the function that measures the forms of one image."""
         known = clean if self.prepare is None else resolve(self.prepare)(clean)
         return partial(self.loaded, known, **options)
 
@@ -145,7 +145,7 @@ class LabelScheme(Entry):
     """``f(targets [N,K], visibility [N], **options) -> [N,K]``; rows sum to 1.
 
     ``base`` names the targets it is given: the annotated class, the valence-arousal mixture
-    (paper, eq. 6), both fused (eq. 7), or the data set's own label distributions.
+    (paper, eq. 6), both fused (eq. 7), or the dataset's own label distributions.
     """
 
     base: Literal["one-hot", "gmm", "fused", "dataset"] = field(default="one-hot", kw_only=True)
@@ -158,7 +158,7 @@ class DatasetSource(Entry):
     needs_root: bool = field(default=True, kw_only=True)
 
     def open(self, root: Path | str | None = None, **options: Any) -> FaceSet:
-        """Open the data set that lies at ``root``."""
+        """Open the dataset that lies at ``root``."""
         faces: FaceSet = self.loaded(root, **options)
         return faces
 
@@ -215,7 +215,7 @@ class Loss(Entry):
 class Calibrator(Entry):
     """``fit(logits [N,K], targets [N] or [N,K]) -> transform(logits [M,K]) -> probs [M,K]``.
 
-    One with ``domains=True`` is fitted on the validation pictures in all forms, clean and
+    One with ``domains=True`` is fitted on the validation images in all forms, clean and
     corrupted, and is given the number of the form of each row: ``fit(..., domains=int [N])``.
     """
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Examples:
-    """N pictures of one size with their targets.
+    """N images of one size with their targets.
 
     ``images(rows)`` reads uint8 RGB [B, S, S, 3]; ``labels`` are int64 [N]; ``targets`` are the
     float64 [N, K] vectors to learn (one-hot unless asked otherwise).
@@ -56,9 +56,9 @@ class Task:
     device:     "auto", "cpu" or "cuda"
     threads:    threads that may compute, 0 for as many as there are cores; their number may
                 change the last bits of what is learned
-    workers:    threads that may read pictures
-    augmentation: called with epoch, rows [B] of ``train``, pictures [B, S, S, 3] and targets
-                [B, K] of every training batch, returns pictures and targets to learn from
+    workers:    threads that may read images
+    augmentation: called with epoch, rows [B] of ``train``, images [B, S, S, 3] and targets
+                [B, K] of every training batch, returns images and targets to learn from
     progress:   called a few times a second with an `Epoch`
     say:        called with a sentence for the user, such as how many weights fitted
     options:    what the user wrote in parentheses behind the method's name

@@ -101,7 +101,7 @@ def _disk(radius: float, softness: float) -> Floats:
 
 
 def _by_fourier(image: Image, c: tuple[float, float]) -> Floats:
-    """Filter [H, W, 3] with a disk by way of its spectrum, the picture mirrored at its edges."""
+    """Filter [H, W, 3] with a disk by way of its spectrum, the image mirrored at its edges."""
     height, width = image.shape[:2]
     reach = len(_disk(*c)) // 2
     rows, columns = (_transform_length(side + 2 * reach) for side in (height, width))
@@ -121,7 +121,7 @@ def _transform_length(least: int) -> int:
     return 16 * cv2.getOptimalDFTSize(-(-least // 16))
 
 
-@lru_cache(maxsize=16)  # by size: data sets of mixed sizes must not fill the memory
+@lru_cache(maxsize=16)  # by size: datasets of mixed sizes must not fill the memory
 def _spectrum(c: tuple[float, float], rows: int, columns: int) -> Floats:
     """Return the spectrum of a disk within [rows, columns]."""
     plane = np.zeros((rows, columns), np.float32)
@@ -185,18 +185,18 @@ def _follow(taken: npt.NDArray[np.int_], places: npt.NDArray[np.int_]) -> npt.ND
 def zoom_blur(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Average the picture with enlargements of its middle."""
+    """Average the image with enlargements of its middle."""
     return apply_zoom_blur(image, constants("zoom_blur", severity, table))
 
 
 def apply_zoom_blur(image: Image, factors: tuple[float, ...]) -> Image:
-    """Average the picture and its linear enlargements by ``factors``, the first of which is 1."""
+    """Average the image and its linear enlargements by ``factors``, the first of which is 1."""
     height, width = image.shape[:2]
     totals = []
     for channel in cv2.split(image):  # one at a time, for the processor's cache
         total: Floats = channel.astype(np.float32)
         columns = cv2.transpose(total)
-        total *= 2  # the picture itself, and the factor 1
+        total *= 2  # the image itself, and the factor 1
         for factor in factors[1:]:
             wide = cv2.transpose(enlargement(width, factor, rows=width) @ columns)
             total += enlargement(height, factor, rows=height) @ wide

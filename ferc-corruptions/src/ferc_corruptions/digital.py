@@ -167,7 +167,7 @@ def apply_jpeg_compression(image: Image, quality: int) -> Image:
 def pixelate(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Shrink the picture and enlarge it again without smoothing."""
+    """Shrink the image and enlarge it again without smoothing."""
     return apply_pixelate(image, constants("pixelate", severity, table))
 
 

@@ -18,7 +18,7 @@ from ferc_corruptions.severities import IMAGENET_C, constants
 def elastic_transform(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Stretch and squeeze the picture locally."""
+    """Stretch and squeeze the image locally."""
     c = constants("elastic_transform", severity, table)
     field = fields.uniform(rng, (2, *image.shape[:2]))
     corners = rng.uniform(-1, 1, size=(3, 2)) if c[2] else np.zeros((3, 2))
@@ -33,7 +33,7 @@ def apply_elastic_transform(
 ) -> Image:
     """Shear by moving three points, then move every pixel by a smooth random step.
 
-    ``c`` is, in picture heights, the length of the steps before they are smoothed, the sigma that
+    ``c`` is, in image heights, the length of the steps before they are smoothed, the sigma that
     smooths them (in its own side for each axis), and how far the three points move.
     ``field`` [2, H, W], uniform over (-1, 1), holds the steps in x and in y; ``corners`` [3, 2],
     uniform over (-1, 1), how the points move in x and in y.

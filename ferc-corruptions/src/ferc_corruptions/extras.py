@@ -32,7 +32,7 @@ FIRST_WIBBLE = 100.0
 
 
 def fog(image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C) -> Image:
-    """Lay a cloudy veil over the picture and lower its contrast."""
+    """Lay a cloudy veil over the image and lower its contrast."""
     c = constants("fog", severity, table)
     height, width = image.shape[:2]
     side = 1 << (max(height, width) - 1).bit_length()
@@ -79,7 +79,7 @@ def plasma(
 
 
 def frost(image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C) -> Image:
-    """Lay a photograph of frost over the picture; raises `RequestError` when there is none."""
+    """Lay a photograph of frost over the image; raises `RequestError` when there is none."""
     c = constants("frost", severity, table)
     height, width = image.shape[:2]
     texture = _texture(FROST_TEXTURES[rng.integers(len(FROST_TEXTURES))])
@@ -92,7 +92,7 @@ def frost(image: Image, severity: int, rng: np.random.Generator, table: str = IM
 
 
 def apply_frost(image: Image, texture: Image, c: tuple[float, float]) -> Image:
-    """Add ``texture`` [H, W, 3]; ``c`` is the share of the picture and that of the texture."""
+    """Add ``texture`` [H, W, 3]; ``c`` is the share of the image and that of the texture."""
     picture, ice = (np.float32(share) for share in c)
     return truncate(picture * image + ice * texture)
 

@@ -1,8 +1,8 @@
-"""Random fields: what a corruption draws before it touches the picture.
+"""Random fields: what a corruption draws before it touches the image.
 
 The host's generator may be slow (a counter-based one is), so each field takes one short seed from
 it and expands that with SFC64 into 16-bit integers. Everything else is a table over these: 2**16
-values resolve far more than 8-bit pictures can show, and a lookup costs a tenth of a transform.
+values resolve far more than 8-bit images can show, and a lookup costs a tenth of a transform.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ def line_blur(image: npt.NDArray[Any], radius: int, sigma: float, angle: float) 
     """Smear uint8 or float32 [H, W(, 3)] along a line, the edge pixels repeated outwards.
 
     The line has 2 radius + 1 taps, half a Gaussian of ``sigma`` pixels, and points ``angle``
-    degrees down from the horizontal. Its kernel sums to 1 for pictures of any size; the reference
-    drops what reaches past the picture and so darkens pictures smaller than the line.
+    degrees down from the horizontal. Its kernel sums to 1 for images of any size; the reference
+    drops what reaches past the image and so darkens images smaller than the line.
     """
     weights = line_kernel(radius, sigma)
     steps = np.arange(len(weights))
@@ -101,7 +101,7 @@ def _filter_valid(image: Floats, kernel: Floats) -> Floats:
     return reduce(cv2.add, parts)
 
 
-@lru_cache(maxsize=1024)  # by size: data sets of mixed sizes must not fill the memory
+@lru_cache(maxsize=1024)  # by size: datasets of mixed sizes must not fill the memory
 def enlargement(length: int, factor: float, rows: int | None = None) -> csr_array:
     """Return the matrix [rows, length] that enlarges the middle of a line linearly.
 

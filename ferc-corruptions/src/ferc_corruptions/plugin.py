@@ -22,7 +22,7 @@ BENCHMARK = (
     ("blur", "blur", "glass_blur", "Pixels in each other's place, as behind frosted glass."),
     ("blur", "blur", "zoom_blur", "Averaged with enlargements of the middle."),
     ("blur", "blur", "gaussian_blur", "Blurred with a Gaussian."),
-    ("weather", "weather", "snow", "Slanted flakes over a paler picture."),
+    ("weather", "weather", "snow", "Slanted flakes over a paler image."),
     ("digital", "digital", "brightness", "A higher value of every pixel, hue and saturation kept."),
     ("digital", "digital", "contrast", "All values drawn towards the mean."),
     ("digital", "elastic", "elastic_transform", "Stretched and squeezed locally."),
@@ -70,7 +70,7 @@ def register_corruptions(register: Callable[[Corruption], None]) -> None:
 
 @hookimpl
 def register_visibilities(register: Callable[[Visibility], None]) -> None:
-    """How much of a picture is lost: L2, SSIM, PSNR and the published arithmetic."""
+    """How much of an image is lost: L2, SSIM, PSNR and the published arithmetic."""
     for name, scope, summary, source in VISIBILITIES:
         function = f"ferc_corruptions.visibility:{name.replace('-', '_')}"
         prepare = "ferc_corruptions.visibility:planes" if name == "ssim" else None

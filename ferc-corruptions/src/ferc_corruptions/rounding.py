@@ -3,7 +3,7 @@
 The definition truncates, so that a value which is whole in exact arithmetic ends a level lower
 when the computation on the way came out a rounding error too low. That decides over nothing but
 flat areas, and there it depends on the level alone. Our single precision cannot show such an
-error; instead, each function below follows the definition's arithmetic for flat pictures of all
+error; instead, each function below follows the definition's arithmetic for flat images of all
 256 levels, and says which of them `truncate` shall lose.
 """
 
@@ -64,7 +64,7 @@ def gaussian_losses(kernel: Doubles) -> Mask:
 
 
 def zoom_losses(count: int) -> Mask:
-    """Say which levels the single-precision mean of a picture and ``count`` more loses."""
+    """Say which levels the single-precision mean of an image and ``count`` more loses."""
     level = (LEVELS / 255).astype(np.float32)
     total = functools.reduce(np.add, [level] * count)
     return (level + total) / np.float32(count + 1) * np.float32(255) < LEVELS

@@ -1,6 +1,6 @@
-"""How much a corruption took from a picture: ``f(clean, corrupted) -> float``.
+"""How much a corruption took from an image: ``f(clean, corrupted) -> float``.
 
-All are degradations, 0 for identical pictures and larger for worse ones; both pictures are uint8
+All are degradations, 0 for identical images and larger for worse ones; both images are uint8
 [H, W, 3] of one shape. The suite turns them into a visibility in [0, 1] (FER-C, eq. 9). All raise
 `RequestError` when the shapes differ.
 """
@@ -31,7 +31,7 @@ def l2(clean: Image, corrupted: Image) -> float:
 def psnr(clean: Image, corrupted: Image) -> float:
     """Return how many decibels of peak signal-to-noise ratio are lost, 0 to 48.13.
 
-    The ratio itself is infinite for identical pictures, so an error of one squared grey level is
+    The ratio itself is infinite for identical images, so an error of one squared grey level is
     added to both sides: 10 log10(1 + MSE) = 48.13 - 10 log10(255**2 / (1 + MSE)). For an MSE well
     above 1 this is 48.13 dB minus the usual PSNR.
     """
@@ -52,7 +52,7 @@ def l2_uint8(clean: Image, corrupted: Image) -> float:
 
 @dataclass(frozen=True)
 class Plane:
-    """What SSIM needs of one channel of a clean picture, computed once for all its forms.
+    """What SSIM needs of one channel of a clean image, computed once for all its forms.
 
     Values are taken from the middle of the channel: the squares of large ones would leave no
     digits for a small variance. All are [H, W], the last three of the window about every pixel.
@@ -65,7 +65,7 @@ class Plane:
 
 
 def planes(clean: Image) -> tuple[Plane, ...]:
-    """Return what `ssim` takes in place of the clean picture."""
+    """Return what `ssim` takes in place of the clean image."""
     return tuple(_plane(channel) for channel in cv2.split(clean))
 
 
@@ -94,8 +94,8 @@ def _similarity(x: Plane, y: Plane) -> float:
     spread = x.variance + y.variance
     spread += np.float32(SSIM_C2)
     bottom *= spread
-    top /= bottom  # a quarter of the similarity; for equal pictures, to the last bit
-    full = top[SSIM_RADIUS:-SSIM_RADIUS, SSIM_RADIUS:-SSIM_RADIUS]  # windows within the picture
+    top /= bottom  # a quarter of the similarity; for equal images, to the last bit
+    full = top[SSIM_RADIUS:-SSIM_RADIUS, SSIM_RADIUS:-SSIM_RADIUS]  # windows within the image
     return 4 * cv2.sumElems(full)[0] / full.size
 
 
@@ -133,6 +133,6 @@ def _mean_squared_error(clean: Image, corrupted: Image) -> float:
 def _check_shapes(clean: Image, corrupted: Image) -> None:
     if clean.shape[:2] != corrupted.shape[:2]:
         raise RequestError(
-            f"the clean picture is {clean.shape[1]}x{clean.shape[0]} and the corrupted one "
+            f"the clean image is {clean.shape[1]}x{clean.shape[0]} and the corrupted one "
             f"{corrupted.shape[1]}x{corrupted.shape[0]}; both must have one size"
         )

@@ -20,7 +20,7 @@ FULL_MUD = 0.8  # thinner mud is not drawn
 
 
 def snow(image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C) -> Image:
-    """Lay slanted flakes over a paler picture."""
+    """Lay slanted flakes over a paler image."""
     c = constants("snow", severity, table)
     field = fields.normal(rng, image.shape[:2])
     return apply_snow(image, field, rng.uniform(-135, -45), c)
@@ -36,7 +36,7 @@ def apply_snow(
 
     ``c`` holds mean and spread of the flakes, how much they are enlarged, what is below which
     brightness no flake, radius and sigma of the line they fall along, and the share of the
-    picture that does not turn pale.
+    image that does not turn pale.
     """
     mean, spread, size, threshold, radius, sigma, share = c
     height, width = image.shape[:2]
@@ -57,7 +57,7 @@ def apply_snow(
 def spatter(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Splash water or mud over the picture."""
+    """Splash water or mud over the image."""
     c = constants("spatter", severity, table)
     return apply_spatter(image, fields.normal(rng, image.shape[:2]), c)
 
@@ -67,7 +67,7 @@ def apply_spatter(
     field: npt.NDArray[np.floating],
     c: tuple[float, float, float, float, float, str],
 ) -> Image:
-    """Splash drops of the standard normal ``field`` [H, W] over the picture.
+    """Splash drops of the standard normal ``field`` [H, W] over the image.
 
     ``c`` holds mean and spread of the liquid, the sigma that gathers it to drops, what is below
     which level no drop, the strength of water or the softness of mud, and "water" or "mud".

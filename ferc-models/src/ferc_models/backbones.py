@@ -17,10 +17,10 @@ def create_network(
 ) -> nn.Module:
     """Build the timm backbone ``name`` with timm's own pooling and a Linear(K) behind it.
 
-    It maps float pictures [B, 3, image_size, image_size] to logits [B, K]. Parameters are drawn
+    It maps float images [B, 3, image_size, image_size] to logits [B, K]. Parameters are drawn
     from torch's global generator, or fetched by timm where ``pretrained``.
 
-    Raises `RequestError` for an unknown name or a picture size that the backbone cannot take, and
+    Raises `RequestError` for an unknown name or an image size that the backbone cannot take, and
     `RunError` when the weights cannot be fetched.
     """
     network, shape = build(name, image_size, num_classes=num_classes)
@@ -32,7 +32,7 @@ def create_network(
 def build(name: str, image_size: int, **options: Any) -> tuple[nn.Module, tuple[int, ...]]:
     """Build a backbone with timm's ``options``; return it with the shape of one output.
 
-    Raises `RequestError` for an unknown name or a picture size that the backbone cannot take.
+    Raises `RequestError` for an unknown name or an image size that the backbone cannot take.
     """
     if not timm.is_model(name):
         raise RequestError(f"unknown backbone {name!r}: {nearest(name)}")
@@ -42,7 +42,7 @@ def build(name: str, image_size: int, **options: Any) -> tuple[nn.Module, tuple[
     except Exception as error:  # timm's backbones refuse a size in many ways
         reason = " ".join(str(error).split())
         raise RequestError(
-            f"backbone {name!r} cannot be used on {image_size}x{image_size} pictures: {reason}"
+            f"backbone {name!r} cannot be used on {image_size}x{image_size} images: {reason}"
         ) from error
     return network, shape
 
@@ -60,7 +60,7 @@ def fetch(name: str, image_size: int, **options: Any) -> nn.Module:
 
 
 def output_shape(network: nn.Module, image_size: int) -> tuple[int, ...]:
-    """Return the shape of what a network makes of a picture; leave it in evaluation mode."""
+    """Return the shape of what a network makes of an image; leave it in evaluation mode."""
     network.eval()
     with torch.inference_mode():
         output = network(torch.zeros(1, 3, image_size, image_size))
@@ -70,7 +70,7 @@ def output_shape(network: nn.Module, image_size: int) -> tuple[int, ...]:
 
 
 def size_option(name: str, image_size: int) -> dict[str, int]:
-    """Return what timm must be told of the pictures' size: nothing, unless it is built in."""
+    """Return what timm must be told of the images' size: nothing, unless it is built in."""
     config = timm.models.get_pretrained_cfg(name.partition(".")[0])
     fixed = config is not None and config.fixed_input_size
     return {"img_size": image_size} if fixed else {}

@@ -11,11 +11,11 @@ from ferc_models.backbones import build, fetch, output_shape
 def create_features(backbone: str, image_size: int, *, pretrained: bool = False) -> nn.Module:
     """Build the timm backbone of this name without pooling and classifier.
 
-    It maps float pictures [B, 3, S, S] with S = image_size to feature maps [B, C, h, w]; see
+    It maps float images [B, 3, S, S] with S = image_size to feature maps [B, C, h, w]; see
     `feature_shape`. Parameters are drawn from torch's global generator, or fetched by timm where
     ``pretrained``.
 
-    Raises `RequestError` for an unknown name, a picture size that the backbone cannot take, or a
+    Raises `RequestError` for an unknown name, an image size that the backbone cannot take, or a
     backbone without such maps (transformers), and `RunError` when the weights cannot be fetched.
     """
     network, shape = build(backbone, image_size, num_classes=0, global_pool="")
@@ -31,7 +31,7 @@ def create_features(backbone: str, image_size: int, *, pretrained: bool = False)
 def create_pooled(backbone: str, image_size: int, *, pretrained: bool = False) -> nn.Module:
     """Build the timm backbone of this name with timm's own pooling and without classifier.
 
-    It maps float pictures [B, 3, S, S] to features [B, C]; transformers can be used, too.
+    It maps float images [B, 3, S, S] to features [B, C]; transformers can be used, too.
     Otherwise as `create_features`.
     """
     network, shape = build(backbone, image_size, num_classes=0)
@@ -41,9 +41,9 @@ def create_pooled(backbone: str, image_size: int, *, pretrained: bool = False) -
 
 
 def feature_shape(features: nn.Module, image_size: int) -> tuple[int, int, int]:
-    """Return (C, h, w) of the maps that `create_features` gives for one picture.
+    """Return (C, h, w) of the maps that `create_features` gives for one image.
 
-    It is found by a look at a black picture; the network is left in evaluation mode.
+    It is found by a look at a black image; the network is left in evaluation mode.
     """
     channels, height, width = output_shape(features, image_size)
     return channels, height, width

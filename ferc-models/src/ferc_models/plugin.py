@@ -131,16 +131,16 @@ CALIBRATORS = (
     (
         "ada-ts",
         "ada_ts:fit_ada_ts",
-        "A temperature for each picture, from a class-conditional VAE of its logits.",
+        "A temperature for each image, from a class-conditional VAE of its logits.",
         "Joy et al. 2023, arXiv:2207.06211",
     ),
 )
-# the same; they are fitted on all forms of the validation pictures, and told which form each is
+# the same; they are fitted on all forms of the validation images, and told which form each is
 DOMAIN_CALIBRATORS = (
     (
         "multi-domain-ts",
         "multi_domain:fit_multi_domain",
-        "A temperature for each picture, learned from those of clean and corrupted forms.",
+        "A temperature for each image, learned from those of clean and corrupted forms.",
         "Yu et al. 2022, arXiv:2206.02757",
     ),
 )
@@ -154,7 +154,7 @@ METHODS: tuple[tuple[str, str, str, dict[str, object]], ...] = (
     ),
     (
         "scn",
-        "Weighs pictures by how sure their labels are, and corrects labels (Self-Cure Network).",
+        "Weighs images by how sure their labels are, and corrects labels (Self-Cure Network).",
         "Wang et al. 2020, arXiv:2002.10392",
         {},
     ),
@@ -166,13 +166,13 @@ METHODS: tuple[tuple[str, str, str, dict[str, object]], ...] = (
     ),
     (
         "rul",
-        "Learns how uncertain a picture is by mixing its features with another's.",
+        "Learns how uncertain an image is by mixing its features with another's.",
         "Zhang et al. 2021, Relative Uncertainty Learning, NeurIPS",
         {"learning_rate": 2e-4},
     ),
     (
         "swinv2_t",
-        "A Swin Transformer V2 (tiny; size=mini for small pictures) with a linear classifier.",
+        "A Swin Transformer V2 (tiny; size=mini for small images) with a linear classifier.",
         "Liu et al. 2022, arXiv:2111.09883; FER-C, section 5",
         {"backbone": "swinv2_tiny_window8_256", "batch_size": 32, "learning_rate": 5e-5},
     ),

@@ -25,7 +25,7 @@ from ferc_models.weights import load_matching
 
 
 class Learner(nn.Module):
-    """A network while it learns. Called with pictures it is the network alone.
+    """A network while it learns. Called with images it is the network alone.
 
     A method with more to it overrides `loss`. What it learns besides the network belongs into
     submodules and what it remembers into buffers; then an interrupted training goes on with both,
@@ -39,12 +39,12 @@ class Learner(nn.Module):
         self.objective = objective
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the network's logits [B, K] for normalised pictures [B, 3, S, S]."""
+        """Return the network's logits [B, K] for normalised images [B, 3, S, S]."""
         logits: Tensor = self.network(images)
         return logits
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return what is to be made small, a scalar: the mean over the pictures of a batch."""
+        """Return what is to be made small, a scalar: the mean over the images of a batch."""
         return self.objective(self.network(batch.images), batch.targets)
 
     def groups(self, rate: float) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The training loop that all methods share.
 
-A method brings a network, which maps pictures to logits in evaluation mode, and a function that
+A method brings a network, which maps images to logits in evaluation mode, and a function that
 computes the loss of a batch. What it changes besides the parameters while it learns belongs into
 buffers of the network: then it is saved, and an interrupted training goes on to the same bytes.
 """
@@ -24,8 +24,7 @@ from ferc_core.base.parallel import threads
 from ferc_core.errors import DataError, RequestError, RunError
 from ferc_core.task import Epoch, Examples, Task
 from ferc_metrics.classification import accuracy, macro_f1
-from ferc_models.options import choice
-from ferc_models.pictures import (
+from ferc_models.images import (
     AUGMENTATIONS,
     DRAWS,
     Images,
@@ -34,6 +33,7 @@ from ferc_models.pictures import (
     normalise,
     shuffled_batches,
 )
+from ferc_models.options import choice
 from ferc_models.runtime import choose_device, computing_threads, deterministic, seeded
 from ferc_models.saved.predictor import BATCH, network_logits
 from ferc_models.saved.state import FILE, State, describe, load_state, save_state
@@ -44,7 +44,7 @@ SECONDS_BETWEEN_REPORTS = 0.3
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch of epoch ``epoch`` (from 1): its rows of `Task.train`, pictures and targets.
+    """A batch of epoch ``epoch`` (from 1): its rows of `Task.train`, images and targets.
 
     ``images`` are normalised float32 [B, 3, S, S], ``targets`` float32 [B, K], on one device.
     """
@@ -75,12 +75,12 @@ def train(
     of the same task, the training goes on from it and ends with the same bytes as if it had never
     stopped (on one machine and device).
 
-    ``augment`` changes the training pictures: see `augmented`. ``groups`` are the optimiser's
+    ``augment`` changes the training images: see `augmented`. ``groups`` are the optimiser's
     parameter groups where there is not one for all. ``after_epoch(logits [V, K], targets [V, K])``
-    is called with those of the validation pictures, in float32, before the state is kept.
+    is called with those of the validation images, in float32, before the state is kept.
 
     Raises `RequestError` for a task that cannot be trained or whose directory holds the state of
-    another one, `DataError` for too few pictures, and `RunError` when the loss is not finite.
+    another one, `DataError` for too few images, and `RunError` when the loss is not finite.
     """
     check(task)
     choice("augment", augment, AUGMENTATIONS)
@@ -130,7 +130,7 @@ def train_epoch(
     step: Callable[[Batch], float],
     batches: Iterator[Batch],
 ) -> float:
-    """Take a step for every batch of an epoch, and return the mean loss of a picture."""
+    """Take a step for every batch of an epoch, and return the mean loss of an image."""
     network.train()
     total, seen, reported = 0.0, 0, time.monotonic()
     for number, batch in enumerate(batches, start=1):
@@ -167,7 +167,7 @@ def batches(task: Task, epoch: int, augment: str, device: torch.device) -> Itera
 def validation_logits(
     network: nn.Module, examples: Examples, device: torch.device, workers: int
 ) -> npt.NDArray[np.float32]:
-    """Return the logits of the validation pictures, float32 [V, K]."""
+    """Return the logits of the validation images, float32 [V, K]."""
     network.eval()
     rows = [np.arange(i, min(i + BATCH, len(examples))) for i in range(0, len(examples), BATCH)]
     parts = threads(examples.images, rows, workers)
@@ -178,7 +178,7 @@ def validation_logits(
 
 
 def judge(logits: npt.NDArray[np.float32], examples: Examples) -> tuple[float, float]:
-    """Return macro-F1 and accuracy on the validation pictures, in [0, 1]; higher is better."""
+    """Return macro-F1 and accuracy on the validation images, in [0, 1]; higher is better."""
     probs = softmax(logits.astype(np.float64), axis=1)
     return macro_f1(probs, examples.labels), accuracy(probs, examples.labels)
 
@@ -190,9 +190,9 @@ def check(task: Task) -> None:
     if task.batch_size < 2:
         raise RequestError(
             f"batches of {task.batch_size} cannot be trained, because batch normalisation needs "
-            "at least 2 pictures at once"
+            "at least 2 images at once"
         )
     if len(task.train) < 2:
-        raise DataError(f"a training needs at least 2 training pictures, not {len(task.train)}")
+        raise DataError(f"a training needs at least 2 training images, not {len(task.train)}")
     if len(task.validation) < 1:
-        raise DataError("there is no validation picture to choose the best epoch with")
+        raise DataError("there is no validation image to choose the best epoch with")

@@ -1,6 +1,6 @@
 """How long work shows itself; `ferc_core.cli.bars` does it for people.
 
-What is far from the command line, such as the loader of a data set, asks `current` for the
+What is far from the command line, such as the loader of a dataset, asks `current` for the
 watcher of the command that it works for.
 """
 

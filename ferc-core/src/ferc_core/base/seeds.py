@@ -1,6 +1,6 @@
-"""The address of a corrupted picture, and the random field that belongs to it.
+"""The address of a corrupted image, and the random field that belongs to it.
 
-A corrupted picture depends on (benchmark version, data set, sample id, corruption, severity,
+A corrupted image depends on (benchmark version, dataset, sample id, corruption, severity,
 seed) and on nothing else: not on order, process, number of workers or interruptions.
 """
 
@@ -27,7 +27,7 @@ def key(*parts: object, size: int = 16) -> bytes:
 def generator(
     dataset: str, sample: str, corruption: str, severity: int, seed: int | str = 0
 ) -> np.random.Generator:
-    """Return the generator of one corrupted picture: counter-based Philox, keyed by its address."""
+    """Return the generator of one corrupted image: counter-based Philox, keyed by its address."""
     address = key(BENCHMARK_VERSION, dataset, sample, corruption, severity, seed)
     return np.random.Generator(np.random.Philox(key=int.from_bytes(address, "little")))
 

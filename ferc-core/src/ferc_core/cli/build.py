@@ -14,7 +14,7 @@ from ferc_core.plugins.host import use_plugin_files
 
 
 class Format(StrEnum):
-    """How pictures are stored."""
+    """How images are stored."""
 
     png = "png"
     parquet = "parquet"
@@ -50,15 +50,15 @@ def build(
     format: Annotated[
         Format,
         typer.Option(
-            help="png: a file for each picture. parquet: shards that Hugging Face datasets reads.",
-            rich_help_panel=o.PICTURES,
+            help="png: a file for each image. parquet: shards that Hugging Face datasets reads.",
+            rich_help_panel=o.IMAGES,
         ),
     ] = Format.png,
     plugin: o.PluginFiles = None,
 ) -> None:
-    """Write FER-C to disk: every corrupted picture, soft labels, visibilities and a manifest.
+    """Write FER-C to disk: every corrupted image, soft labels, visibilities and a manifest.
 
-    Pictures are lossless and can be made again to the bit; `ferc verify` proves that a copy is
+    Images are lossless and can be made again to the bit; `ferc verify` proves that a copy is
     sound. Work is spread over processes. Stop it when you like; the same command goes on.
     """
     given = {k: v for k, v in locals().items() if k != "format"}
@@ -78,11 +78,11 @@ def verify(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A build.")],
     rebuild: Annotated[
         int,
-        typer.Option(metavar="N", min=0, help="Also make N random pictures again and compare."),
+        typer.Option(metavar="N", min=0, help="Also make N random images again and compare."),
     ] = 0,
     data_root: o.DataRoot = None,
     seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Which pictures --rebuild chooses.")
+        int, typer.Option(metavar="N", min=0, help="Which images --rebuild chooses.")
     ] = 0,
     plugin: o.PluginFiles = None,
 ) -> None:
@@ -105,5 +105,5 @@ def verify(
         typer.echo(problem)
     if problems:
         raise typer.Exit(1)
-    again = f", and {rebuild} pictures made again are the same" if rebuild else ""
+    again = f", and {rebuild} images made again are the same" if rebuild else ""
     typer.echo(f"{directory} is sound: {len(found.manifest['files'])} files{again}")

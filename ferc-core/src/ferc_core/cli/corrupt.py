@@ -1,4 +1,4 @@
-"""``ferc corrupt``: all variants of one picture."""
+"""``ferc corrupt``: all variants of one image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ferc_core.plugins.host import use_plugin_files
 
 
 def corrupt(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture file.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.")],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the variants go.")],
     corruption: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Default: the 17 of the benchmark.")
@@ -29,19 +29,19 @@ def corrupt(
     image_size: Annotated[
         int,
         typer.Option(
-            metavar="N", help="Bring the picture to N x N pixels first; 0 leaves it as it is."
+            metavar="N", help="Bring the image to N x N pixels first; 0 leaves it as it is."
         ),
     ] = 0,
     plugin: PluginFiles = None,
 ) -> None:
-    """Make all variants of one picture, with a contact sheet.
+    """Make all variants of one image, with a contact sheet.
 
     Writes DIR/CORRUPTION/SEVERITY.png for each variant and DIR/contact-sheet.png. Files of these
     names are replaced, others are left alone. Options that take several values are repeated; any
     name takes options in parentheses.
 
     The strengths of blurs and the like are in pixels: --image-size 224 shows what a run with
-    pictures of that size sees. The same picture under the same file name gives the same bytes
+    images of that size sees. The same image under the same file name gives the same bytes
     again, whatever its folder; --seed gives others.
     """
     use_plugin_files(plugin or [])
@@ -64,7 +64,7 @@ def corrupt(
     if severity_table is not None:
         gallery.check_table(severity_table)
     forms = gallery.chosen_forms(config.corruptions, config.severities)
-    picture = gallery.read_picture(image, config.image_size)
+    picture = gallery.open_image(image, config.image_size)
     gallery.check_target(image, directory, forms)
     corruptor = Corruptor(gallery.DATASET, config.severity_table, config.suite_seed)
     try:

@@ -1,4 +1,4 @@
-"""``ferc data check`` and ``ferc data preview``: a data set before anything is run on it."""
+"""``ferc data check`` and ``ferc data preview``: a dataset before anything is run on it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 SHOWN = 10  # names of a kind on the terminal
 
 app = typer.Typer(
-    help="Look at a data set before anything is run on it.",
+    help="Look at a dataset before anything is run on it.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
 
 Name = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="Data set, with options as in 'affectnet(classes=7)'."),
+    typer.Argument(metavar="NAME", help="Dataset, with options as in 'affectnet(classes=7)'."),
 ]
 
 
@@ -45,18 +45,18 @@ def check(
     split: o.Split = None,
     limit: Annotated[
         int,
-        typer.Option(metavar="N", min=0, help="Read at most N pictures of each split. 0: all."),
+        typer.Option(metavar="N", min=0, help="Read at most N images of each split. 0: all."),
     ] = 0,
     workers: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, help="Threads that read pictures. Default: the cores."),
+        typer.Option(metavar="N", min=0, help="Threads that read images. Default: the cores."),
     ] = None,
     as_json: AsJson = False,
     plugin: o.PluginFiles = None,
 ) -> None:
-    """Check a data set: what it is, what it holds beside what was published, what may harm a run.
+    """Check a dataset: what it is, what it holds beside what was published, what may harm a run.
 
-    Reads every picture once. The last line says "sound" or "not sound"; exit code 1 when a run
+    Reads every image once. The last line says "sound" or "not sound"; exit code 1 when a run
     would fail or its result would mislead.
     """
     use_plugin_files(plugin or [])
@@ -104,14 +104,14 @@ def preview(
     """Draw some faces of each class with their labels, and what is known beside the labels.
 
     Where valence and arousal are known, the training faces are drawn in their plane with the
-    mixture that soft labels are made from (--gmm borrows another data set's); where distributions
+    mixture that soft labels are made from (--gmm borrows another dataset's); where distributions
     are known, their means.
     """
     use_plugin_files(plugin or [])
     warn()
     path = out or Path(f"{parse_call(name).name}-preview.png")
     if path.suffix.lower() != ".png":
-        raise RequestError(f"the preview is a PNG picture: give it with --out FILE.png, not {path}")
+        raise RequestError(f"the preview is a PNG image: give it with --out FILE.png, not {path}")
     from ferc_core.data import preview as drawing
     from ferc_core.labels.mixture_file import read_gmm
 
@@ -136,7 +136,7 @@ def stoppable() -> Iterator[None]:
 
 
 def opened(name: str, data_root: str | None) -> FaceSet:
-    """Open a data set that is named as in a run."""
+    """Open a dataset that is named as in a run."""
     from ferc_core.experiment.benchmark import open_dataset
     from ferc_core.experiment.config import Config
 
@@ -189,7 +189,7 @@ def table(report: Report) -> str:
 
 
 def known(report: Report) -> str:
-    """Say what is known of the faces beside their labels, and how large their pictures are."""
+    """Say what is known of the faces beside their labels, and how large their images are."""
     splits = report.faces.splits.values()
     total = sum(map(len, splits))
     annotations = {
@@ -203,7 +203,7 @@ def known(report: Report) -> str:
     }
     beside = ", ".join(f"{what} of {n:,}" for what, n in of_how_many.items() if n) or "nothing"
     sizes = report.pictures.select("width", "height").drop_nulls()
-    line = f"{len(sizes):,} of {total:,} pictures read"
+    line = f"{len(sizes):,} of {total:,} images read"
     if len(sizes):
         low, high = ("x".join(map(str, side.row(0))) for side in (sizes.min(), sizes.max()))
         line += f", {low} pixels" if low == high else f", from {low} to {high} pixels"
@@ -228,4 +228,4 @@ def verdict(report: Report) -> str:
         return "not sound: " + "; ".join(finding.text for finding in report.problems)
     warnings = len(report.findings)
     note = f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
-    return f"sound: no problem in {len(report.pictures):,} pictures{note}"
+    return f"sound: no problem in {len(report.pictures):,} images{note}"

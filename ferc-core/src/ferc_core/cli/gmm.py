@@ -1,4 +1,4 @@
-"""``ferc gmm``: the valence-arousal mixture of a data set, for others to borrow."""
+"""``ferc gmm``: the valence-arousal mixture of a dataset, for others to borrow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ferc_core.labels.mixture_file import GmmFile
 
 app = typer.Typer(
-    help="The valence-arousal mixture of a data set, for others to borrow.",
+    help="The valence-arousal mixture of a dataset, for others to borrow.",
     no_args_is_help=True,
 )
 
@@ -30,10 +30,10 @@ def fit(
     on_bad_image: o.OnBadImage = None,
     plugin: o.PluginFiles = None,
 ) -> None:
-    """Fit the mixture on the training split of a data set, and write its parameters.
+    """Fit the mixture on the training split of a dataset, and write its parameters.
 
-    The split is that of `ferc run`, without the faces to validate on. No picture is read. Other
-    data sets take the file with `--gmm FILE`, as the paper's AffWild takes AffectNet's:
+    The split is that of `ferc run`, without the faces to validate on. No image is read. Other
+    datasets take the file with `--gmm FILE`, as the paper's AffWild takes AffectNet's:
 
         ferc gmm fit --dataset affectnet --data-root PATH --out affectnet-gmm.json
     """

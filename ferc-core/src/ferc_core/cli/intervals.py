@@ -23,7 +23,7 @@ def intervals(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.")],
     resamples: Annotated[
         int | None,
-        typer.Option(metavar="B", help="How often the pictures are drawn anew. Default: 1000."),
+        typer.Option(metavar="B", help="How often the images are drawn anew. Default: 1000."),
     ] = None,
     level: Annotated[
         float | None,
@@ -49,7 +49,7 @@ def intervals(
 ) -> None:
     """Show the scores of a run directory with their intervals, and those of differences.
 
-    A paired bootstrap: pictures are drawn with replacement, the same ones for every cell, method,
+    A paired bootstrap: images are drawn with replacement, the same ones for every cell, method,
     loss, calibrator and seed. Each loss is compared with the first, each calibrator with the
     plain softmax. All numbers go to DIR/intervals.parquet; no model is needed.
     """
@@ -84,7 +84,7 @@ def intervals(
     if len(differences):
         typer.echo("\n" + reporter(readable(differences, "difference")))
     typer.echo(
-        f"Intervals span {100 * request.level:g} % of {request.resamples} draws of the N pictures; "
+        f"Intervals span {100 * request.level:g} % of {request.resamples} draws of the N images; "
         f"F1, ECE and KSE in percent, NLL in nats; scores are means over {seeds_of(frame)}. "
         "Corrupted: the mean over all cells.",
         err=True,
@@ -104,7 +104,7 @@ def readable(frame: pl.DataFrame, value: str) -> pl.DataFrame:
         return {
             **{name: found[name] for name in group_columns(frame)},
             **({"against": found["against"]} if found["against"] else {}),
-            "pictures": found["corruption"] + (f"/{severity}" if severity else ""),
+            "images": found["corruption"] + (f"/{severity}" if severity else ""),
             "metric": heading(metric),
             value: shown(metric, found["value"]),
             "interval": f"{low} to {high}",

@@ -9,9 +9,9 @@ import typer
 
 from ferc_core.errors import RequestError
 
-DATA, PICTURES, TRAINING, SCORING, RESOURCES = (
+DATA, IMAGES, TRAINING, SCORING, RESOURCES = (
     "Data",
-    "Pictures",
+    "Images",
     "Training",
     "Labels and scores",
     "Resources",
@@ -26,7 +26,7 @@ Dataset = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Data set, with options as in 'ferplus(mode=majority)'. Default: toyfaces.",
+        help="Dataset, with options as in 'ferplus(mode=majority)'. Default: toyfaces.",
         rich_help_panel=DATA,
     ),
 ]
@@ -57,7 +57,7 @@ OnBadImage = Annotated[
     str | None,
     typer.Option(
         metavar="fail|skip",
-        help="A picture that cannot be used fails the run (default), or is counted and left out.",
+        help="An image that cannot be used fails the run (default), or is counted and left out.",
         rich_help_panel=DATA,
     ),
 ]
@@ -66,21 +66,19 @@ ImageSize = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Side of the pictures. Default: 224; toyfaces 64.",
-        rich_help_panel=PICTURES,
+        help="Side of the images. Default: 224; toyfaces 64.",
+        rich_help_panel=IMAGES,
     ),
 ]
 
 Corruption = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="NAME", help="Default: the 17 of the benchmark.", rich_help_panel=PICTURES
-    ),
+    typer.Option(metavar="NAME", help="Default: the 17 of the benchmark.", rich_help_panel=IMAGES),
 ]
 
 Severity = Annotated[
     list[int] | None,
-    typer.Option(metavar="N", help="1 to 5. Default: all.", rich_help_panel=PICTURES),
+    typer.Option(metavar="N", help="1 to 5. Default: all.", rich_help_panel=IMAGES),
 ]
 
 SeverityTable = Annotated[
@@ -88,13 +86,13 @@ SeverityTable = Annotated[
     typer.Option(
         metavar="NAME",
         help="Strengths: imagenet-c (default), or tiny-imagenet-c as in the authors' figures.",
-        rich_help_panel=PICTURES,
+        rich_help_panel=IMAGES,
     ),
 ]
 
 SuiteSeed = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Seed of the corruptions.", rich_help_panel=PICTURES),
+    typer.Option(metavar="N", help="Seed of the corruptions.", rich_help_panel=IMAGES),
 ]
 
 Method = Annotated[
@@ -133,7 +131,7 @@ SoftAugmentation = Annotated[
     float | None,
     typer.Option(
         metavar="R",
-        help="Share of the training pictures that are corrupted, their labels softened as "
+        help="Share of the training images that are corrupted, their labels softened as "
         "much. Default: 0.",
         rich_help_panel=TRAINING,
     ),
@@ -245,7 +243,7 @@ Gmm = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="Valence-arousal mixture of another data set, from 'ferc gmm fit'. Default: fitted "
+        help="Valence-arousal mixture of another dataset, from 'ferc gmm fit'. Default: fitted "
         "on the own training split.",
         rich_help_panel=SCORING,
     ),
@@ -277,7 +275,7 @@ Workers = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Workers that make pictures beside the model; 0 for none. Default: all cores "
+        help="Workers that make images beside the model; 0 for none. Default: all cores "
         "but two, at most 8.",
         rich_help_panel=RESOURCES,
     ),
@@ -296,7 +294,7 @@ Cache = Annotated[
     bool | None,
     typer.Option(
         "--cache/--no-cache",
-        help="Decode and resize each picture once, into files of the run directory.",
+        help="Decode and resize each image once, into files of the run directory.",
         rich_help_panel=RESOURCES,
     ),
 ]

@@ -87,14 +87,14 @@ def check_paper(
     if paper not in LAYOUTS:
         raise UnknownNameError("table or figure of the paper", paper, LAYOUTS)
     if paper_dataset and paper_dataset not in DATASETS:
-        raise UnknownNameError("data set of the paper", paper_dataset, DATASETS)
+        raise UnknownNameError("dataset of the paper", paper_dataset, DATASETS)
     if by:
         raise RequestError("--paper has its own columns: leave out --by")
     suffix = out.suffix.lower() if out else ""
     if paper in FIGURES and suffix not in FIGURE_FORMATS:
         raise RequestError(
-            f"{paper} is a picture: give its file with --out FILE.png, .svg or .pdf"
+            f"{paper} is an image: give its file with --out FILE.png, .svg or .pdf"
             + (f", not {out}" if out else "")
         )
     if paper in TABLES and suffix in FIGURE_FORMATS:
-        raise RequestError(f"{paper} is a text, not a picture: give another file than {out}")
+        raise RequestError(f"{paper} is a text, not an image: give another file than {out}")

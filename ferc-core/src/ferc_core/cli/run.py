@@ -51,14 +51,14 @@ def run(
     """Run the whole benchmark: train, predict every cell, calibrate, score.
 
     Without arguments: drawn toy faces, a small backbone, all 17 corruptions at 5 severities, in
-    minutes on a laptop. On your own pictures:
+    minutes on a laptop. On your own images:
 
         ferc run --dataset folder --data-root PATH
 
     Options that take several values are repeated: --loss ce --loss maxent+mbls; every combination
     is trained. Any name takes options in parentheses. Stop it when you like; the same command goes
     on where it was, and what fails does not stop the rest. CONFIG.toml holds the same options
-    under their names (methods, losses, ...), and may hold several data sets as [[data]] tables.
+    under their names (methods, losses, ...), and may hold several datasets as [[data]] tables.
     """
     given = locals()
     use_plugin_files(plugin or [])

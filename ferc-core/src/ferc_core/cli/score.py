@@ -42,10 +42,10 @@ def score(
     ] = None,
     plugin: o.PluginFiles = None,
 ) -> None:
-    """Score predictions that some other program made, against a build or a data set.
+    """Score predictions that some other program made, against a build or a dataset.
 
     With `--dataset DIR`, a folder of `ferc build`, its labels are used; otherwise the labels are
-    made from the data set as `ferc run` would make them. The cells that the file has are scored;
+    made from the dataset as `ferc run` would make them. The cells that the file has are scored;
     of each of them every sample must be there.
     """
     given = {

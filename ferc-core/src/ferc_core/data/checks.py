@@ -1,4 +1,4 @@
-"""Whether a data set is fit for a run: every picture is read once, and the findings are reported.
+"""Whether a dataset is fit for a run: every image is read once, and the findings are reported.
 
 Works on what every loader returns, a `FaceSet`, so on sets of third parties, too.
 """
@@ -21,17 +21,17 @@ from ferc_core.errors import BadImageError, DataError, RequestError, as_failure
 from ferc_core.faces import FaceSet, FaceSplit
 from ferc_core.spec import SMALLEST_SIDE, check_image
 
-CHUNK = 16  # pictures that a thread reads at a time
+CHUNK = 16  # images that a thread reads at a time
 
-# One row for each picture: its size and a hash of its pixels, or why there are none.
-PICTURES = {
+# One row for each image: its size and a hash of its pixels, or why there are none.
+IMAGES = {
     "split": pl.String,
     "id": pl.String,
     "label": pl.Int64,
     "width": pl.Int32,
     "height": pl.Int32,
     "digest": pl.UInt64,
-    "unreadable": pl.String,  # what the loader says of a picture that cannot be used
+    "unreadable": pl.String,  # what the loader says of an image that cannot be used
     "failed": pl.String,  # any other error that it raises
 }
 
@@ -51,7 +51,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found in a data set; ``pictures`` has the columns of `PICTURES`.
+    """What was found in a dataset; ``images`` has the columns of `IMAGES`.
 
     ``division`` is how a run would divide the faces, None where it could not.
     """
@@ -84,13 +84,13 @@ class Report:
 
 
 def check(faces: FaceSet, split: str = "", limit: int = 0, workers: int = 1) -> Report:
-    """Read all pictures of a set, or ``limit`` of each split, and report what may harm a run.
+    """Read all images of a set, or ``limit`` of each split, and report what may harm a run.
 
-    ``split`` is the one to score, as in a run. The pictures are read by ``workers`` threads; their
+    ``split`` is the one to score, as in a run. The images are read by ``workers`` threads; their
     number changes nothing in the report. Raises `RequestError` where ``split`` cannot be scored.
     """
     division, problems = divided(faces, split)
-    pictures = read_pictures(faces, limit, workers)
+    pictures = read_images(faces, limit, workers)
     return Report(
         faces,
         division,
@@ -102,7 +102,7 @@ def check(faces: FaceSet, split: str = "", limit: int = 0, workers: int = 1) -> 
             *findings.unusable(pictures),
             *findings.other_sizes(pictures, faces.about.size),
             *findings.repeated(pictures),
-            *findings.shared_pictures(pictures, division),
+            *findings.shared_images(pictures, division),
             *findings.contradictions(pictures, faces.classes),
             *findings.shared_persons(faces, division),
             *findings.absent_classes(faces, division),
@@ -124,8 +124,8 @@ def divided(faces: FaceSet, split: str) -> tuple[Splits | None, list[Finding]]:
         return None, [*problems, Finding("division", str(error), problem=True)]
 
 
-def read_pictures(faces: FaceSet, limit: int, workers: int) -> pl.DataFrame:
-    """Read the pictures of every split in threads; returns the columns of `PICTURES`."""
+def read_images(faces: FaceSet, limit: int, workers: int) -> pl.DataFrame:
+    """Read the images of every split in threads; returns the columns of `IMAGES`."""
     parts = {name: first(split, limit) for name, split in faces.splits.items()}
     chunks = [
         (name, part, range(start, min(start + CHUNK, len(part))))
@@ -133,26 +133,26 @@ def read_pictures(faces: FaceSet, limit: int, workers: int) -> pl.DataFrame:
         for start in range(0, len(part), CHUNK)
     ]
     found: list[tuple[Any, ...]] = []
-    with current().track("read pictures", sum(map(len, parts.values()))) as step:
+    with current().track("read images", sum(map(len, parts.values()))) as step:
         for looked in threads(look_at, chunks, workers):
             found += looked
             step(len(looked))
-    return pl.DataFrame(found, schema=PICTURES, orient="row")
+    return pl.DataFrame(found, schema=IMAGES, orient="row")
 
 
 def look_at(chunk: tuple[str, FaceSplit, range]) -> list[tuple[Any, ...]]:
-    """Return a row of `PICTURES` for each of some pictures of a split."""
+    """Return a row of `IMAGES` for each of some images of a split."""
     name, split, rows = chunk
     return [(name, split.ids[i], int(split.labels[i]), *look(split, i)) for i in rows]
 
 
 def look(split: FaceSplit, i: int) -> tuple[int | str | None, ...]:
-    """Read picture i; returns width, height and digest, or why there are none, as `PICTURES`."""
+    """Read image i; returns width, height and digest, or why there are none, as `IMAGES`."""
     try:
         image = split.read(i)
         height, width = image.shape[:2]
         if min(height, width) >= SMALLEST_SIDE:  # what is smaller is reported by itself
-            check_image(image, "the picture")
+            check_image(image, "the image")
         digest = blake2b(f"{image.shape}".encode(), digest_size=8)
         digest.update(np.ascontiguousarray(image).data)
     except BadImageError as error:

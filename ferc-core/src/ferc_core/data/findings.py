@@ -1,7 +1,7 @@
-"""What may harm a run, found in the faces of a data set and in what reading them has shown.
+"""What may harm a run, found in the faces of a dataset and in what reading them has shown.
 
 A finding is a problem where a run would fail or its result would mislead; everything else that is
-worth a look is a warning. ``pictures`` have the columns of `ferc_core.data.checks.PICTURES`.
+worth a look is a warning. ``images`` have the columns of `ferc_core.data.checks.IMAGES`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Name = str | tuple[str, ...]
 class Finding:
     """Something in the data that may harm a run; a ``problem`` makes the set unsound.
 
-    ``names`` say where to look: ids, paths, persons, classes; equal pictures stand in one tuple.
+    ``names`` say where to look: ids, paths, persons, classes; equal images stand in one tuple.
     """
 
     kind: str
@@ -75,7 +75,7 @@ def other_counts(faces: FaceSet) -> Iterator[Finding]:
 
 
 def unusable(pictures: pl.DataFrame) -> Iterator[Finding]:
-    """Find the pictures that a run cannot use."""
+    """Find the images that a run cannot use."""
     unreadable = tuple(pictures["unreadable"].drop_nulls())
     if unreadable:
         text = f"{number(len(unreadable), 'picture')} cannot be read"
@@ -83,7 +83,7 @@ def unusable(pictures: pl.DataFrame) -> Iterator[Finding]:
     failed = tuple(pictures["failed"].drop_nulls())
     if failed:
         text = f"the loader fails at {number(len(failed), 'picture')}"
-        advice = "it should raise BadImageError where a picture cannot be used"
+        advice = "it should raise BadImageError where an image cannot be used"
         yield Finding("failed", text, failed, True, advice)
     small = sized(pictures.filter(pl.min_horizontal("width", "height") < SMALLEST_SIDE))
     if small:
@@ -95,7 +95,7 @@ def unusable(pictures: pl.DataFrame) -> Iterator[Finding]:
 
 
 def other_sizes(pictures: pl.DataFrame, size: tuple[int, int] | None) -> Iterator[Finding]:
-    """Find the pictures that do not have the size of the original."""
+    """Find the images that do not have the size of the original."""
     if size is None:
         return
     width, height = size
@@ -106,17 +106,17 @@ def other_sizes(pictures: pl.DataFrame, size: tuple[int, int] | None) -> Iterato
 
 
 def repeated(pictures: pl.DataFrame) -> Iterator[Finding]:
-    """Find equal pictures within a split."""
+    """Find equal images within a split."""
     known = pictures.drop_nulls("digest")
     several = known.filter(pl.len().over("split", "digest") > 1)
     for (split,), rows in several.group_by("split", maintain_order=True):
         groups = together(rows, pl.col("id"))
-        text = f"{number(len(groups), 'group')} of equal pictures within '{split}'"
-        yield Finding("repeated", f"{text}, {len(rows):,} pictures in all", groups)
+        text = f"{number(len(groups), 'group')} of equal images within '{split}'"
+        yield Finding("repeated", f"{text}, {len(rows):,} images in all", groups)
 
 
-def shared_pictures(pictures: pl.DataFrame, division: Splits | None) -> Iterator[Finding]:
-    """Find equal pictures in two splits: a problem where the model is scored on what it learnt."""
+def shared_images(pictures: pl.DataFrame, division: Splits | None) -> Iterator[Finding]:
+    """Find equal images in two splits: a problem where the model is scored on what it learnt."""
     known = pictures.drop_nulls("digest")
     for one, other in pairs(known["split"].unique(maintain_order=True)):
         pair = known.filter(pl.col("split").is_in([one, other]))
@@ -126,7 +126,7 @@ def shared_pictures(pictures: pl.DataFrame, division: Splits | None) -> Iterator
         n, of = twins.filter(split=other).height, pair.filter(split=other).height
         problem = is_scored_on(division, one, other) and n > TOLERATED * of
         yield Finding(
-            "shared pictures",
+            "shared images",
             f"{n:,} of {number(of, 'picture')} of '{other}' ({n / of:.1%}) also in '{one}'",
             together(twins, pl.format("{} ({})", "id", "split")),
             problem,
@@ -135,14 +135,14 @@ def shared_pictures(pictures: pl.DataFrame, division: Splits | None) -> Iterator
 
 
 def contradictions(pictures: pl.DataFrame, classes: tuple[str, ...]) -> Iterator[Finding]:
-    """Find equal pictures with different labels."""
+    """Find equal images with different labels."""
     known = pictures.drop_nulls("digest")
     rows = known.filter(pl.col("label").n_unique().over("digest") > 1).with_columns(
         pl.col("label").replace_strict(dict(enumerate(classes)), return_dtype=pl.String)
     )
     if not rows.is_empty():
         groups = together(rows, pl.format("{} ({}, {})", "id", "split", "label"))
-        text = f"{number(len(groups), 'group')} of equal pictures with different labels"
+        text = f"{number(len(groups), 'group')} of equal images with different labels"
         yield Finding("contradictions", text, groups)
 
 
@@ -160,7 +160,7 @@ def shared_persons(faces: FaceSet, division: Splits | None) -> Iterator[Finding]
             yield Finding(
                 "shared persons",
                 f"{number(len(both), 'person')} both in '{one}' and in '{other}'",
-                tuple(f"{p} ({persons[one][p]} and {persons[other][p]} pictures)" for p in both),
+                tuple(f"{p} ({persons[one][p]} and {persons[other][p]} images)" for p in both),
                 problem,
                 "the scores would be of persons seen in training" if problem else "",
             )
@@ -192,11 +192,11 @@ def is_scored_on(division: Splits | None, one: str, other: str) -> bool:
 
 
 def sized(pictures: pl.DataFrame) -> tuple[str, ...]:
-    """Return the ids of pictures with their sizes."""
+    """Return the ids of images with their sizes."""
     return tuple(pictures.select(pl.format("{} ({}x{})", "id", "width", "height")).to_series())
 
 
 def together(pictures: pl.DataFrame, name: pl.Expr) -> tuple[tuple[str, ...], ...]:
-    """Return the names of equal pictures group by group."""
+    """Return the names of equal images group by group."""
     groups = pictures.group_by("digest", maintain_order=True).agg(name.alias("names"))
     return tuple(map(tuple, groups["names"].to_list()))

@@ -1,4 +1,4 @@
-"""A data set in one picture: faces of each class with their labels, and what else is known.
+"""A dataset in one image: faces of each class with their labels, and what else is known.
 
 Left a row of faces for each class; right the training faces in the plane of valence and arousal
 with the mixture of the paper (eqs 5-6), or the mean label distribution of each class. Drawn by
@@ -97,11 +97,11 @@ class Sheet:
 def draw(
     faces: FaceSet, path: Path, split: str = "", seed: int = 0, mixture: Mixture | None = None
 ) -> None:
-    """Draw a data set into a PNG file.
+    """Draw a dataset into a PNG file.
 
     ``split`` is whose faces are shown: else ``train``, else the first; another ``seed`` chooses
     others. The ellipses are those of ``mixture``, fitted on the training faces if that is None.
-    Pictures that cannot be read are empty frames.
+    Images that cannot be read are empty frames.
 
     Raises `RequestError` where matplotlib is missing, there is no such split, or a mixture is
     given and no valence-arousal is known.

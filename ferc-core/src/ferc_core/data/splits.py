@@ -17,7 +17,7 @@ VALIDATION_SHARE = 0.1  # of a class too small to give 250
 
 @dataclass(frozen=True)
 class Splits:
-    """The faces of an experiment; ``scored_name`` is the data set's own name of that split."""
+    """The faces of an experiment; ``scored_name`` is the dataset's own name of that split."""
 
     train: FaceSplit
     validation: FaceSplit

@@ -2,7 +2,7 @@
 
 A large release has hundreds of thousands of annotation files, or one of hundreds of megabytes.
 Their rows are kept as parquet, and are read again as long as no annotation file has another size
-or time and no picture has come or gone. Nothing is written into the data root.
+or time and no image has come or gone. Nothing is written into the data root.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STAMP = "ferc.stamp"
 class Source:
     """A file or a folder that an index is made from.
 
-    Of annotations, size and time of every file count. Of ``pictures``, only their names do: an
+    Of annotations, size and time of every file count. Of ``images``, only their names do: an
     index does not hold what they show. Files whose names end in ``without`` do not count at all.
     """
 
@@ -95,7 +95,7 @@ def survey(sources: list[Source]) -> tuple[dict[Path, list[str]], str]:
 
 
 def collect(source: Source, folder: str, prefix: str, entries: list[tuple[str, int, int]]) -> None:
-    """Add path, size and time of every file in and below a folder; zeros for pictures.
+    """Add path, size and time of every file in and below a folder; zeros for images.
 
     Hidden files are left out: they are what systems and archives leave behind.
     """

@@ -1,4 +1,4 @@
-"""Which release of a data set lies in a folder.
+"""Which release of a dataset lies in a folder.
 
 Everybody has the licensed sets in the form that the owners sent, unpacked at some level. A release
 is recognised by what lies where; a folder that is no release is answered by the one to give

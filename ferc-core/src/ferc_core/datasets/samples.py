@@ -1,4 +1,4 @@
-"""What the loaders of one's own pictures share: names of splits and classes, ids, splitting."""
+"""What the loaders of one's own images share: names of splits and classes, ids, splitting."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-# Percent of each class, where the data do not say which split a picture belongs to.
+# Percent of each class, where the data do not say which split an image belongs to.
 TEST_PERCENT = 20
 VALID_PERCENT = 10
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters, undecodable bytes
 
 
-class PictureReader:
-    """Picture files, in a folder if one is given; can be sent to another process."""
+class ImageReader:
+    """Image files, in a folder if one is given; can be sent to another process."""
 
     def __init__(self, names: Iterable[Path | str], folder: Path | str = "") -> None:
         self.names = tuple(map(str, names))  # a fraction of the size of as many paths
@@ -107,7 +107,7 @@ def class_index(text: str, classes: tuple[str, ...]) -> int | None:
 def sample_id(path: str, where: str) -> str:
     """Return a path as a sample id: relative, forward slashes, composed Unicode.
 
-    An id names a picture in every result, and the files that are made from it. So an absolute
+    An id names an image in every result, and the files that are made from it. So an absolute
     path loses its root, and a path that climbs out with ``..`` is refused (``where`` says where
     it stands).
     """
@@ -140,7 +140,7 @@ def face_set(
     present = set(faces.labels.tolist())
     absent = [name for i, name in enumerate(classes) if i not in present]
     if absent:
-        notes.append(f"no picture shows {', '.join(absent)}")
+        notes.append(f"no image shows {', '.join(absent)}")
     of_row = np.array(splits)
     parts = {name: faces.take(np.flatnonzero(of_row == name)) for name in SPLITS if name in splits}
     return FaceSet("folder", classes, parts, tuple(notes))

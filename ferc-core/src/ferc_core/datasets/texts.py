@@ -1,4 +1,4 @@
-"""Text files as the owners of data sets write them: annotations, lists, tables.
+"""Text files as the owners of datasets write them: annotations, lists, tables.
 
 They come from several systems: with a byte-order mark or without, with the line ends of Windows
 or of Unix, with blanks at the ends of lines.

@@ -28,7 +28,7 @@ from ferc_core.images.io import read_image, to_rgb
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two are the first outside
 
 VERSION = "frames/1"  # a new number for every change of what is kept
-PROBLEMS = "problems.json"  # written last: frame -> why it has no picture
+PROBLEMS = "problems.json"  # written last: frame -> why it has no image
 
 # A video that cannot be read becomes an error of ours; FFmpeg need not print it as well.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -76,7 +76,7 @@ class VideoFrames:
         return Path(self.root, self.videos[number])
 
     def _keep(self, number: int) -> tuple[Path, dict[str, str]]:
-        """Decode a video unless that has been done; return the folder and what has no picture.
+        """Decode a video unless that has been done; return the folder and what has no image.
 
         Of several threads and processes one decodes, and the others wait for it.
         """
@@ -141,7 +141,7 @@ def decode(path: Path, boxes: Mapping[int, Box], folder: Path) -> None:
 def each_frame(
     path: Path, frames: Mapping[int, Box], use: Callable[[int, npt.NDArray[np.uint8]], None]
 ) -> int | None:
-    """Call ``use`` with the number and the picture of each of some frames, in their order.
+    """Call ``use`` with the number and the image of each of some frames, in their order.
 
     Returns the number of frames that were gone through, up to the last one asked for, or None when
     the video cannot be opened.

@@ -1,4 +1,4 @@
-"""Soft augmentation: training pictures are corrupted, and their labels softened with them.
+"""Soft augmentation: training images are corrupted, and their labels softened with them.
 
 Source: Liu et al. 2023, Soft Augmentation for Image Classification, arXiv:2211.04625, with FER-C's
 corruptions and softening curve (eqs 9-11) in place of crops; the paper names it as future work.
@@ -25,7 +25,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SoftAugmentation:
-    """Corrupts a share of the training pictures, other ones and in other ways in every epoch."""
+    """Corrupts a share of the training images, other ones and in other ways in every epoch."""
 
     share: float
     ids: tuple[str, ...]
@@ -36,7 +36,7 @@ class SoftAugmentation:
     def __call__(
         self, epoch: int, rows: npt.NDArray[np.int64], images: Images, targets: Array
     ) -> tuple[Images, Array]:
-        """Return pictures [B, S, S, 3] and targets [B, K] of training ``rows`` [B] in an epoch."""
+        """Return images [B, S, S, 3] and targets [B, K] of training ``rows`` [B] in an epoch."""
         images, forms = images.copy(), list(self.visible)
         v = np.ones(len(rows))
         # every epoch has random fields of its own

@@ -54,7 +54,7 @@ class Plan:
     splits: Splits
     runs: tuple[Run, ...]
     forms: tuple[Cell, ...]
-    borrowed: GmmFile | None = None  # the mixture of another data set, where labels take it
+    borrowed: GmmFile | None = None  # the mixture of another dataset, where labels take it
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ class Plan:
 
     @cached_property
     def pictures(self) -> dict[str, Pictures]:
-        """The pictures of the parts of the data."""
+        """The images of the parts of the data."""
         return {p: Pictures(getattr(self.splits, p), self.config.image_size) for p in PARTS}
 
     @property
@@ -121,7 +121,7 @@ def make_plan(config: Config, *, training: bool = True) -> Plan:
 
 
 def open_divided(config: Config, *, training: bool) -> tuple[FaceSet, Splits]:
-    """Open the configured data set and divide it; the notes of the splits tell what is missing."""
+    """Open the configured dataset and divide it; the notes of the splits tell what is missing."""
     faces = open_dataset(config, registry())
     check_missing(faces, config.on_bad_image)
     splits = divide(faces, config.split, config.limit, training=training)
@@ -188,7 +188,7 @@ def forms_of(config: Config) -> tuple[Cell, ...]:
 
 
 def open_dataset(config: Config, registries: Registries) -> FaceSet:
-    """Open the configured data set."""
+    """Open the configured dataset."""
     call = parse_call(config.dataset)
     source = registries.datasets[call.name]
     if source.needs_root and not config.data_root:

@@ -1,11 +1,11 @@
-"""FER-C on disk: every form of every scored picture, with labels, visibilities and a manifest.
+"""FER-C on disk: every form of every scored image, with labels, visibilities and a manifest.
 
     images/CORRUPTION/SEVERITY/SAMPLE.png     or, with ``--format parquet``,
     data/CORRUPTION/SEVERITY/FIRST-ROW.parquet
     labels.parquet        hard label, visibility and soft label of every sample in every cell
     visibility.parquet    degradation and visibility of the measured samples in every form
-    gmm.json              the mixture of another data set that labels were made with, if any
-    skipped.txt           the pictures left out by ``--on-bad-image skip``, if any
+    gmm.json              the mixture of another dataset that labels were made with, if any
+    skipped.txt           the images left out by ``--on-bad-image skip``, if any
     manifest.json         what it was made from, counts, and a hash of every file
 
 The manifest is written last: a folder with one is whole. Until then ``.building`` says what is
@@ -49,19 +49,19 @@ from ferc_core.suite.layout import (
     MANIFEST,
     SHARD,
     VISIBILITY,
-    picture_name,
+    image_name,
     shard_name,
 )
 
 CHECKED = "checked.json"
-SKIPPED = "skipped.txt"  # names the pictures that --on-bad-image skip left out
+SKIPPED = "skipped.txt"  # names the images that --on-bad-image skip left out
 
 Format = Literal["png", "parquet"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """Clean pictures from row ``start`` on, whose forms are to be written."""
+    """Clean images from row ``start`` on, whose forms are to be written."""
 
     start: int
     ids: tuple[str, ...]
@@ -78,7 +78,7 @@ class Writer:
     format: Format
 
     def __call__(self, job: Job) -> int:
-        """Carry out a job and return the number of pictures written."""
+        """Carry out a job and return the number of images written."""
         write = self.pictures if self.format == "png" else self.shard
         hashes = {}
         for cell in self.forms:
@@ -90,12 +90,12 @@ class Writer:
         return len(job.ids) * len(self.forms)
 
     def pictures(self, job: Job, cell: Cell, encoded: list[bytes]) -> Iterator[tuple[str, bytes]]:
-        """Yield a file for each picture."""
+        """Yield a file for each image."""
         for sample, content in zip(job.ids, encoded, strict=True):
-            yield picture_name(cell, sample), content
+            yield image_name(cell, sample), content
 
     def shard(self, job: Job, cell: Cell, encoded: list[bytes]) -> Iterator[tuple[str, bytes]]:
-        """Yield one parquet file with pictures and labels, which Hugging Face `datasets` reads."""
+        """Yield one parquet file with images and labels, which Hugging Face `datasets` reads."""
         labels = pl.scan_parquet(self.root / LABELS).filter(
             pl.col("corruption") == cell.corruption,
             pl.col("severity") == cell.severity,
@@ -137,14 +137,14 @@ def build(config: Config, format: Format, watcher: Watcher) -> Path:
         if plan.borrowed is not None:
             write_text(root / GMM, plan.borrowed.to_json())
         labels = make_labels(plan, root / LABELS, root / VISIBILITY, record(identity), watcher)
-        write_pictures(plan, root, format, watcher)
+        write_images(plan, root, format, watcher)
         write_json(root / MANIFEST, {**identity, **contents(root, labels)})
         shutil.rmtree(root / BUILDING)
     return root
 
 
-def write_pictures(plan: Plan, root: Path, format: Format, watcher: Watcher) -> None:
-    """Write the pictures of every job that is not done."""
+def write_images(plan: Plan, root: Path, format: Format, watcher: Watcher) -> None:
+    """Write the images of every job that is not done."""
     pictures, suite = plan.pictures["scored"], plan.suite
     writer = Writer(root, plan.corruptor, plan.forms, format)
     starts = [
@@ -161,7 +161,7 @@ def write_pictures(plan: Plan, root: Path, format: Format, watcher: Watcher) -> 
         for start in starts
     )
     total = sum(len(suite.ids[start : start + SHARD]) for start in starts) * len(plan.forms)
-    with watcher.track("write pictures", total) as step:
+    with watcher.track("write images", total) as step:
         for written in suite.engine(writer, jobs, plan.config.workers):
             step(written)
 
@@ -184,7 +184,7 @@ def build_identity(plan: Plan, format: Format) -> dict[str, Any]:
 
 
 def with_mixture(identity: dict[str, Any]) -> dict[str, Any]:
-    """Return an identity that names the mixture even where it is the data set's own."""
+    """Return an identity that names the mixture even where it is the dataset's own."""
     return {**identity, "making": {"gmm": "own", **identity.get("making", {})}}
 
 
@@ -198,7 +198,7 @@ def contents(root: Path, labels: pl.DataFrame) -> dict[str, Any]:
 
 
 def counts(labels: pl.DataFrame) -> dict[str, dict[str, int]]:
-    """Return the number of pictures of each class in each cell."""
+    """Return the number of images of each class in each cell."""
     table: dict[str, dict[str, int]] = {}
     grouped = labels.group_by("corruption", "severity", "label").len().sort(pl.all())
     for corruption, severity, label, n in grouped.iter_rows():

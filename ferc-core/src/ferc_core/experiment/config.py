@@ -55,18 +55,18 @@ CHOICES = {
 
 
 class Config(BaseModel):
-    """What to run. Zero, "" and [] stand for the default of the data set."""
+    """What to run. Zero, "" and [] stand for the default of the dataset."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     # data
     dataset: str = "toyfaces"
     data_root: str = ""
-    build: str = ""  # a folder of `ferc build` whose pictures are read instead of made
+    build: str = ""  # a folder of `ferc build` whose images are read instead of made
     split: str = ""
     limit: int = 0
     on_bad_image: str = "fail"
-    # pictures
+    # images
     image_size: int = 0
     severity_table: str = "imagenet-c"
     suite_seed: int = 0
@@ -94,7 +94,7 @@ class Config(BaseModel):
     gmm: str = ""  # a file of `ferc gmm fit` whose mixture takes the place of our own
     calibrators: tuple[str, ...] = ("temperature",)
     # resources
-    cache: bool = False  # keep resized pictures in the run directory
+    cache: bool = False  # keep resized images in the run directory
     device: str = "auto"
     jobs: int = 1  # trainings side by side
     workers: int = -1  # as many as there are cores, but for two that the model keeps busy
@@ -161,11 +161,11 @@ class Config(BaseModel):
         return self.model_copy(update=values)
 
     def names_build(self, registries: Registries) -> bool:
-        """Whether the data set is the folder of a build; a known name never is."""
+        """Whether the dataset is the folder of a build; a known name never is."""
         return self.dataset not in registries.datasets and Path(self.dataset).is_dir()
 
     def of_build(self, root: Path) -> Config:
-        """Return the configuration on the data and the pictures of a build."""
+        """Return the configuration on the data and the images of a build."""
         settings = open_build(root).settings
         for name in self.model_fields_set & (settings.keys() - {*SELECTION, *JUDGING, "dataset"}):
             if getattr(self, name) != settings[name]:
@@ -190,14 +190,14 @@ def read_config(path: Path | None, options: dict[str, Any]) -> Config:
     """Return the configuration of a TOML file, overridden by ``options`` that are not None."""
     configs = read_configs(path, options)
     if len(configs) > 1:
-        raise RequestError(f"{path} has several data sets; one is needed here")
+        raise RequestError(f"{path} has several datasets; one is needed here")
     return configs[0]
 
 
 def read_configs(path: Path | None, options: dict[str, Any]) -> tuple[Config, ...]:
     """Return the configuration of a TOML file, or one for each of its ``[[data]]`` tables.
 
-    A table holds what is different for its data set; ``options`` that are not None override all.
+    A table holds what is different for its dataset; ``options`` that are not None override all.
     """
     values = {} if path is None else read_toml(path)
     parts = values.pop("data", [{}])

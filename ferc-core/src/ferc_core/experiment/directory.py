@@ -9,9 +9,9 @@ predictions/RUN/validation-CORRUPTION-SEVERITY.parquet   for calibrators fitted 
 visibility/FUNCTION-SCOPE.parquet             degradation and visibility of every form
 labels.parquet         hard and soft label of every sample in every cell
 results.parquet        tidy scores: a row for each run, calibrator, cell and metric
-pooled.parquet         the same over all corrupted pictures thrown together
-checked.json, skipped.txt   with ``--on-bad-image skip``: pictures that cannot be used
-cache/                 with ``--cache``: resized pictures; may be deleted
+pooled.parquet         the same over all corrupted images thrown together
+checked.json, skipped.txt   with ``--on-bad-image skip``: images that cannot be used
+cache/                 with ``--cache``: resized images; may be deleted
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def labels_for(config: Config, predictions: pl.DataFrame, watcher: Watcher) -> p
     """Return the labels of the cells that a table of predictions has.
 
     They are those of the build that ``config.dataset`` names, unless the configuration asks for
-    other ones; or they are made from the data set.
+    other ones; or they are made from the dataset.
     """
     if config.names_build(registry()) and not config.model_fields_set & {*JUDGING}:
         return read_parquet(open_build(Path(config.dataset)).root / LABELS)

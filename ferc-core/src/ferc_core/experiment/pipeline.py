@@ -38,9 +38,9 @@ class Outcome:
 
 
 def run_experiment(configs: Sequence[Config], watcher: Watcher) -> Outcome:
-    """Carry out one configuration, or one for each of several data sets.
+    """Carry out one configuration, or one for each of several datasets.
 
-    Several go into folders named after the data sets, below the ``out`` that they share. One that
+    Several go into folders named after the datasets, below the ``out`` that they share. One that
     fails does not stop the others. Raises `FercError` when nothing can be scored.
     """
     if len(configs) == 1:
@@ -50,7 +50,7 @@ def run_experiment(configs: Sequence[Config], watcher: Watcher) -> Outcome:
     folders = [slug(parse_call(config.dataset).name) for config in resolved]
     for folder in folders:
         if folders.count(folder) > 1:
-            raise RequestError(f"the data set {folder!r} is there twice; give each its own file")
+            raise RequestError(f"the dataset {folder!r} is there twice; give each its own file")
     root = Path(configs[0].out or "ferc-runs/experiment")
     outcomes, failures = [], []
     for config, folder in zip(configs, folders, strict=True):
@@ -120,7 +120,7 @@ def describe(plan: Plan, directory: RunDirectory, watcher: Watcher) -> None:
     if parse_call(config.dataset).name == "toyfaces":
         watcher.say(
             "this is the built-in demonstration: drawn faces, a smaller backbone and smaller "
-            "pictures than the paper's (resnet18 at 224x224)"
+            "images than the paper's (resnet18 at 224x224)"
         )
     watcher.say(f"everything goes to {directory.path}")
 

@@ -16,7 +16,7 @@ from ferc_core.base.progress import Advance, Watcher
 from ferc_core.errors import FercError, as_failure
 from ferc_core.experiment.benchmark import Plan, Run
 from ferc_core.experiment.directory import RunDirectory
-from ferc_core.experiment.readying import keep_pictures
+from ferc_core.experiment.readying import keep_images
 from ferc_core.plugins.host import registry
 from ferc_core.spec import Predictor
 from ferc_core.suite.corrupt import CLEAN, Cell, Suite
@@ -34,7 +34,7 @@ def predict(
 ) -> dict[Run, FercError]:
     """Store all logits that are missing; returns the causes for the runs that failed.
 
-    The scored pictures are predicted in all forms. So are those of validation where a calibrator
+    The scored images are predicted in all forms. So are those of validation where a calibrator
     is fitted on all forms, and else in their clean form alone.
     """
     models = Models(plan, directory, watcher)
@@ -53,7 +53,7 @@ def predict(
         missing = {cell: runs for cell, runs in missing.items() if runs}
         if not missing:
             continue
-        keep_pictures(plan, directory, (part,), watcher)
+        keep_images(plan, directory, (part,), watcher)
         with watcher.track(f"predict {part}", len(missing) * len(suite.ids)) as step:
             fill(suite, missing, place, models, more, record, step)
     return models.failed
@@ -107,7 +107,7 @@ def fill(
 
 
 def validation_forms(plan: Plan) -> tuple[Cell, ...]:
-    """Return the forms of the validation pictures that the calibrators are fitted on."""
+    """Return the forms of the validation images that the calibrators are fitted on."""
     calibrators = registry().calibrators
     names = [parse_call(text).name for text in plan.config.calibrators]
     return plan.forms if any(calibrators[name].domains for name in names) else (CLEAN,)

@@ -1,4 +1,4 @@
-"""Pictures made ready before they are needed: checked, and read into memory or a file."""
+"""Images made ready before they are needed: checked, and read into memory or a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ferc_core.suite.corrupt import Pictures
 
 
 def skip_bad_images(plan: Plan, listing: Path, record: Path, watcher: Watcher) -> Plan:
-    """Return the plan without the pictures that cannot be read, and name these in ``listing``.
+    """Return the plan without the images that cannot be read, and name these in ``listing``.
 
     All are read for that once: ``record`` keeps what was found, for the next call and for other
     processes. Raises `DataError` when nothing is left of a part.
@@ -28,7 +28,7 @@ def skip_bad_images(plan: Plan, listing: Path, record: Path, watcher: Watcher) -
     state = key(*(part for name in PARTS for part in plan.pictures[name].address)).hex()
     found = read_json(record) if record.exists() else {}
     if found.get("state") != state:
-        with watcher.track("check pictures", sum(map(len, plan.pictures.values()))) as step:
+        with watcher.track("check images", sum(map(len, plan.pictures.values()))) as step:
             bad = {name: bad_rows(plan.pictures[name], step) for name in PARTS}
         found = {"state": state, "bad": bad}
         write_json(record, found)
@@ -42,13 +42,13 @@ def skip_bad_images(plan: Plan, listing: Path, record: Path, watcher: Watcher) -
         faces = getattr(splits, name)
         good = [i for i in range(len(faces)) if str(i) not in rows]
         if rows and not good:
-            raise DataError(f"no picture of a whole split can be used; the last: {problems[-1]}")
+            raise DataError(f"no image of a whole split can be used; the last: {problems[-1]}")
         splits = replace(splits, **{name: faces.take(good)})
     return replace(plan, splits=splits)
 
 
 def bad_rows(pictures: Pictures, advance: Advance) -> dict[str, str]:
-    """Return the rows whose picture cannot be used, each with a sentence."""
+    """Return the rows whose image cannot be used, each with a sentence."""
 
     def problem(i: int) -> str:
         try:
@@ -65,17 +65,17 @@ def bad_rows(pictures: Pictures, advance: Advance) -> dict[str, str]:
     return bad
 
 
-def keep_pictures(
+def keep_images(
     plan: Plan, directory: RunDirectory, parts: Sequence[str], watcher: Watcher
 ) -> None:
-    """Read the pictures of some parts once, where they are not kept yet.
+    """Read the images of some parts once, where they are not kept yet.
 
     They go into memory where they fit, or, if the plan has a cache, into files of the directory.
     """
     pending = [plan.pictures[part] for part in parts if not plan.pictures[part].kept]
     if not plan.config.cache:
         pending = [pictures for pictures in pending if pictures.fit_into_memory]
-    with watcher.track("read pictures", sum(map(len, pending))) as step:
+    with watcher.track("read images", sum(map(len, pending))) as step:
         for pictures in pending:
             if plan.config.cache:
                 pictures.keep(mapped(directory.cache, pictures, step))

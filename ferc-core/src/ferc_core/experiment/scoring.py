@@ -57,7 +57,7 @@ def score(
     advance: Callable[[int], None] = lambda _: None,
     complain: Callable[[str], None] = lambda _: None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the scores of every cell, and those of all corrupted pictures pooled.
+    """Return the scores of every cell, and those of all corrupted images pooled.
 
     Both have the columns of ``SCHEMA``; ``advance`` is called with the number of cells done, and
     ``complain`` with a sentence for each calibrator that could not be fitted.

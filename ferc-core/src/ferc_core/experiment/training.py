@@ -23,7 +23,7 @@ from ferc_core.experiment.augment import soft_augmentation, training_visibilitie
 from ferc_core.experiment.benchmark import Plan, Run, make_plan
 from ferc_core.experiment.config import TRAINING, Config
 from ferc_core.experiment.directory import RunDirectory
-from ferc_core.experiment.readying import keep_pictures, skip_bad_images
+from ferc_core.experiment.readying import keep_images, skip_bad_images
 from ferc_core.labels import schemes as label_making
 from ferc_core.plugins.host import registry
 from ferc_core.suite.corrupt import Cell
@@ -75,7 +75,7 @@ def train(
         for name, default in TRAINING.items()
     }
     parts = ("train", "validation") if method.trains else ("validation",)
-    keep_pictures(plan, directory, parts, watcher)
+    keep_images(plan, directory, parts, watcher)
     label = f"train {run}" if method.trains else f"open {run}"
     with watcher.track(label, config.epochs) as step:
         reached = 0.0
@@ -122,7 +122,7 @@ def train(
 
 
 def examples(plan: Plan, part: str, run: Run) -> Examples:
-    """Return the training or validation pictures as a method sees them."""
+    """Return the training or validation images as a method sees them."""
     pictures = plan.pictures[part]
     labels = pictures.faces.labels
     if part == "train" and run.noise:

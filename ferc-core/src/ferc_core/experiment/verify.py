@@ -1,4 +1,4 @@
-"""Is a build sound? Every file against the manifest, every count, and pictures made again."""
+"""Is a build sound? Every file against the manifest, every count, and images made again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ferc_core.experiment.build import counts, digest
 from ferc_core.experiment.config import Config
 from ferc_core.plugins.host import registry
 from ferc_core.suite.corrupt import Cell, Chunk
-from ferc_core.suite.layout import LABELS, MANIFEST, Build, picture_name
+from ferc_core.suite.layout import LABELS, MANIFEST, Build, image_name
 
 WORKERS = 4  # threads that read and hash files
 
@@ -61,7 +61,7 @@ def label_problems(build: Build) -> Iterator[str]:
     for cell in sorted(wanted.keys() | found.keys()):
         if wanted.get(cell) != found.get(cell):
             yield (
-                f"{LABELS} has {found.get(cell, {})} pictures by class in {cell}, "
+                f"{LABELS} has {found.get(cell, {})} images by class in {cell}, "
                 f"not {wanted.get(cell, {})}"
             )
     sums = labels["target"].list.sum()
@@ -70,16 +70,16 @@ def label_problems(build: Build) -> Iterator[str]:
 
 
 def rebuild(build: Build, n: int, data_root: str, seed: int, watcher: Watcher) -> list[str]:
-    """Make ``n`` random pictures again from the data and return those whose pixels differ."""
+    """Make ``n`` random images again from the data and return those whose pixels differ."""
     config = Config(**build.settings, data_root=data_root)
     plan = make_plan(config.resolved(registry(), training=False), training=False)
     if plan.faces.fingerprint != build.manifest["data"]:
-        raise DataError(f"the data set is not the one that {build.root} was built from")
+        raise DataError(f"the dataset is not the one that {build.root} was built from")
     rng = np.random.default_rng(seed)
     built = build.samples
     row = {sample: i for i, sample in enumerate(plan.suite.ids)}
     problems = []
-    with watcher.track("make pictures again", n) as step:
+    with watcher.track("make images again", n) as step:
         for _ in range(n):
             cell = plan.forms[rng.integers(len(plan.forms))]
             sample = built[rng.integers(len(built))]
@@ -90,12 +90,12 @@ def rebuild(build: Build, n: int, data_root: str, seed: int, watcher: Watcher) -
 
 
 def differs(build: Build, plan: Plan, cell: Cell, sample: str, row: int) -> str:
-    """Return a sentence when a stored picture has other pixels than one made now, else ""."""
+    """Return a sentence when a stored image has other pixels than one made now, else ""."""
     made = plan.suite.corruptor(Chunk(cell, (sample,), plan.pictures["scored"]([row])))[0]
     try:
         stored = build.pictures(cell, [sample])[0]
     except (BadImageError, DataError) as error:
-        return f"{picture_name(cell, sample)} cannot be read: {error}"
+        return f"{image_name(cell, sample)} cannot be read: {error}"
     if stored.shape == made.shape and (stored == made).all():
         return ""
-    return f"{picture_name(cell, sample)} has other pixels than those made now"
+    return f"{image_name(cell, sample)} has other pixels than those made now"

@@ -1,7 +1,7 @@
-"""Resized pictures in a file that is mapped into memory.
+"""Resized images in a file that is mapped into memory.
 
-A training reads every picture in every epoch. Decoding and resizing a photograph takes longer
-than a small network needs to learn from it, and the pictures of a large set do not fit into
+A training reads every image in every epoch. Decoding and resizing a photograph takes longer
+than a small network needs to learn from it, and the images of a large set do not fit into
 memory; from a file, on which the system keeps what is used, they come as fast as the disk allows.
 """
 
@@ -22,10 +22,10 @@ from ferc_core.suite.corrupt import Images, Pictures
 
 
 def mapped(folder: Path, pictures: Pictures, advance: Callable[[int], None]) -> Images:
-    """Return pictures uint8 [N, S, S, 3] of a file in ``folder``, which is filled where it is not.
+    """Return images uint8 [N, S, S, 3] of a file in ``folder``, which is filled where it is not.
 
     Of several processes one fills the file and the others wait. One that was stopped is gone on
-    with where it was. Raises `BadImageError` for a picture that cannot be read, and `StoreError`
+    with where it was. Raises `BadImageError` for an image that cannot be read, and `StoreError`
     when the file does not fit onto the disk.
     """
     shape = (len(pictures), pictures.side, pictures.side, 3)
@@ -43,7 +43,7 @@ def mapped(folder: Path, pictures: Pictures, advance: Callable[[int], None]) -> 
 
 
 def fill(path: Path, pictures: Pictures, advance: Callable[[int], None]) -> None:
-    """Write the pictures one behind the other; what an earlier call wrote is kept."""
+    """Write the images one behind the other; what an earlier call wrote is kept."""
     size = pictures.side**2 * 3
     begun = path.with_name(f".{path.name}.part")
     with begun.open("ab") as file:
@@ -54,7 +54,7 @@ def fill(path: Path, pictures: Pictures, advance: Callable[[int], None]) -> None
                 f"the cache in {path.parent} needs {missing >> 20} MiB more, and {free >> 20} MiB "
                 "are free; leave out --cache, or give a directory with more space by --out"
             )
-        file.truncate(done * size)  # the last picture may be there in part
+        file.truncate(done * size)  # the last image may be there in part
         file.seek(0, os.SEEK_END)
         advance(done)
         for image in pictures.read_all(done):

@@ -1,4 +1,4 @@
-"""Pictures in and out of arrays: reading files, and bringing them to one size.
+"""Images in and out of arrays: reading files, and bringing them to one size.
 
 Everything inside FER-C is uint8 RGB ``[H, W, 3]``; OpenCV's BGR order ends here.
 """
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ferc_core.errors import BadImageError, RequestError
 
-# What counts as a picture in a folder; the content decides how a file is decoded.
+# What counts as an image in a folder; the content decides how a file is decoded.
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 )
@@ -25,38 +25,38 @@ JPEG_START = b"\xff\xd8\xff"
 JPEG_SCAN = 0xDA  # marker in front of the compressed data
 JPEG_END = b"\xff\xd9"
 
-# A picture that cannot be read becomes a BadImageError; OpenCV need not print it as well.
+# An image that cannot be read becomes a BadImageError; OpenCV need not print it as well.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
-    """Read a picture file as uint8 RGB [H, W, 3].
+    """Read an image file as uint8 RGB [H, W, 3].
 
-    Grey pictures get three equal channels. Transparency is dropped and the stored colours stay,
+    Grey images get three equal channels. Transparency is dropped and the stored colours stay,
     as in the usual training pipelines. 16-bit values are scaled to 8 bits. The orientation that a
     camera wrote into the file (EXIF) is applied.
 
     Raises `BadImageError` that names the path when the file is missing, empty, cut short, damaged
-    or no picture.
+    or no image.
     """
     path = Path(path)
     try:
         data = path.read_bytes()  # not cv2.imread, which cannot open every path on Windows
     except OSError as error:
-        raise BadImageError(f"picture {path} cannot be read: {error.strerror}") from error
+        raise BadImageError(f"image {path} cannot be read: {error.strerror}") from error
     return decode_image(data, path)
 
 
 def decode_image(data: bytes, path: Path) -> npt.NDArray[np.uint8]:
-    """Decode the content of a picture file as `read_image` does; ``path`` is for the message."""
+    """Decode the content of an image file as `read_image` does; ``path`` is for the message."""
     if not data:
-        raise BadImageError(f"picture {path} is empty")
+        raise BadImageError(f"image {path} is empty")
     if data.startswith(PNG_START):
-        data = _png_picture(data)
+        data = _png_image(data)
     elif data.startswith(JPEG_START):
         data = _whole_jpeg(data)
     if not data:
-        raise BadImageError(f"picture {path} is cut short or damaged")
+        raise BadImageError(f"image {path} is cut short or damaged")
     try:
         decoded = cv2.imdecode(
             np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
@@ -64,11 +64,11 @@ def decode_image(data: bytes, path: Path) -> npt.NDArray[np.uint8]:
     except cv2.error:
         decoded = None
     if decoded is None:
-        raise BadImageError(f"picture {path} is damaged, or in a format that cannot be read")
+        raise BadImageError(f"image {path} is damaged, or in a format that cannot be read")
     try:
         return to_rgb(decoded if decoded.ndim == 2 else decoded[..., ::-1])
     except BadImageError as error:
-        raise BadImageError(f"picture {path}: {error}") from error
+        raise BadImageError(f"image {path}: {error}") from error
 
 
 def to_rgb(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -121,8 +121,8 @@ def _whole_jpeg(data: bytes) -> bytes:
     return data if data.find(JPEG_END, at) >= 0 else b""
 
 
-def _png_picture(data: bytes) -> bytes:
-    """Return a PNG file reduced to what makes the picture, or nothing when it is not whole.
+def _png_image(data: bytes) -> bytes:
+    """Return a PNG file reduced to what makes the image, or nothing when it is not whole.
 
     Kept are the critical chunks (their names begin with a capital) and the orientation; colour
     profiles, texts and the like are what the decoder prints warnings about.

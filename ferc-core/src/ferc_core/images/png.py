@@ -21,7 +21,7 @@ LEVEL, WINDOW, MEMORY = 1, 15, 9  # of deflate; memory is the length of its bloc
 
 
 def encode(image: npt.NDArray[np.uint8]) -> bytes:
-    """Return a PNG file of a uint8 RGB picture [H, W, 3]."""
+    """Return a PNG file of a uint8 RGB image [H, W, 3]."""
     height, width, _ = image.shape
     rows = image.reshape(height, -1)
     filtered = np.empty((height, 1 + rows.shape[1]), np.uint8)

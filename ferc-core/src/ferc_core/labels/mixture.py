@@ -46,7 +46,7 @@ def fit(points: Array, labels: npt.NDArray[np.int64], num_classes: int) -> Mixtu
     if len(points) == 0:
         raise DataError(
             "the valence-arousal mixture needs training rows, and there are none; "
-            "borrow one of another data set with --gmm FILE"
+            "borrow one of another dataset with --gmm FILE"
         )
     counts = np.bincount(labels, minlength=num_classes)
     mu, sigma = np.zeros((num_classes, 2)), np.tile(np.eye(2), (num_classes, 1, 1))

@@ -1,4 +1,4 @@
-"""Parameters of a valence-arousal mixture as a JSON file, for data sets to borrow.
+"""Parameters of a valence-arousal mixture as a JSON file, for datasets to borrow.
 
 ``ferc gmm fit`` writes it, ``--gmm FILE`` reads it; numbers come back to the bit. The paper scores
 AffWild with the parameters of AffectNet's training set (section 5.1 and appendix A.5).
@@ -33,13 +33,13 @@ class Checked(BaseModel):
 class Source(Checked):
     """Where a mixture comes from.
 
-    dataset:  the data set, with options as in ``--dataset``
+    dataset:  the dataset, with options as in ``--dataset``
     release:  the release that its loader recognised, or ""
     split:    the split that the mixture was fitted on
     faces:    how many faces that split has
     rows:     how many of each class
     within_one_deviation: how many of these lie within one standard deviation of their class
-    fingerprint: that of the data set (`FaceSet.fingerprint`)
+    fingerprint: that of the dataset (`FaceSet.fingerprint`)
     """
 
     dataset: str
@@ -78,7 +78,7 @@ class GmmFile(Checked):
         )
 
     def mixture(self, classes: Sequence[str], whose: str) -> Mixture:
-        """Return the mixture of these classes of a data set, in their order.
+        """Return the mixture of these classes of a dataset, in their order.
 
         Classes are matched by name; case and outer blanks do not count. Classes of the file that
         are not asked for are dropped, and the shares of the others scaled to sum to 1. Raises
@@ -119,7 +119,7 @@ def plain(name: str) -> str:
 
 
 def fitted(faces: FaceSet, train: FaceSplit, dataset: str) -> GmmFile:
-    """Fit the mixture of a data set on ``train``, its training faces without the validation ones.
+    """Fit the mixture of a dataset on ``train``, its training faces without the validation ones.
 
     ``dataset`` is what its records call it. Raises `RequestError` when it has no valence and
     arousal, `DataError` when it has no training faces.

@@ -1,7 +1,7 @@
-"""Soft labels: what a picture's label should be, and how it softens as the face gets lost.
+"""Soft labels: what an image's label should be, and how it softens as the face gets lost.
 
 A label scheme maps targets [N, K] and visibilities [N] to labels [N, K]. The targets it starts
-from (its ``base``) are made here from what the data set knows about its faces.
+from (its ``base``) are made here from what the dataset knows about its faces.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def base_targets(
     """Return the targets [N, K] that a scheme of this ``base`` starts from, and their origin.
 
     ``fused`` (eq. 7) is ``fusion`` x one-hot + (1 - ``fusion``) x mixture where valence-arousal
-    is known, else the data set's own distribution (as the paper does for RAF-DB), else one-hot.
+    is known, else the dataset's own distribution (as the paper does for RAF-DB), else one-hot.
     The mixture is the ``borrowed`` one, or else fitted on ``train`` alone.
     """
     hard = one_hot(faces.labels, num_classes)
@@ -51,16 +51,16 @@ def base_targets(
                 "set does not have; borrow the mixture of another one with --gmm FILE"
             )
         raise RequestError(
-            "label scheme 'gmm' needs valence and arousal, which this data set does not have; "
+            "label scheme 'gmm' needs valence and arousal, which this dataset does not have; "
             "use 'ferc', 'dataset' or 'one-hot'"
         )
     if base == "dataset" or (base == "fused" and not mixed):
         if faces.distributions is not None:
-            return normalised(faces.distributions), "the data set's label distributions"
+            return normalised(faces.distributions), "the dataset's label distributions"
         if base == "fused":
             return hard, "annotated class (neither valence-arousal nor distributions are known)"
         raise RequestError(
-            "label scheme 'dataset' needs label distributions, which this data set does not have; "
+            "label scheme 'dataset' needs label distributions, which this dataset does not have; "
             "use 'ferc' or 'one-hot'"
         )
     assert faces.valence_arousal is not None

@@ -1,12 +1,12 @@
 """How visible the face still is in each form: v in [0, 1], 1 = untouched (paper, eq. 9).
 
-A visibility function measures a degradation d of each corrupted picture. ``scope`` says what it
+A visibility function measures a degradation d of each corrupted image. ``scope`` says what it
 is divided by, and for whom the result holds:
 
     average   v = 1 - D / max D, with D the mean of d over a fixed sample of 100 faces:
               one value for each corruption and severity (the paper's text)
-    image     v = 1 - d / max d over the forms of the same picture
-    dataset   v = 1 - d / max d over all pictures and forms
+    image     v = 1 - d / max d over the forms of the same image
+    dataset   v = 1 - d / max d over all images and forms
 
 The maximum is always taken over all forms of the benchmark, so that v does not depend on which
 corruptions a user selects; a form that is worse than all of them gets v = 0.
@@ -43,7 +43,7 @@ def measure(
 ) -> Array:
     """Return the degradation of every sample in every form, [N, F].
 
-    ``against(clean)`` returns what measures the forms of one picture.
+    ``against(clean)`` returns what measures the forms of one image.
     """
     degradation = np.empty((len(suite.ids), len(forms)))
     column = {cell: j for j, cell in enumerate(forms)}
@@ -63,7 +63,7 @@ def normalise(degradation: Array, in_benchmark: npt.NDArray[np.bool_], scope: st
     """Return visibilities, same shape as ``degradation`` [N, F], or [1, F] for ``average``.
 
     ``in_benchmark`` marks the forms [F] whose worst one is the yardstick. Where every form leaves
-    a picture as it is, v = 1.
+    an image as it is, v = 1.
     """
     if scope == "average":
         degradation = degradation.mean(axis=0, keepdims=True)

@@ -1,4 +1,4 @@
-"""What the core itself registers: data sets, label schemes, executors and reporters."""
+"""What the core itself registers: datasets, label schemes, executors and reporters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def register_datasets(register: Callable[[DatasetSource], None]) -> None:
         DatasetSource(
             "folder",
             "ferc_core.datasets.folder.loader:open_folder",
-            summary="Your own pictures: one folder per class, or a CSV or parquet table.",
+            summary="Your own images: one folder per class, or a CSV or parquet table.",
             source="FER-C",
         )
     )
@@ -75,7 +75,7 @@ def register_label_schemes(register: Callable[[LabelScheme], None]) -> None:
             "The fused label, softened by how visible the face still is.",
             "FER-C, eqs 8-11",
         ),
-        ("dataset", "unchanged", "dataset", "The data set's own label distributions.", "-"),
+        ("dataset", "unchanged", "dataset", "The dataset's own label distributions.", "-"),
     ):
         register(
             LabelScheme(

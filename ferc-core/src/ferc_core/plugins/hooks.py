@@ -45,7 +45,7 @@ def register_label_schemes(register: Callable[[LabelScheme], None]) -> None:
 
 @hookspec
 def register_datasets(register: Callable[[DatasetSource], None]) -> None:
-    """Offer data sets: ``register(DatasetSource("mine", open_mine))``."""
+    """Offer datasets: ``register(DatasetSource("mine", open_mine))``."""
 
 
 @hookspec

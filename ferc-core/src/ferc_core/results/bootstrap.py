@@ -1,10 +1,10 @@
-"""The bootstrap: how far a score would move if other pictures had been drawn.
+"""The bootstrap: how far a score would move if other images had been drawn.
 
-From the N pictures at hand N are drawn with replacement, B times over, and the score is worked out
+From the N images at hand N are drawn with replacement, B times over, and the score is worked out
 on each draw. The middle 95 % of the B scores, say, are its interval (percentile method; Efron and
 Tibshirani 1993, An Introduction to the Bootstrap, ch. 13).
 
-A draw depends on the name of the data set, on N and on its number alone. So the same pictures are
+A draw depends on the name of the dataset, on N and on its number alone. So the same images are
 drawn in every cell, run and calibrator, and what two of them differ by is looked at draw by draw
 (paired).
 """
@@ -50,14 +50,14 @@ class Predictions:
                 found = np.array([metric(self.probs[drawn], targets[drawn]) for drawn in rows])
         except Exception as error:
             raise PluginError(
-                f"metric {name!r} failed on resampled pictures: {as_failure(error)}"
+                f"metric {name!r} failed on resampled images: {as_failure(error)}"
             ) from error
         return found
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Draws of the pictures of a data set, by number. Stateless and picklable."""
+    """Draws of the images of a dataset, by number. Stateless and picklable."""
 
     dataset: str
 
@@ -65,7 +65,7 @@ class Bootstrap:
         """Return the rows [draws, N] of a piece of `pieces`."""
         if draws.start == 0:
             return np.arange(n)[None]
-        rng = generator(self.dataset, "every picture", "bootstrap", 0, draws.start)
+        rng = generator(self.dataset, "every image", "bootstrap", 0, draws.start)
         return rng.integers(n, size=(len(draws), n))
 
     def __call__(self, asked: Predictions) -> Array:
@@ -77,7 +77,7 @@ class Bootstrap:
 
 
 def pieces(resamples: int) -> list[range]:
-    """Return the numbers of the draws, cut always alike: 0 (the pictures themselves), 1 .. 100, ...
+    """Return the numbers of the draws, cut always alike: 0 (the images themselves), 1 .. 100, ...
 
     So a draw is the same whatever their number.
     """

@@ -1,6 +1,6 @@
 """Predictions made elsewhere, by whatever model, read from a table and scored like our own.
 
-A row for each picture: ``sample``, ``corruption``, ``severity`` (the clean set is ``clean``, 0),
+A row for each image: ``sample``, ``corruption``, ``severity`` (the clean set is ``clean``, 0),
 and what the model said about the K classes, in their order. Its name says what it is, for a guess
 would be wrong sooner or later: ``logits`` or ``probs`` as a list, or a column for each class,
 ``logit_0`` ... or ``prob_0`` ...
@@ -22,7 +22,7 @@ from ferc_core.suite.corrupt import Cell
 
 KEYS = ["sample", "corruption", "severity"]
 CLASS_COLUMN = re.compile(r"(logit|prob)_\d+")
-SUM_TOLERANCE = 1e-3  # how far the probabilities of a picture may be from a sum of 1
+SUM_TOLERANCE = 1e-3  # how far the probabilities of an image may be from a sum of 1
 
 
 def read_predictions(path: Path) -> pl.DataFrame:
@@ -88,7 +88,7 @@ def probabilities(frame: pl.DataFrame, path: Path) -> Array:
     """Return the probabilities [N, K] of a table that has them or logits."""
     values, are_logits = class_values(frame, path)
     if values.shape[1] < 2:
-        raise DataError(f"{path} has one value for a picture; give one for each class")
+        raise DataError(f"{path} has one value for an image; give one for each class")
 
     def name(row: np.signedinteger) -> str:
         return f"{path}: {describe(frame.row(int(row), named=True))}"

@@ -1,6 +1,6 @@
 """The scores of a run directory with their intervals, and those of differences between runs.
 
-Scores are means over seeds and over the cells of a group; so is the score of each draw of pictures,
+Scores are means over seeds and over the cells of a group; so is the score of each draw of images,
 and the interval is one of that mean. A difference is taken seed by seed and draw by draw: each
 loss against the first loss of its method, and each calibrator against the plain softmax.
 """
@@ -111,7 +111,7 @@ class Setting(NamedTuple):
     calibrator: str
 
 
-# of each group, the scores [M, 1 + B] of its M metrics: of the pictures, then of each draw of them
+# of each group, the scores [M, 1 + B] of its M metrics: of the images, then of each draw of them
 Scores = dict[Group, Array]
 
 
@@ -153,7 +153,7 @@ def made_of(directory: RunDirectory, request: Request) -> str:
     """
     if not directory.labels.exists():
         raise DataError(
-            f"{directory.path} lacks {directory.labels.name} and predictions, which pictures are "
+            f"{directory.path} lacks {directory.labels.name} and predictions, which images are "
             "drawn from: give the directory of a ferc run"
         )
     metrics = registry().metrics

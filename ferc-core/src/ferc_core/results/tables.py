@@ -82,7 +82,7 @@ def summary(frame: pl.DataFrame) -> pl.DataFrame:
 
     ``clean_*`` are the scores of the clean set against hard labels; ``ferc_*`` are means over
     all (corruption, severity) cells, calibration against soft labels. Seeds are averaged; ``n``
-    is the number of pictures in a cell.
+    is the number of images in a cell.
     """
     columns = group_columns(frame)
     table = wide(frame, [], [], "")

@@ -1,6 +1,6 @@
-"""Scores of many draws of pictures at once, for the metrics that every summary shows.
+"""Scores of many draws of images at once, for the metrics that every summary shows.
 
-A draw is a row of counts [N]: how often it holds each picture. A sum over its pictures is one of
+A draw is a row of counts [N]: how often it holds each image. A sum over its images is one of
 counts times numbers, and those of D draws come together: five to ten times faster than calling the
 metric for each, and the same to 1e-12.
 
@@ -31,7 +31,7 @@ SAME = 1e-9  # a form and its metric differ by rounding alone
 def at_once(metric: Metric, probs: Array, targets: npt.NDArray[Any], counts: Array) -> Array | None:
     """Return the metric on all draws [D], or None where no form gives what the metric gives.
 
-    That is tried on the pictures themselves, so a metric that merely has the name of a form is
+    That is tried on the images themselves, so a metric that merely has the name of a form is
     not mistaken for it.
     """
     form = FORMS.get(metric.name)
@@ -87,7 +87,7 @@ def outcome(p: Array, y: Array) -> Array:
 
 
 def confidence_and_gap(p: Array, y: Array) -> tuple[Array, Array]:
-    """The largest probability of each picture [N], and what it exceeds the outcome by [N]."""
+    """The largest probability of each image [N], and what it exceeds the outcome by [N]."""
     s: Array = p.max(axis=1)
     return s, s - outcome(p, y)
 
@@ -103,7 +103,7 @@ def mean(values: Array, counts: Array) -> Array:
 
 
 def sums(index: npt.NDArray[np.int64], weights: Array, bins: int) -> Array:
-    """The sum of weights [D, N] in each bin, [D, bins]; index [N] says where a picture belongs."""
+    """The sum of weights [D, N] in each bin, [D, bins]; index [N] says where an image belongs."""
     return np.array([np.bincount(index, drawn, bins) for drawn in weights])
 
 

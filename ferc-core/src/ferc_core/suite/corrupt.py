@@ -1,4 +1,4 @@
-"""The pictures of the benchmark: the clean set and its corrupted forms, made when asked for.
+"""The images of the benchmark: the clean set and its corrupted forms, made when asked for.
 
 A cell is (corruption, severity); the clean set is the cell ``clean``/0. Faces are first brought
 to one square size, then corrupted, as in the paper.
@@ -25,8 +25,8 @@ from ferc_core.spec import SEVERITIES, check_image
 
 Images = npt.NDArray[np.uint8]
 
-IN_MEMORY = 2 << 30  # bytes of resized pictures that are kept rather than read again
-CHUNK = 128  # pictures corrupted, and shown to a model, at a time
+IN_MEMORY = 2 << 30  # bytes of resized images that are kept rather than read again
+CHUNK = 128  # images corrupted, and shown to a model, at a time
 
 
 def ignore(step: int) -> None:
@@ -65,12 +65,12 @@ class Pictures:
 
     @property
     def address(self) -> tuple[str, ...]:
-        """What tells these pictures from others of the same data set."""
+        """What tells these images from others of the same dataset."""
         return str(self.side), str(len(self)), *self.faces.ids
 
     @property
     def kept(self) -> bool:
-        """Whether the pictures need not be read again."""
+        """Whether the images need not be read again."""
         return self._kept is not None
 
     @property
@@ -88,24 +88,24 @@ class Pictures:
         self._kept = images
 
     def __call__(self, rows: Sequence[int] | npt.NDArray[np.integer]) -> Images:
-        """Return the pictures of these rows, [B, side, side, 3]."""
+        """Return the images of these rows, [B, side, side, 3]."""
         if self._kept is not None:
             return self._kept[np.asarray(rows, dtype=np.int64)]
         return np.stack([self.read(int(i)) for i in rows])
 
     def take(self, rows: Sequence[int] | npt.NDArray[np.integer]) -> Pictures:
-        """Return the pictures of these rows, read at once where they fit into memory."""
+        """Return the images of these rows, read at once where they fit into memory."""
         taken = Pictures(self.faces.take(rows), self.side)
         if taken.fit_into_memory:
             taken.keep(None if self._kept is None else self(rows))
         return taken
 
     def read_all(self, start: int = 0) -> Iterator[Images]:
-        """Read the pictures from row ``start`` on, on all cores, and yield them in order."""
+        """Read the images from row ``start`` on, on all cores, and yield them in order."""
         return threads(self.read, range(start, len(self)), os.cpu_count() or 1)
 
     def read(self, i: int) -> Images:
-        """Return picture i [side, side, 3]; raises `BadImageError` naming the sample."""
+        """Return image i [side, side, 3]; raises `BadImageError` naming the sample."""
         image = self.faces.read(i)
         try:
             check_image(image, self.faces.ids[i])
@@ -116,7 +116,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some clean pictures of one cell, on their way to be corrupted."""
+    """Some clean images of one cell, on their way to be corrupted."""
 
     cell: Cell
     ids: tuple[str, ...]
@@ -125,21 +125,21 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Corruptor:
-    """Turns clean pictures into those of a cell. A pure function of the addresses; picklable."""
+    """Turns clean images into those of a cell. A pure function of the addresses; picklable."""
 
     dataset: str
     table: str
     seed: int | str
 
     def __call__(self, chunk: Chunk) -> Images:
-        """Return the pictures of a chunk in the form of its cell."""
+        """Return the images of a chunk in the form of its cell."""
         if chunk.cell == CLEAN:
             return chunk.images
         pairs = zip(chunk.images, chunk.ids, strict=True)
         return np.stack([self.one(image, sample, chunk.cell) for image, sample in pairs])
 
     def one(self, image: Images, sample: str, cell: Cell) -> Images:
-        """Return the form ``cell`` of one clean picture."""
+        """Return the form ``cell`` of one clean image."""
         call = parse_call(cell.corruption)
         rng = generator(self.dataset, sample, cell.corruption, cell.severity, self.seed)
         corruption = registry().corruptions[call.name]
@@ -168,13 +168,13 @@ class Suite:
         return self.pictures.faces.ids
 
     def take(self, rows: Sequence[int] | npt.NDArray[np.integer]) -> Suite:
-        """Return the suite of some of the samples, their pictures in memory where they fit."""
+        """Return the suite of some of the samples, their images in memory where they fit."""
         return replace(self, pictures=self.pictures.take(rows))
 
     def chunks(
         self, forms: Sequence[Cell], all_forms_first: bool = False
     ) -> Iterator[tuple[Cell, slice, Images]]:
-        """Yield cell, rows and pictures [B, S, S, 3] of all forms.
+        """Yield cell, rows and images [B, S, S, 3] of all forms.
 
         Form by form, or first all forms of the first rows.
         """

@@ -1,6 +1,6 @@
-"""All variants of one picture: as files, and side by side on a contact sheet.
+"""All variants of one image: as files, and side by side on a contact sheet.
 
-A picture alone belongs to no data set, so its variants have addresses of their own: the data set
+An image alone belongs to no dataset, so its variants have addresses of their own: the dataset
 is called ``image``, and the sample by the file's name without its folder. The same pixels under
 the same name give the same bytes, whatever else is made beside them.
 """
@@ -31,7 +31,7 @@ Image = npt.NDArray[np.uint8]
 DATASET = "image"
 SHEET = "contact-sheet.png"
 GROUPS = ("noise", "blur", "weather", "digital")  # in the paper's order
-WORKERS = 2  # at most: a camera's picture takes up to a gigabyte in each
+WORKERS = 2  # at most: a camera's image takes up to a gigabyte in each
 
 # The sheet, in pixels. Text has OpenCV's scale, and colours are RGB.
 TILE, GAP, MARGIN, HEADER = 160, 6, 16, 30
@@ -68,16 +68,16 @@ def check_table(table: str) -> None:
         raise UnknownNameError("severity table", table, tables)
 
 
-def read_picture(path: Path, side: int = 0) -> Image:
-    """Read a picture file, brought to ``side`` x ``side`` pixels unless that is 0.
+def open_image(path: Path, side: int = 0) -> Image:
+    """Read an image file, brought to ``side`` x ``side`` pixels unless that is 0.
 
-    Raises `RequestError` when there is no such file, and `BadImageError` when it is no picture or
+    Raises `RequestError` when there is no such file, and `BadImageError` when it is no image or
     smaller than 32x32.
     """
     if not os.path.isfile(path):  # unlike Path.is_file, no error for a folder one may not enter
-        raise RequestError(f"there is no picture file {path}")
+        raise RequestError(f"there is no image file {path}")
     image = read_image(path)
-    check_image(image, f"picture {path}")
+    check_image(image, f"image {path}")
     return resize(image, side) if side else image
 
 
@@ -94,7 +94,7 @@ def check_target(picture: Path, directory: Path, forms: Sequence[Cell]) -> None:
             raise RequestError(f"{folder} is a file, where the variants need a folder")
     source = picture.resolve()
     if any(source == target.resolve() for target in targets):
-        raise RequestError(f"picture {picture} would be replaced; choose another folder")
+        raise RequestError(f"image {picture} would be replaced; choose another folder")
 
 
 def variant_path(directory: Path, cell: Cell) -> Path:
@@ -138,9 +138,9 @@ def write_png(path: Path, image: Image) -> None:
 
 
 def thumbnail(image: Image) -> Image:
-    """Return a picture with sides of at most 160 pixels, its aspect ratio kept.
+    """Return an image with sides of at most 160 pixels, its aspect ratio kept.
 
-    A small picture is enlarged by a whole factor, so that each of its pixels stays one colour.
+    A small image is enlarged by a whole factor, so that each of its pixels stays one colour.
     """
     height, width = image.shape[:2]
     scale = TILE / max(height, width)
@@ -153,7 +153,7 @@ def thumbnail(image: Image) -> Image:
 def contact_sheet(clean: Image, tiles: Mapping[Cell, Image]) -> Image:
     """Return the sheet, uint8 RGB: a row for each corruption, a column for each severity.
 
-    All tiles have the size of the clean picture, which is the first of every row.
+    All tiles have the size of the clean image, which is the first of every row.
     """
     corruptions = list(dict.fromkeys(cell.corruption for cell in tiles))
     severities = sorted({cell.severity for cell in tiles})

@@ -1,4 +1,4 @@
-"""A finished build on disk, to be read: its manifest, where its files lie, its pictures."""
+"""A finished build on disk, to be read: its manifest, where its files lie, its images."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ BUILDING = ".building"  # the folder of what is not finished
 SHARD = 64  # rows of a parquet shard
 
 
-def picture_name(cell: Cell, sample: str) -> str:
-    """Return where the picture of a sample lies in a build."""
+def image_name(cell: Cell, sample: str) -> str:
+    """Return where the image of a sample lies in a build."""
     return f"images/{cell.corruption}/{cell.severity}/{sample}.png"
 
 
@@ -60,15 +60,15 @@ class Build:
         return {sample: row for row, sample in enumerate(self.samples)}
 
     def __call__(self, chunk: Chunk) -> Images:
-        """Read the pictures of a chunk, as `ferc_core.suite.corrupt.Corruptor` makes them."""
+        """Read the images of a chunk, as `ferc_core.suite.corrupt.Corruptor` makes them."""
         if f"{chunk.cell}" not in self.manifest["counts"]:
             raise RequestError(f"the build {self.root} has no {chunk.cell}; choose others")
         return np.stack(self.pictures(chunk.cell, chunk.ids))
 
     def pictures(self, cell: Cell, samples: Sequence[str]) -> list[Images]:
-        """Read the pictures of some samples; raises `BadImageError` naming a file."""
+        """Read the images of some samples; raises `BadImageError` naming a file."""
         if self.manifest["making"]["format"] == "png":
-            return [read_image(self.root / picture_name(cell, sample)) for sample in samples]
+            return [read_image(self.root / image_name(cell, sample)) for sample in samples]
         unknown = [sample for sample in samples if sample not in self._row]
         if unknown:
             raise BadImageError(f"the build {self.root} has no sample {unknown[0]!r}")

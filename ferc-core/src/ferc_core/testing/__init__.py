@@ -42,7 +42,7 @@ SIZES = ((32, 32), (48, 48), (33, 57), (224, 224))
 def check(entry: Entry, *arguments: Any, **options: Any) -> None:
     """Check an entry of any kind that has checks; see ``CHECKS``.
 
-    A data set is given where it lies and its options, too: ``check(source, root, classes=7)``.
+    A dataset is given where it lies and its options, too: ``check(source, root, classes=7)``.
     """
     for kind, function in CHECKS.items():
         if isinstance(entry, kind):
@@ -52,7 +52,7 @@ def check(entry: Entry, *arguments: Any, **options: Any) -> None:
 
 
 def picture(height: int, width: int) -> npt.NDArray[np.uint8]:
-    """Return a smooth colourful picture with some noise, uint8 [height, width, 3]."""
+    """Return a smooth colourful image with some noise, uint8 [height, width, 3]."""
     y, x = np.mgrid[:height, :width]
     smooth = np.stack([x * 255 / width, y * 255 / height, (x + y) * 255 / (width + height)], axis=2)
     grain = np.random.default_rng(0).normal(0, 8, smooth.shape)
@@ -71,16 +71,16 @@ def check_corruption(entry: Corruption) -> None:
             again = entry(image, severity, generator("testing", "a", entry.name, severity))
             after = np.random.get_state()[1]  # type: ignore[index]  # noqa: NPY002
             assert (before == after).all(), f"{where} uses NumPy's global random state"
-            assert (image == kept).all(), f"{where} changes the picture it is given"
+            assert (image == kept).all(), f"{where} changes the image it is given"
             assert (first == again).all(), f"{where} differs when it is made again"
 
 
 def check_visibility(entry: Visibility) -> None:
-    """Zero for identical pictures, and larger for a larger change."""
+    """Zero for identical images, and larger for a larger change."""
     image = picture(64, 64).astype(int)
     clean = image.astype(np.uint8)
     little, much = (np.clip(image + d, 0, 255).astype(np.uint8) for d in (3, 12))
-    assert entry(clean, clean) == 0, f"{entry.name} of identical pictures is not 0"
+    assert entry(clean, clean) == 0, f"{entry.name} of identical images is not 0"
     assert 0 < entry(clean, little) < entry(clean, much), f"{entry.name} does not grow with change"
 
 
@@ -132,7 +132,7 @@ def check_executor(entry: Executor) -> None:
 
 
 def check_dataset(entry: DatasetSource, root: Path | str | None = None, **options: Any) -> None:
-    """The same faces again, pictures that can be used, ids for files, readers for any process."""
+    """The same faces again, images that can be used, ids for files, readers for any process."""
     faces, again = (entry.open(root, **options) for _ in range(2))
     assert faces.fingerprint == again.fingerprint, f"{entry.name} differs when opened again"
     assert faces.notes == again.notes, f"{entry.name} has other notes when opened again"

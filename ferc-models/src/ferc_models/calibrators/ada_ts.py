@@ -62,7 +62,7 @@ def fit_ada_ts(
     width: int = WIDTH,
     seed: int = 0,
 ) -> AdaTS:
-    """Return a temperature for each picture, read from where a class-conditional VAE puts it.
+    """Return a temperature for each image, read from where a class-conditional VAE puts it.
 
     logits: [N, K], finite. targets: classes int [N], or shares [N, K] whose rows sum to 1.
     epochs: of training, with Adam. latent: dimensions of the VAE. width: of its widest layer; the

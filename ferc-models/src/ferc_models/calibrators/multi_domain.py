@@ -68,10 +68,10 @@ def fit_multi_domain(
     target: str = "log",
     ridge: float = RIDGE,
 ) -> MultiDomain:
-    """Return a temperature for each picture, learned from the temperatures of known domains.
+    """Return a temperature for each image, learned from the temperatures of known domains.
 
     logits: [N, K], finite. targets: classes int [N], or shares [N, K] whose rows sum to 1.
-    domains: int [N], the form of each validation picture (clean, or a corruption and severity).
+    domains: int [N], the form of each validation image (clean, or a corruption and severity).
     Each domain gets its own temperature as ``temperature`` does; then ridge regression predicts
     the temperature of a sample's domain from the sample. target: "log" regresses log T, "linear"
     T itself as in the paper. ridge: weight of the squared slopes beside the mean squared error,
@@ -93,7 +93,7 @@ def fit_multi_domain(
     if domains is None:
         raise RequestError(
             "multi-domain-ts needs domains: the number of the form (clean or a corruption and "
-            "severity) of every picture it is fitted on"
+            "severity) of every image it is fitted on"
         )
     scores, shares = check_samples(logits, targets)
     domain = check_domains(domains, len(scores))

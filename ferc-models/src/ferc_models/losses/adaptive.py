@@ -49,7 +49,7 @@ def cals_alm(
 class ClassAdaptive(nn.Module):
     """The penalty of `cals_alm`; all it remembers are its buffers.
 
-    multiplier, rho: lambda and rho [K]; excess: mean h [K] of the validation pictures after the
+    multiplier, rho: lambda and rho [K]; excess: mean h [K] of the validation images after the
     last epoch; epochs: how many have passed.
     """
 

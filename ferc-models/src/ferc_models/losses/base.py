@@ -22,7 +22,7 @@ Prior = npt.NDArray[np.float64]
 
 
 def balance(class_prior: Prior, class_weights: str) -> Prior | None:
-    """Return the class weights [K], or None; a class without pictures weighs like the rarest."""
+    """Return the class weights [K], or None; a class without images weighs like the rarest."""
     if choice("class_weights", class_weights, ("none", "balanced")) == "none":
         return None
     prior = np.asarray(class_prior, dtype=np.float64)
@@ -45,6 +45,6 @@ def check_hard(loss: str, targets: Tensor) -> None:
     one_hot = ((targets == 0) | (targets == 1)).all() & (targets.sum(dim=1) == 1).all()
     if not one_hot:
         raise RequestError(
-            f"loss {loss!r} needs hard targets, one class for each picture, and was given soft "
+            f"loss {loss!r} needs hard targets, one class for each image, and was given soft "
             "ones; train with hard targets or with another loss"
         )

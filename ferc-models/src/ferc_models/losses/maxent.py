@@ -152,7 +152,7 @@ def dual(constraint: str, target: str, q: Tensor) -> Prior:
         if found is None:
             raise RequestError(
                 "strength=dual has no finite multiplier for the classes of this training, of which "
-                "too few have pictures; use prior=uniform"
+                "too few have images; use prior=uniform"
             )
         rows.append(found)
     solved: Prior = np.array(rows)

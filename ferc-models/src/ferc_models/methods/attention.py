@@ -13,7 +13,7 @@ from ferc_models.features import create_features, feature_shape
 
 
 class AttentionNetwork(nn.Module):
-    """A backbone's feature maps, their mean over the picture, and a linear classifier."""
+    """A backbone's feature maps, their mean over the image, and a linear classifier."""
 
     def __init__(
         self, backbone: str, num_classes: int, image_size: int, *, pretrained: bool = False
@@ -24,7 +24,7 @@ class AttentionNetwork(nn.Module):
         self.classifier = nn.Linear(channels, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits [B, K] for normalised pictures [B, 3, S, S]."""
+        """Return logits [B, K] for normalised images [B, 3, S, S]."""
         return self.classify(self.backbone(images))
 
     def classify(self, features: Tensor) -> Tensor:
@@ -41,9 +41,9 @@ class AttentionNetwork(nn.Module):
 
 
 def look_twice(network: AttentionNetwork, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Look at pictures [B, 3, S, S] and at their mirror images.
+    """Look at images [B, 3, S, S] and at their mirror images.
 
-    Returns the logits [B, K] of the pictures as they are, and for each class how far attention
+    Returns the logits [B, K] of the images as they are, and for each class how far attention
     depends on the side, [B, K]: the mean over the map of (M(x) - mirrored M(mirrored x))^2, at
     least 0.
     """

@@ -1,9 +1,9 @@
-"""The method ``dmue``: auxiliary branches tell what else a picture might show, and how surely.
+"""The method ``dmue``: auxiliary branches tell what else an image might show, and how surely.
 
 For each class c, a copy of the network's last stage learns to tell the other classes apart from
-pictures that are not of class c. What it says of pictures of class c is a soft label, from which
-the main branch learns beside the given one. The main branch also learns to relate pictures as the
-auxiliary ones do, and a small network learns how much each picture's label is to be trusted. When
+images that are not of class c. What it says of images of class c is a soft label, from which
+the main branch learns beside the given one. The main branch also learns to relate images as the
+auxiliary ones do, and a small network learns how much each image's label is to be trusted. When
 the model is used, only the main branch is left.
 
 Source: She et al. 2021, "Dive into Ambiguity: Latent Distribution Mining and Pairwise Uncertainty
@@ -50,7 +50,7 @@ SIMILARITY_WEIGHT = 1000  # of the similarity-preserving term; reference code
 class DmueNetwork(nn.Module):
     """A residual network in two parts, shared and last stage, with a linear classifier.
 
-    It maps pictures [B, 3, S, S] to the logits [B, K] of the main branch.
+    It maps images [B, 3, S, S] to the logits [B, K] of the main branch.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class DmueNetwork(nn.Module):
         self.classifier = linear_classifier(self.width, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits [B, K] of pictures [B, 3, S, S]."""
+        """Return the logits [B, K] of images [B, 3, S, S]."""
         logits: Tensor = self.classifier(self.backbone(images))
         return logits
 
     def shared(self, images: Tensor) -> Tensor:
-        """Return the feature maps of pictures, [B, C, h, w], before the last stage."""
+        """Return the feature maps of images, [B, C, h, w], before the last stage."""
         net = self.backbone
         stem = net.maxpool(net.act1(net.bn1(net.conv1(images))))
         maps: Tensor = net.layer3(net.layer2(net.layer1(stem)))
@@ -145,7 +145,7 @@ class DmueLearner(Learner):
     ) -> tuple[Tensor, Tensor]:
         """Return the branches' cross-entropy and similarity loss, each a mean over the branches.
 
-        A branch without at least two pictures is left out: batch normalisation needs them.
+        A branch without at least two images is left out: batch normalisation needs them.
         """
         own, similar = [], []
         for c, (branch, classifier) in enumerate(zip(self.branches, self.classifiers, strict=True)):

@@ -1,6 +1,6 @@
 """What DMUE's losses are made of, each part a function of tensors.
 
-Throughout, N pictures have labels t in 0 .. K-1, and the auxiliary branch c tells the K - 1
+Throughout, N images have labels t in 0 .. K-1, and the auxiliary branch c tells the K - 1
 classes other than c apart, in their usual order.
 
 Source: She et al. 2021, "Dive into Ambiguity", arXiv:2104.00232, section 3; constants and details
@@ -46,7 +46,7 @@ def branch_labels(labels: Tensor, branch: int) -> Tensor:
 def mined_labels(logits: Tensor, branch: int) -> Tensor:
     """Return soft labels [N, K] from the logits [N, K - 1] that branch ``branch`` gives its class.
 
-    Rows sum to 1 and are 0 at ``branch``: they say what else the picture might show.
+    Rows sum to 1 and are 0 at ``branch``: they say what else the image might show.
     """
     shares = torch.softmax(logits / TEMPERATURE, dim=1)
     own = shares.new_zeros(len(shares), 1)
@@ -63,7 +63,7 @@ def soft_loss(logits: Tensor, labels: Tensor, mined: Tensor) -> Tensor:
 
 
 def similarity_loss(branch: Tensor, main: Tensor) -> Tensor:
-    """Return how differently two views of N pictures, [N, D] and [N, E], relate them.
+    """Return how differently two views of N images, [N, D] and [N, E], relate them.
 
     It is the mean squared distance of the views' Gram matrices, each row scaled to length 1.
     """
@@ -72,7 +72,7 @@ def similarity_loss(branch: Tensor, main: Tensor) -> Tensor:
 
 
 def statistics(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Return [N, 2K], what a picture's confidence is judged by.
+    """Return [N, 2K], what an image's confidence is judged by.
 
     First the mean cosine of its features [N, C] and those of each class in the batch, scaled to
     0 .. 1 over the classes that are there (0 for the others, and for all where nothing tells them

@@ -1,10 +1,10 @@
 """The method ``eac``: erasing attention consistency.
 
-Parts of the training pictures are erased, and the attention maps of a picture and of its mirror
+Parts of the training images are erased, and the attention maps of an image and of its mirror
 image must agree; so a network cannot remember a wrong label by one small part of a face.
 
 Source: Zhang et al. 2022, arXiv:2207.10299. FER-C's own script gives the consistency a weight of
-0.1 on tokens whose channels and places are mixed up, and erases test pictures, too; this is the
+0.1 on tokens whose channels and places are mixed up, and erases test images, too; this is the
 method of its authors.
 """
 
@@ -21,7 +21,7 @@ from ferc_models.training import Batch
 
 
 class EacLearner(Learner):
-    """Objective of the pictures as they are + weight * mean inconsistency of the attention.
+    """Objective of the images as they are + weight * mean inconsistency of the attention.
 
     weight: lambda of the paper, at least 0; 5 is the authors', 0.1 FER-C's.
     """

@@ -1,12 +1,12 @@
-"""The method ``mek``: extra knowledge of rare expressions, mined from the pictures of all classes.
+"""The method ``mek``: extra knowledge of rare expressions, mined from the images of all classes.
 
-Labels are smoothed towards the rare classes, and attention must be the same for a picture and its
+Labels are smoothed towards the rare classes, and attention must be the same for an image and its
 mirror image, most of all that of the rare classes.
 
 Source: Zhang et al. 2023, "Leave No Stone Unturned: Mine Extra Knowledge for Imbalanced Facial
 Expression Recognition", and the authors' training script. They take a Swin-T with patches of 2 on
-pictures of 112 pixels, erased and with RandAugment; here it is any backbone with feature maps, and
-pictures are erased alone.
+images of 112 pixels, erased and with RandAugment; here it is any backbone with feature maps, and
+images are erased alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ferc_models.training import Batch
 class MekLearner(Learner):
     """Objective of re-balanced smooth labels + weight * inconsistency of the attention.
 
-    The inconsistency is the mean over pictures of sum_k w_k d_k, where d_k is that of class k and
+    The inconsistency is the mean over images of sum_k w_k d_k, where d_k is that of class k and
     w_k its `class_rarity`.
 
     smoothing: share e of a label that goes to the other classes, from 0 to below 1.
@@ -58,14 +58,14 @@ class MekLearner(Learner):
         """Return the loss of a batch, a scalar."""
         logits, inconsistency = look_twice(self.network, batch.images)
         targets = smooth(batch.targets, self.others, self.smoothing)
-        by_picture = (inconsistency * self.rarity).sum(dim=1)
-        return self.objective(logits, targets) + self.weight * by_picture.mean()
+        by_image = (inconsistency * self.rarity).sum(dim=1)
+        return self.objective(logits, targets) + self.weight * by_image.mean()
 
 
 def class_rarity(class_prior: Prior) -> Tensor:
     """Return how rare each class is, float32 [K]: proportional to 1 / share, with a mean of 1.
 
-    A class without pictures is as rare as the rarest other one. The authors' w_k = N / (10 n_k)
+    A class without images is as rare as the rarest other one. The authors' w_k = N / (10 n_k)
     have the same ratios; on RAF-DB their mean is 1.45.
     """
     weights = 1 / np.where(class_prior > 0, class_prior, class_prior[class_prior > 0].min())

@@ -5,8 +5,8 @@
 Options: ``file``; ``layout``, nchw or nhwc; ``normalise``, ``channels`` and ``output``, see
 `ferc_models.ready.predictor.Convention`.
 
-The file has one input, a batch of float pictures of one size, and one output [B, K], K in the
-order of the data set's classes. Batch and size of the pictures may be free or fixed. Needs
+The file has one input, a batch of float images of one size, and one output [B, K], K in the
+order of the dataset's classes. Batch and size of the images may be free or fixed. Needs
 onnxruntime, which the extra ``ferc-models[onnx]`` brings.
 
 Source: ONNX, https://onnx.ai
@@ -45,7 +45,7 @@ ONLY_FATAL = 4  # onnxruntime's severity of what it prints itself
 
 
 def fit(task: Task) -> ReadyPredictor:
-    """Open the file and try it on a few pictures; raises `RequestError` when it cannot be used."""
+    """Open the file and try it on a few images; raises `RequestError` when it cannot be used."""
     check_options(NAME, task.options, ["file", "layout", *CONVENTION])
     if "file" not in task.options:
         raise RequestError("method 'onnx' needs a file: write onnx(file=model.onnx)")
@@ -88,7 +88,7 @@ def open_model(content: bytes, card: ReadyCard, device: str) -> ReadyPredictor:
         parts = []
         for start in range(0, len(pixels), size):
             part = pixels[start : start + size]
-            filled = np.resize(part, (size, *part.shape[1:]))  # repeats pictures where some lack
+            filled = np.resize(part, (size, *part.shape[1:]))  # repeats images where some lack
             parts.append(session.run(None, {source.name: filled})[0][: len(part)])
         return np.concatenate(parts)
 
@@ -106,7 +106,7 @@ def open_session(content: bytes, name: str, device: str) -> Any:
         ) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ONLY_FATAL
-    # A fixed number of threads, and no others: then the same pictures give the same bytes.
+    # A fixed number of threads, and no others: then the same images give the same bytes.
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
@@ -144,24 +144,24 @@ def check_input(inputs: Sequence[Any], card: ReadyCard) -> tuple[Any, int]:
     name, side, layout = card.name, card.image_size, card.options["layout"]
     if len(inputs) != 1:
         names = ", ".join(each.name for each in inputs)
-        raise RequestError(f"{name} has {len(inputs)} inputs ({names}); leave it the pictures")
+        raise RequestError(f"{name} has {len(inputs)} inputs ({names}); leave it the images")
     (source,) = inputs
     kind = source.type.removeprefix("tensor(").removesuffix(")")
     # a name, or nothing, stands for a size that is free
     shape = [size if isinstance(size, int) and size > 0 else 0 for size in source.shape]
     shown = f"{name} takes {kind} [{', '.join(str(size or '?') for size in shape)}]"
     if source.type not in FLOATS or len(shape) != 4:
-        raise RequestError(f"{shown}; it must take a batch of float pictures [?, 3, S, S]")
+        raise RequestError(f"{shown}; it must take a batch of float images [?, 3, S, S]")
     if shape[LAYOUTS[layout]] not in (0, 3):
         other = next(word for word in LAYOUTS if word != layout)
-        remedy = f"say layout={other}" if shape[LAYOUTS[other]] == 3 else "pictures have 3"
+        remedy = f"say layout={other}" if shape[LAYOUTS[other]] == 3 else "images have 3"
         raise RequestError(f"{shown}, which as {layout} is not 3 channels; {remedy}")
     sizes = {size for axis, size in enumerate(shape) if axis not in (0, LAYOUTS[layout])} - {0}
     if len(sizes) > 1:
-        raise RequestError(f"{shown}; FER-C's pictures are square")
+        raise RequestError(f"{shown}; FER-C's images are square")
     if sizes - {side}:
         raise RequestError(
-            f"{shown}, and the pictures are {side}x{side}: add --image-size {min(sizes)}"
+            f"{shown}, and the images are {side}x{side}: add --image-size {min(sizes)}"
         )
     return source, shape[0]
 

@@ -1,6 +1,6 @@
 """The method ``rul``: Relative Uncertainty Learning.
 
-A network learns how uncertain a picture is by mixing its features with another picture's: the
+A network learns how uncertain an image is by mixing its features with another image's: the
 more uncertain one gets more of the mixture, and the mixture has to be recognised as both.
 
 Source: Zhang, Wang and Deng 2021, "Relative Uncertainty Learning for Facial Expression
@@ -53,7 +53,7 @@ class RulNetwork(nn.Module):
         self.classifier = nn.Linear(WIDTH, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits [B, K] of normalised pictures [B, 3, S, S], without any mixing."""
+        """Return the logits [B, K] of normalised images [B, 3, S, S], without any mixing."""
         logits: Tensor = self.classifier(self.embedding(self.backbone(images)))
         return logits
 
@@ -61,7 +61,7 @@ class RulNetwork(nn.Module):
 class RulLearner(Learner):
     """The objective on mixed embeddings, and a second head for the uncertainty.
 
-    mixed_loss: "add-up", half the loss for a picture's own target and half for its partner's, or
+    mixed_loss: "add-up", half the loss for an image's own target and half for its partner's, or
                 "overwrite", the loss for its own target alone: so FER-C's numbers came about
     """
 
@@ -80,12 +80,12 @@ class RulLearner(Learner):
         self.log_variance = embedding(network.map_shape, network.dropout)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the loss of a batch in which every picture is mixed with a random one."""
+        """Return the loss of a batch in which every image is mixed with a random one."""
         partners = torch.randperm(len(batch.rows))  # on the CPU: the same ones on every device
         return self.paired_loss(batch, partners.to(batch.images.device))
 
     def paired_loss(self, batch: Batch, partners: Tensor) -> Tensor:
-        """Return the loss where picture i is mixed with picture ``partners[i]``, a permutation."""
+        """Return the loss where image i is mixed with image ``partners[i]``, a permutation."""
         maps = self.network.backbone(batch.images)
         mixed = mixture(self.network.embedding(maps), self.log_variance(maps), partners)
         logits = self.network.classifier(mixed)

@@ -1,4 +1,4 @@
-"""The method ``scn``: a Self-Cure Network, which weighs its pictures and corrects their labels.
+"""The method ``scn``: a Self-Cure Network, which weighs its images and corrects their labels.
 
 Source: Wang et al. 2020, "Suppressing Uncertainties for Large-Scale Facial Expression
 Recognition", CVPR, arXiv:2002.10392. Defaults are those of FER-C's authors.
@@ -25,7 +25,7 @@ MARGIN_1, MARGIN_2, BETA, RELABEL_EPOCH = 0.15, 0.9, 0.7, 2
 class ScnNetwork(nn.Module):
     """Logits alpha (W f + b) with alpha = sigmoid(v f + c) of pooled features f [B, C].
 
-    The weight alpha, in (0, 1), says how sure a picture's label is; it scales the logits in
+    The weight alpha, in (0, 1), says how sure an image's label is; it scales the logits in
     training and at test alike.
     """
 
@@ -39,7 +39,7 @@ class ScnNetwork(nn.Module):
         self.classifier = nn.Linear(channels, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the weighted logits [B, K] of normalised pictures [B, 3, S, S]."""
+        """Return the weighted logits [B, K] of normalised images [B, 3, S, S]."""
         return self.weighted(images)[0]
 
     def weighted(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,7 +52,7 @@ class ScnNetwork(nn.Module):
 class ScnLearner(Learner):
     """The objective on weighted logits, plus rank regularisation; and relabelling.
 
-    margin_1:      by how much the mean weight of the sure pictures shall exceed the others'
+    margin_1:      by how much the mean weight of the sure images shall exceed the others'
     beta:          share of a batch that is taken as sure, 0 to 1
     margin_2:      a label is replaced where the likeliest class is likelier than the labelled
                    one by more than this; 1 keeps all labels
@@ -120,7 +120,7 @@ def rank_loss(alpha: Tensor, beta: float, margin: float) -> Tensor:
     """Return max(0, margin - (mean of the largest weights - mean of the others)), a scalar.
 
     The largest are int(beta B) of the weights alpha [B]; 0 where one of both groups is empty, as
-    in a batch of one picture. Source: Wang et al., "Rank Regularization".
+    in a batch of one image. Source: Wang et al., "Rank Regularization".
     """
     high = int(beta * len(alpha))
     if high in (0, len(alpha)):

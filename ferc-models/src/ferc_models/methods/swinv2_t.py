@@ -23,9 +23,9 @@ IMAGENET = 1000  # classes of the backbone's own classifier
 
 STAGES = 4
 STRIDE = 32  # pixels that one place of the last stage covers; 16, 8 and 4 in those before
-LARGEST = 512  # picture size that the advice names; any other that fits is taken, too
+LARGEST = 512  # image size that the advice names; any other that fits is taken, too
 # Sides of an attention window, the first that fits is taken: tiny had 8 in its own training, and
-# 4 gives mini shifted windows on pictures of 64 pixels.
+# 4 gives mini shifted windows on images of 64 pixels.
 WINDOWS = {"tiny": (8, 7, 6, 5), "mini": (4, 7, 6, 5)}
 PRETRAINED_WINDOW = 8  # to which tiny's position bias is scaled, whatever the window (section 3.3)
 
@@ -34,12 +34,12 @@ class SwinNetwork(nn.Module):
     """A Swin Transformer V2 and a linear classifier behind it.
 
     backbone: a name of timm that starts with "swin" is taken as it is; for any other this is the
-    tiny SwinV2, with the attention window that fits the pictures.
+    tiny SwinV2, with the attention window that fits the images.
     head: "pooled" puts the classifier behind the pooled features, "imagenet" behind the logits of
     the backbone's own 1000 classes, as the authors of FER-C do.
     size: "tiny" or, of the SwinV2 alone, "mini", with 0.7 million parameters.
 
-    Raises `RequestError` for an impossible option or picture size, and `RunError` when pretrained
+    Raises `RequestError` for an impossible option or image size, and `RunError` when pretrained
     weights cannot be fetched.
     """
 
@@ -66,12 +66,12 @@ class SwinNetwork(nn.Module):
         self.head = nn.Linear(width, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits [B, K] for normalised pictures [B, 3, S, S]."""
+        """Return logits [B, K] for normalised images [B, 3, S, S]."""
         return self.head(self.backbone(images))
 
 
 def shape_options(name: str, image_size: int, size: str) -> dict[str, Any]:
-    """Return what timm must be told to build a backbone for the pictures: size and windows."""
+    """Return what timm must be told to build a backbone for the images: size and windows."""
     if name.partition(".")[0] != TINY:
         if size == "mini":
             raise RequestError(f"size=mini is for {TINY!r} alone: leave it out with {name!r}")
@@ -89,7 +89,7 @@ def window(image_size: int, sides: tuple[int, ...]) -> int:
     if not fitting:
         sizes = [s for s in range(STRIDE, LARGEST + 1, STRIDE) if any(fits(w, s) for w in sides)]
         raise RequestError(
-            f"no attention window of swinv2_t fits pictures of {image_size}x{image_size}: use an "
+            f"no attention window of swinv2_t fits images of {image_size}x{image_size}: use an "
             f"image size of {', '.join(map(str, sizes))}"
         )
     return fitting[0]

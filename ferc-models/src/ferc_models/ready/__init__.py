@@ -43,8 +43,8 @@ def ready_made(
     """Return a method that is a trained torch network.
 
     name:      what ``--method`` calls it
-    build:     ``build(num_classes)`` returns the network, which maps float pictures [B, 3, S, S]
-               to [B, K], in the order of the data set's classes. It is called when the network is
+    build:     ``build(num_classes)`` returns the network, which maps float images [B, 3, S, S]
+               to [B, K], in the order of the dataset's classes. It is called when the network is
                needed; what imports torch belongs into it, so that listing plugins stays fast
     weights:   its state_dict in a .safetensors, .pth or .pt file that holds tensors alone, all of
                which must fit; None where ``build`` returns the network with its weights. A user
@@ -55,7 +55,7 @@ def ready_made(
     output:    "logits", or "probs" where the network ends with a softmax
 
     A network that cannot be used (weights missing or of another network, another number of
-    classes, a picture size that it does not take) raises a `RequestError` when the method is run.
+    classes, an image size that it does not take) raises a `RequestError` when the method is run.
     """
 
     def fit(task: Task) -> ReadyPredictor:

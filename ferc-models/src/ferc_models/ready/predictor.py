@@ -1,4 +1,4 @@
-"""A model that was trained elsewhere: what it takes for a picture, what its answers mean."""
+"""A model that was trained elsewhere: what it takes for an image, what its answers mean."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch import Tensor
 
 from ferc_core.errors import DataError, FercError, RequestError, RunError
 from ferc_core.task import Task
+from ferc_models.images import MEAN, STD, Images
 from ferc_models.options import choice
-from ferc_models.pictures import MEAN, STD, Images
 from ferc_models.saved.tensors import read_tensors, write_tensors
 
 FORMAT = 1
-BATCH = 128  # pictures that a model is shown at once
-FEW = 8  # pictures that it is tried on
+BATCH = 128  # images that a model is shown at once
+FEW = 8  # images that it is tried on
 SUM_TOLERANCE = 1e-3  # how far probabilities may be from a sum of 1
 
 Floats = npt.NDArray[np.float32]
@@ -37,7 +37,7 @@ OUTPUTS = ("logits", "probs")
 
 @dataclass(frozen=True)
 class Convention:
-    """How a model wants its pictures and what it gives; raises `RequestError` for other words.
+    """How a model wants its images and what it gives; raises `RequestError` for other words.
 
     normalise: imagenet (mean and standard deviation of ImageNet), half (-1 to 1), unit (0 to 1)
                or raw (0 to 255); the statistics belong to the colours, in whatever order
@@ -55,7 +55,7 @@ class Convention:
         choice("output", self.output, OUTPUTS)
 
     def pixels(self, images: Images) -> Floats:
-        """Return uint8 RGB pictures [B, S, S, 3] as the model wants them, in the same shape."""
+        """Return uint8 RGB images [B, S, S, 3] as the model wants them, in the same shape."""
         offset, scale = np.array(NORMALISATIONS[self.normalise], dtype=np.float32)
         pixels: Floats = (images.astype(np.float32) - offset) / scale
         return pixels if self.channels == "rgb" else pixels[..., ::-1]
@@ -107,7 +107,7 @@ class ReadyPredictor:
     def logits(self, images: Images) -> Floats:
         """Return logits float32 [B, K] for uint8 RGB images [B, S, S, 3].
 
-        Raises `RequestError` for pictures or answers of another shape, or that the model fails on,
+        Raises `RequestError` for images or answers of another shape, or that the model fails on,
         and `RunError` for answers that are not finite.
         """
         parts = [
@@ -117,11 +117,11 @@ class ReadyPredictor:
         return np.concatenate([np.empty((0, len(self.card.classes)), np.float32), *parts])
 
     def values(self, images: Images) -> Floats:
-        """Return the model's own answers [B, K] for a few pictures."""
+        """Return the model's own answers [B, K] for a few images."""
         card, side = self.card, self.card.image_size
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
             raise RequestError(
-                f"this model takes uint8 RGB pictures [B, {side}, {side}, 3], "
+                f"this model takes uint8 RGB images [B, {side}, {side}, 3], "
                 f"not {images.dtype} {list(images.shape)}: resize them first"
             )
         try:
@@ -130,7 +130,7 @@ class ReadyPredictor:
             raise
         except Exception as error:  # anybody's model fails in its own way
             raise RequestError(
-                f"{card.name} fails on {side}x{side} pictures, which --image-size can change "
+                f"{card.name} fails on {side}x{side} images, which --image-size can change "
                 f"({in_one_line(error)})"
             ) from error
         check_shape(card, values, len(images))
@@ -146,10 +146,10 @@ class ReadyPredictor:
 
 
 def check_shape(card: ReadyCard, values: npt.NDArray[Any], pictures: int) -> None:
-    """Raise `RequestError` unless there is a value for each picture and class."""
+    """Raise `RequestError` unless there is a value for each image and class."""
     if values.ndim != 2 or len(values) != pictures:
         raise RequestError(
-            f"{card.name} gives an array {list(values.shape)} for {pictures} pictures; "
+            f"{card.name} gives an array {list(values.shape)} for {pictures} images; "
             f"it should give [{pictures}, {len(card.classes)}], a row of logits for each"
         )
     if values.shape[1] != len(card.classes):
@@ -160,7 +160,7 @@ def check_shape(card: ReadyCard, values: npt.NDArray[Any], pictures: int) -> Non
 
 
 def introduce(predictor: ReadyPredictor, task: Task) -> None:
-    """Try a model on a few validation pictures, and say what the user should know about it."""
+    """Try a model on a few validation images, and say what the user should know about it."""
     rows = np.arange(min(FEW, len(task.validation)))
     values = predictor.values(task.validation.images(rows))
     predictor.card.convention.logits(values)

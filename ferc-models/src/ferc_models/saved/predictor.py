@@ -13,12 +13,12 @@ import torch
 from torch import nn
 
 from ferc_core.errors import DataError, FercError, RequestError
-from ferc_models.pictures import Images, normalise
+from ferc_models.images import Images, normalise
 from ferc_models.runtime import choose_device
 from ferc_models.saved.tensors import read_tensors, write_tensors
 
 FORMAT = 1
-BATCH = 128  # pictures that go through the network at once, whatever the caller hands over
+BATCH = 128  # images that go through the network at once, whatever the caller hands over
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Card:
 
 
 class NetworkPredictor:
-    """A network that maps normalised pictures to logits, in evaluation mode.
+    """A network that maps normalised images to logits, in evaluation mode.
 
-    It takes pictures of the one size that it was trained on and normalises them itself, with
+    It takes images of the one size that it was trained on and normalises them itself, with
     ImageNet's mean and standard deviation.
     """
 
@@ -54,12 +54,12 @@ class NetworkPredictor:
     def logits(self, images: Images) -> npt.NDArray[np.float32]:
         """Return logits float32 [B, K] for uint8 RGB images [B, S, S, 3].
 
-        Raises `RequestError` for pictures of another size or type.
+        Raises `RequestError` for images of another size or type.
         """
         side = self.card.image_size
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
             raise RequestError(
-                f"this model takes uint8 RGB pictures [B, {side}, {side}, 3], "
+                f"this model takes uint8 RGB images [B, {side}, {side}, 3], "
                 f"not {images.dtype} {list(images.shape)}: resize them first"
             )
         parts = [
@@ -76,7 +76,7 @@ class NetworkPredictor:
 def network_logits(
     network: nn.Module, images: Images, device: torch.device
 ) -> npt.NDArray[np.float32]:
-    """Return the logits of a few pictures; the network must be in evaluation mode."""
+    """Return the logits of a few images; the network must be in evaluation mode."""
     with torch.inference_mode():
         logits: npt.NDArray[np.float32] = network(normalise(images, device)).float().cpu().numpy()
     return logits

@@ -138,7 +138,7 @@ def data_digest(examples: Examples) -> str:
     digest = hashlib.blake2b("\0".join(examples.ids).encode(), digest_size=8)
     digest.update(examples.labels.tobytes())
     digest.update(examples.targets.tobytes())
-    return f"{len(examples)} pictures, {digest.hexdigest()}"
+    return f"{len(examples)} images, {digest.hexdigest()}"
 
 
 def file_digest(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The faces in AffectNet's pictures: which part of a picture its box means."""
+"""The faces in AffectNet's images: which part of an image its box means."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.datasets.samples import PictureReader
+from ferc_core.datasets.samples import ImageReader
 from ferc_core.errors import BadImageError
 
 # How face_x, face_y, face_width, face_height are read.
 CROPS = {
-    "auto": "corners or sizes, decided for each picture",
+    "auto": "corners or sizes, decided for each image",
     "corners": "left, top, right, bottom",
     "sizes": "left, top, width, height",
-    "none": "not at all: the whole picture",
+    "none": "not at all: the whole image",
 }
 
 Box = tuple[int, int, int, int]
 
 
-class CropReader(PictureReader):
-    """Pictures, and the boxes int32 [N, 4] of their faces."""
+class CropReader(ImageReader):
+    """Images, and the boxes int32 [N, 4] of their faces."""
 
     def __init__(
         self, names: Sequence[str], folder: Path | str, boxes: npt.NDArray[np.int32], crop: str
@@ -33,7 +33,7 @@ class CropReader(PictureReader):
         self.crop = crop
 
     def __call__(self, i: int) -> npt.NDArray[np.uint8]:
-        """Read face i as uint8 RGB [H, W, 3]; raises `BadImageError` that names the picture."""
+        """Read face i as uint8 RGB [H, W, 3]; raises `BadImageError` that names the image."""
         image = super().__call__(i)
         height, width = image.shape[:2]
         x, y, w, h = self.boxes[i].tolist()
@@ -42,14 +42,14 @@ class CropReader(PictureReader):
         face = image[top : max(bottom, 0), left : max(right, 0)]
         if face.size == 0:
             raise BadImageError(
-                f"picture {self.path(i)}: the box {x}, {y}, {w}, {h} of its face holds none of "
+                f"image {self.path(i)}: the box {x}, {y}, {w}, {h} of its face holds none of "
                 f"its {width} x {height} pixels (crop={self.crop})"
             )
         return np.ascontiguousarray(face)
 
 
 def face_edges(box: Box, width: int, height: int, crop: str) -> Box:
-    """Return left, top, right and bottom of the face in a picture of ``width`` x ``height``.
+    """Return left, top, right and bottom of the face in an image of ``width`` x ``height``.
 
     ``box`` holds face_x, face_y, face_width, face_height as they stand in AffectNet's table. The
     authors of FER-C crop as if the last two were the right and the bottom edge, and for many rows

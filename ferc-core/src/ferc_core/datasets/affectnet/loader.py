@@ -1,6 +1,6 @@
 """AffectNet as its owners ship it (Mollahosseini, Hasani, Mahoor 2017, arXiv:1708.03985).
 
-Two releases are read: tables with a box for each face in larger pictures, and cropped faces with
+Two releases are read: tables with a box for each face in larger images, and cropped faces with
 a file for each annotation.
 """
 
@@ -17,8 +17,8 @@ from ferc_core.base.text import listed, number
 from ferc_core.datasets.affectnet.crop import CROPS, CropReader
 from ferc_core.datasets.affectnet.rows import (
     BOX,
+    IMAGES,
     IS_MISSING,
-    PICTURES,
     SETS,
     TABLES,
     UNANNOTATED,
@@ -27,7 +27,7 @@ from ferc_core.datasets.affectnet.rows import (
 )
 from ferc_core.datasets.index import Source, indexed
 from ferc_core.datasets.releases import Release, recognise
-from ferc_core.datasets.samples import PictureReader
+from ferc_core.datasets.samples import ImageReader
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.faces import About, FaceSet, FaceSplit
 
@@ -35,14 +35,14 @@ VERSION = "affectnet/1"  # a new number for every change of the rows that are re
 
 CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
 NO_CLASS = {8: "none", 9: "uncertain", 10: "no face"}
-NOT_RATED = -2.0  # valence and arousal of a picture that nobody could rate
+NOT_RATED = -2.0  # valence and arousal of an image that nobody could rate
 
 LEVELS = ("", "Manually_Annotated/")
 LISTS = ("", "Manually_Annotated_file_lists/")
 MANUAL = Release(
     "AffectNet, manual CSV release",
     {
-        PICTURES: tuple(f"{level}{PICTURES}" for level in LEVELS),
+        IMAGES: tuple(f"{level}{IMAGES}" for level in LEVELS),
         **{
             table: tuple(f"{level}{lists}{table}" for level in LEVELS for lists in LISTS)
             for table in TABLES.values()
@@ -57,7 +57,7 @@ EIGHT_CLASS = Release(
         for part in ("images", "annotations")
     },
 )
-CROPPED = (224, 224)  # size of the pictures of the 8-class release
+CROPPED = (224, 224)  # size of the images of the 8-class release
 NUMBERED = r"^(train_set|val_set)/images/(.+)\.\w+$"  # their paths
 
 # Faces for each class: Mollahosseini et al. 2017.
@@ -72,10 +72,10 @@ def open_affectnet(root: Path | str | None, *, classes: int = 8, crop: str = "au
     """Open AffectNet in the folder ``root``: splits train and valid, the official validation set.
 
     ``classes`` is 8, or 7 to leave out contempt. ``crop`` says how the boxes of the manual release
-    are read (`affectnet_crop.CROPS`); the pictures of the 8-class release are faces already.
+    are read (`affectnet_crop.CROPS`); the images of the 8-class release are faces already.
 
     Dropped are rows without one of the expressions (codes 8, 9, 10), without valence and arousal
-    in [-1, 1], rows that name a picture again, training rows of pictures of the validation set,
+    in [-1, 1], rows that name an image again, training rows of images of the validation set,
     and faces whose files are missing. ``notes`` count them, ``about.missing`` names those files.
     Sample ids are the paths in ``Manually_Annotated_Images``, or ``train_set/12``.
 
@@ -91,8 +91,7 @@ def open_affectnet(root: Path | str | None, *, classes: int = 8, crop: str = "au
     if not manual and crop in ("corners", "sizes"):
         raise RequestError(f"{release.name} is cropped already and has no boxes: leave out crop")
     sources = [
-        Source(path, path.name in (PICTURES, "images"), without=LANDMARKS)
-        for path in found.values()
+        Source(path, path.name in (IMAGES, "images"), without=LANDMARKS) for path in found.values()
     ]
     read = manual_rows if manual else eight_class_rows
     rows = indexed(VERSION, folder, sources, partial(read, folder, found))
@@ -100,13 +99,13 @@ def open_affectnet(root: Path | str | None, *, classes: int = 8, crop: str = "au
     notes: list[str] = []
     rows = with_feeling(with_expression(rows, notes), notes)
     if manual:
-        rows = with_own_picture(rows, notes)
+        rows = with_own_image(rows, notes)
     if manual and crop != "none":
         rows = with_box(rows, crop, notes)
     if classes == 7:
         rows = without(rows, pl.col("label") == 7, notes, "contempt is left out (classes=7)")
     rows, missing = with_files(rows, notes)
-    pictures = found[PICTURES] if manual else folder
+    pictures = found[IMAGES] if manual else folder
     splits = {}
     for split in ("train", "valid"):
         splits[split] = faces_of(rows.filter(pl.col("split") == split), pictures, crop)
@@ -162,15 +161,15 @@ def with_feeling(rows: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
     return without(rows, bad, notes, why, ("where", "valence", "arousal"))
 
 
-def with_own_picture(rows: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
-    """Return one row for each picture: the first, where one of the validation set comes first."""
-    again = rows.filter(~pl.col("picture").is_first_distinct())
+def with_own_image(rows: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
+    """Return one row for each image: the first, where one of the validation set comes first."""
+    again = rows.filter(~pl.col("image").is_first_distinct())
     if again.is_empty():
         return rows
-    first = rows.unique("picture", keep="first").select(
-        "picture", first_split="split", first_label="label"
+    first = rows.unique("image", keep="first").select(
+        "image", first_split="split", first_label="label"
     )
-    again = again.join(first, on="picture", how="left")
+    again = again.join(first, on="image", how="left")
     same = pl.col("split") == pl.col("first_split")
     for chosen, row, where in (
         (same, "row", "stands in an earlier row"),
@@ -180,10 +179,10 @@ def with_own_picture(rows: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
         if len(part):
             other = int((part["label"] != part["first_label"]).sum())
             notes.append(
-                f"{number(len(part), row)} dropped: the picture {where}, too ({other} of them with "
+                f"{number(len(part), row)} dropped: the image {where}, too ({other} of them with "
                 f"another expression), the first: {part['where'][0]}: {part['picture'][0]}"
             )
-    return rows.filter(pl.col("picture").is_first_distinct())
+    return rows.filter(pl.col("image").is_first_distinct())
 
 
 def with_box(rows: pl.DataFrame, crop: str, notes: list[str]) -> pl.DataFrame:
@@ -208,7 +207,7 @@ def with_files(rows: pl.DataFrame, notes: list[str]) -> tuple[pl.DataFrame, dict
     lost = rows.filter(pl.col("fault") != "")
     told = lost.filter(pl.col("fault") != IS_MISSING)  # missing files the host tells of
     for (fault,), of_fault in told.group_by("fault", maintain_order=True):
-        what = "a picture" if fault == UNANNOTATED else "a file"
+        what = "an image" if fault == UNANNOTATED else "a file"
         files = listed(of_fault["file"].sort().to_list())
         notes.append(f"{number(len(of_fault), 'row')} dropped: {what} {fault}: {files}")
     missing = lost.filter(pl.col("fault") != UNANNOTATED)["file"].to_list()
@@ -217,12 +216,12 @@ def with_files(rows: pl.DataFrame, notes: list[str]) -> tuple[pl.DataFrame, dict
 
 def faces_of(rows: pl.DataFrame, folder: Path, crop: str) -> FaceSplit:
     """Return the faces of a split; rows with ``BOX`` columns are cropped."""
-    pictures = tuple(rows["picture"])
-    read: PictureReader | CropReader = PictureReader(pictures, folder)
+    pictures = tuple(rows["image"])
+    read: ImageReader | CropReader = ImageReader(pictures, folder)
     if "box" in rows.columns:
         read = CropReader(pictures, folder, rows.select(BOX).to_numpy(), crop)
     return FaceSplit(
-        ids=tuple(rows["picture"].str.replace(NUMBERED, "${1}/${2}")),
+        ids=tuple(rows["image"].str.replace(NUMBERED, "${1}/${2}")),
         labels=rows["label"].cast(pl.Int64).to_numpy(),
         read=read,
         valence_arousal=np.ascontiguousarray(rows.select("v", "a").to_numpy()),

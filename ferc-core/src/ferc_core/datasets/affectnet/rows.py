@@ -3,7 +3,7 @@
 Rows say what the files say; `ferc_core.datasets.affectnet.loader` decides which of them are used.
 
     split        "valid" or "train"; the rows of "valid" come first
-    picture      its path with forward slashes
+    image      its path with forward slashes
     where        what to name when the row is wrong: "training.csv, row 7"
     expression, valence, arousal, and in the manual release BOX: texts, "" for an empty cell
     fault, file  what is wrong with a file of the face, so that it is lost, and the path of that
@@ -27,7 +27,7 @@ from ferc_core.datasets.scalars import read_scalars
 from ferc_core.datasets.texts import read_csv
 from ferc_core.images.io import IMAGE_SUFFIXES
 
-PICTURES = "Manually_Annotated_Images"
+IMAGES = "Manually_Annotated_Images"
 TABLES = {"valid": "validation.csv", "train": "training.csv"}
 SETS = {"valid": "val_set", "train": "train_set"}
 
@@ -39,7 +39,7 @@ COLUMNS = (PATH, *BOX, "facial_landmarks", *ANNOTATIONS)
 KINDS = {"expression": "exp", "valence": "val", "arousal": "aro"}  # <id>_exp.npy, ...
 
 IS_MISSING = "is not there"
-UNANNOTATED = "has no annotation"  # of a picture, which is then no lost face
+UNANNOTATED = "has no annotation"  # of an image, which is then no lost face
 
 # Paths that `sample_id` would neither change nor refuse: printable, without empty or dotted parts.
 _PLAIN = r"^[!-~]+$"
@@ -48,8 +48,8 @@ _ANNOTATION = re.compile(r"(.+)_(exp|val|aro)\.npy")
 
 
 def manual_rows(root: Path, found: Mapping[str, Path], names: Names) -> pl.DataFrame:
-    """Read the tables of the manual release; ``picture`` is relative to the picture folder."""
-    folder = found[PICTURES]
+    """Read the tables of the manual release; ``image`` is relative to the image folder."""
+    folder = found[IMAGES]
     there = set(names[folder])
     tables = []
     for split, part in TABLES.items():
@@ -57,7 +57,7 @@ def manual_rows(root: Path, found: Mapping[str, Path], names: Names) -> pl.DataF
         where = pl.format("{}, row {}", pl.lit(part), pl.int_range(1, pl.len() + 1))
         tables.append(
             table.select(
-                picture_paths(table[PATH], found[part]),
+                image_paths(table[PATH], found[part]),
                 where.alias("where"),
                 *ANNOTATIONS,
                 *BOX,
@@ -65,17 +65,17 @@ def manual_rows(root: Path, found: Mapping[str, Path], names: Names) -> pl.DataF
             )
         )
     rows = pl.concat(tables)
-    lost = pl.Series("lost", [picture not in there for picture in rows["picture"]])
-    file = pl.lit(f"{folder.relative_to(root).as_posix()}/") + pl.col("picture")
+    lost = pl.Series("lost", [picture not in there for picture in rows["image"]])
+    file = pl.lit(f"{folder.relative_to(root).as_posix()}/") + pl.col("image")
     return rows.with_columns(
         fault=pl.when(lost).then(pl.lit(IS_MISSING)).otherwise(pl.lit("")),
         file=pl.when(lost).then(file).otherwise(pl.lit("")),
     )
 
 
-def picture_paths(column: pl.Series, table: Path) -> pl.Series:
-    """Return the paths of pictures as sample ids; those of a tidy table stay as they are."""
-    paths = column.str.replace_all("\\", "/", literal=True).rename("picture")
+def image_paths(column: pl.Series, table: Path) -> pl.Series:
+    """Return the paths of images as sample ids; those of a tidy table stay as they are."""
+    paths = column.str.replace_all("\\", "/", literal=True).rename("image")
     odd = (~paths.str.contains(_PLAIN) | paths.str.contains(_ODD)).arg_true()
     if len(odd):
         names = [sample_id(paths[i], f"{table}, row {i + 1}") for i in odd]
@@ -84,7 +84,7 @@ def picture_paths(column: pl.Series, table: Path) -> pl.Series:
 
 
 def eight_class_rows(root: Path, found: Mapping[str, Path], names: Names) -> pl.DataFrame:
-    """Read the files of the 8-class release; ``picture`` is relative to the root."""
+    """Read the files of the 8-class release; ``image`` is relative to the root."""
     parts = []
     for split, folder in SETS.items():
         pictures, annotations = (found[f"{folder}/{part}"] for part in ("images", "annotations"))
@@ -97,23 +97,23 @@ def eight_class_rows(root: Path, found: Mapping[str, Path], names: Names) -> pl.
 def files_of_set(
     split: str, folder: str, pictures: list[str], annotations: list[str]
 ) -> pl.DataFrame:
-    """Return a row for each number that a picture or an annotation of a set has."""
-    picture_of: dict[str, str] = {}
+    """Return a row for each number that an image or an annotation of a set has."""
+    image_of: dict[str, str] = {}
     for name in filter(str.isprintable, pictures):
         stem, dot, suffix = name.rpartition(".")
         if dot + suffix.lower() in IMAGE_SUFFIXES:
-            picture_of.setdefault(stem, name)
+            image_of.setdefault(stem, name)
     kinds_of: dict[str, set[str]] = {}
     for name in filter(str.isprintable, annotations):
         match = _ANNOTATION.fullmatch(name)
         if match:
             kinds_of.setdefault(match[1], set()).add(match[2])
     rows = []
-    for stem in sorted(picture_of.keys() | kinds_of.keys(), key=lambda s: (len(s), s)):
-        picture = f"{folder}/images/{picture_of.get(stem, f'{stem}.jpg')}"
+    for stem in sorted(image_of.keys() | kinds_of.keys(), key=lambda s: (len(s), s)):
+        picture = f"{folder}/images/{image_of.get(stem, f'{stem}.jpg')}"
         where = f"{folder}/annotations/{stem}"
         lacking = [kind for kind in KINDS.values() if kind not in kinds_of.get(stem, ())]
-        if stem not in picture_of:
+        if stem not in image_of:
             fault, file = IS_MISSING, picture
         elif stem not in kinds_of:
             fault, file = UNANNOTATED, picture
@@ -122,7 +122,7 @@ def files_of_set(
         else:
             fault, file = "", ""
         rows.append((split, picture, where, fault, file))
-    columns = ("split", "picture", "where", "fault", "file")
+    columns = ("split", "image", "where", "fault", "file")
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 

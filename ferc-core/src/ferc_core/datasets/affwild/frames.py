@@ -55,7 +55,7 @@ ROWS = pl.Schema(
     {
         "identity": pl.String(),
         "frame": pl.Int32(),  # counted from 1
-        "file": pl.String(),  # the picture, or the box of the face, relative to the root
+        "file": pl.String(),  # the image, or the box of the face, relative to the root
         "valence": pl.Float64(),
         "arousal": pl.Float64(),
         "label": pl.Int8(),
@@ -85,8 +85,8 @@ class Tree:
     """Where the parts of a release lie.
 
     texts:   the folders of each kind of annotation
-    faces:   folders with a folder for each identity, of pictures or of boxes named by frame
-    videos:  the folder of the videos, None where the faces are pictures
+    faces:   folders with a folder for each identity, of images or of boxes named by frame
+    videos:  the folder of the videos, None where the faces are images
     """
 
     root: Path

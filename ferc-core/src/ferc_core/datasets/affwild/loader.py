@@ -1,6 +1,6 @@
 """Aff-Wild2, or Aff-Wild with the expressions of Aff-Wild2, as their owners send them.
 
-Aff-Wild2 (Kollias and Zafeiriou 2018, arXiv:1811.07770) has faces as pictures; Aff-Wild
+Aff-Wild2 (Kollias and Zafeiriou 2018, arXiv:1811.07770) has faces as images; Aff-Wild
 (Zafeiriou et al. 2017, CVPRW) has videos and a box for each frame. Used are the frames with
 valence and arousal and with one of seven expressions. An identity is a video; with ``_left`` or
 ``_right``, it is one of two persons in a video.
@@ -32,7 +32,7 @@ from ferc_core.datasets.affwild.frames import (
 from ferc_core.datasets.affwild.notes import LOST, notes_about
 from ferc_core.datasets.index import Source, indexed
 from ferc_core.datasets.releases import Release, first, recognise
-from ferc_core.datasets.samples import PictureReader
+from ferc_core.datasets.samples import ImageReader
 from ferc_core.datasets.toyfaces.drawing.expressions import CLASSES as EIGHT_CLASSES
 from ferc_core.datasets.videos import VideoFrames
 from ferc_core.errors import DataError, RequestError, UnknownNameError
@@ -65,15 +65,15 @@ def places(usual: str, task: str) -> dict[str, tuple[str, ...]]:
 
 FEELINGS = places("VA_Estimation_Challenge", "VA")
 EXPRESSIONS = places("EXPR_Classification_Challenge", "EXPR")
-PICTURES = "cropped_aligned"
+IMAGES = "cropped_aligned"
 BORROWED = (
     "the paper labels these faces by AffectNet's valence-arousal mixture: --gmm FILE takes what "
     "'ferc gmm fit --dataset affectnet' writes"
 )
-MORE_PICTURES = "cropped_aligned_new_50_vids"  # a part of later copies
-SIZE = (112, 112)  # of the pictures
+MORE_IMAGES = "cropped_aligned_new_50_vids"  # a part of later copies
+SIZE = (112, 112)  # of the images
 
-AFF_WILD2 = Release("Aff-Wild2", {PICTURES: (PICTURES,), **FEELINGS, **EXPRESSIONS})
+AFF_WILD2 = Release("Aff-Wild2", {IMAGES: (IMAGES,), **FEELINGS, **EXPRESSIONS})
 V1_PARTS = (
     "videos/train",
     "bboxes/train",
@@ -160,8 +160,8 @@ def check_options(frames: int, **named: str) -> None:
 
 def aff_wild2(root: Path, found: dict[str, Path]) -> Tree:
     """Return where the parts of Aff-Wild2 lie."""
-    pictures = unnested(found[PICTURES])
-    more = [unnested(path) for path in (root / MORE_PICTURES, pictures.parent / MORE_PICTURES)]
+    pictures = unnested(found[IMAGES])
+    more = [unnested(path) for path in (root / MORE_IMAGES, pictures.parent / MORE_IMAGES)]
     texts = {
         FEELING: tuple(found[part] for part in FEELINGS),
         EXPRESSION: tuple(found[part] for part in EXPRESSIONS),
@@ -213,10 +213,10 @@ def face_split(tree: Tree, faces: pl.DataFrame) -> FaceSplit:
     )
 
 
-def reader(tree: Tree, faces: pl.DataFrame) -> PictureReader | VideoFrames:
-    """Return what reads the pictures."""
+def reader(tree: Tree, faces: pl.DataFrame) -> ImageReader | VideoFrames:
+    """Return what reads the images."""
     if tree.videos is None:
-        return PictureReader(faces["file"], tree.root)
+        return ImageReader(faces["file"], tree.root)
     videos = faces["video"].unique(maintain_order=True).to_list()
     numbers = dict(zip(videos, range(len(videos)), strict=True))
     return VideoFrames(

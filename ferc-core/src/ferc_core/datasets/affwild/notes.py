@@ -1,4 +1,4 @@
-"""Why parts of Aff-Wild are left out, and how the notes of the data set say it."""
+"""Why parts of Aff-Wild are left out, and how the notes of the dataset say it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FRAMES = {
     NO_NUMBER: "a line is no number, the first is {place}",
     OUTSIDE: "valence or arousal lies outside [-1, 1], first in {place}",
     NO_CODE: "the expression is none of -1 to 7, first in {place}",
-    NO_FACE: "no face was found, so there is no picture or no box, in {videos}: {names}",
+    NO_FACE: "no face was found, so there is no image or no box, in {videos}: {names}",
 }
 
 

@@ -41,7 +41,7 @@ def open_ferplus(
 ) -> FaceSet:
     """Open FER+ in the folder ``root``: splits train, valid (PublicTest) and test (PrivateTest).
 
-    The folder holds FER2013's table and that of the votes, or the folders of pictures that the
+    The folder holds FER2013's table and that of the votes, or the folders of images that the
     script of FER+ makes of them.
 
     In every mode an answer with a single vote is left out first, as its authors do, and rows that
@@ -54,7 +54,7 @@ def open_ferplus(
       three; rows where these hold no more than half, or are more than three, are dropped
 
     The label is the emotion with the largest share, of equal ones the first. With
-    ``drop_duplicates``, training pictures that stand in another split, too, are dropped.
+    ``drop_duplicates``, training images that stand in another split, too, are dropped.
     ``notes`` count all that is dropped or doubtful.
 
     Raises `RequestError` for a wrong ``root`` or option and `DataError` for wrong files.
@@ -65,7 +65,7 @@ def open_ferplus(
         raise RequestError(f"drop_duplicates must be true or false, not {drop_duplicates!r}")
     release, files = recognise(root, "ferplus", [TABLES, FOLDERS])
     if release is TABLES:
-        rows = rows_of_tables(files["pictures"], files["votes"])
+        rows = rows_of_tables(files["images"], files["votes"])
     else:
         rows = rows_of_folders(Path(str(root)), files)
 
@@ -78,17 +78,17 @@ def open_ferplus(
         notes.append(f"{ties} rows have a tie for the largest share; their label is the first")
     if rows.constant.any():
         notes.append(
-            f"{rows.constant.sum()} pictures have one grey value only, "
+            f"{rows.constant.sum()} images have one grey value only, "
             f"{(rows.constant & keep).sum()} of them are kept"
         )
     leaks, note = leaking(rows, keep)
     notes.append(note)
     if drop_duplicates:
-        notes.append(f"dropped {leaks.sum()} training pictures that stand in another split, too")
+        notes.append(f"dropped {leaks.sum()} training images that stand in another split, too")
         keep &= ~leaks
     elif leaks.any():
         notes.append(
-            f"{leaks.sum()} training pictures stand in another split, too; drop_duplicates=true "
+            f"{leaks.sum()} training images stand in another split, too; drop_duplicates=true "
             "drops them"
         )
     if not keep.any():
@@ -157,7 +157,7 @@ def leading_emotions(heard: Sequence[int]) -> list[int]:
 
 
 def leaking(rows: Rows, keep: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.bool_], str]:
-    """Mark kept training rows [N] whose picture a kept row of another split shows; and a note."""
+    """Mark kept training rows [N] whose image a kept row of another split shows; and a note."""
     groups: dict[str, list[int]] = {}
     for i, picture in enumerate(rows.pictures):
         groups.setdefault(picture, []).append(i)

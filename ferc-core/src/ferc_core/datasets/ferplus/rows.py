@@ -1,6 +1,6 @@
-"""The rows of FER+ in both forms that people have: the original tables, or folders of pictures.
+"""The rows of FER+ in both forms that people have: the original tables, or folders of images.
 
-FER2013's pictures stand as numbers in a table; the script of FER+'s authors makes folders of PNG
+FER2013's images stand as numbers in a table; the script of FER+'s authors makes folders of PNG
 files of it, with the votes beside them.
 """
 
@@ -19,7 +19,7 @@ from ferc_core.base.progress import current
 from ferc_core.base.text import number
 from ferc_core.datasets.index import Source, indexed
 from ferc_core.datasets.releases import Release
-from ferc_core.datasets.samples import PictureReader, sample_id
+from ferc_core.datasets.samples import ImageReader, sample_id
 from ferc_core.datasets.texts import read_csv
 from ferc_core.errors import BadImageError, DataError
 from ferc_core.images.io import read_image, to_rgb
@@ -39,19 +39,19 @@ ENOUGH_ROWS = 1000
 TABLES = Release(
     "FER2013 with the votes of FER+",
     {
-        "pictures": ("fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv"),
+        "images": ("fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv"),
         "votes": ("fer2013new.csv",),
     },
 )
 FOLDER_OF = {"train": "FER2013Train", "valid": "FER2013Valid", "test": "FER2013Test"}
 FOLDERS = Release(
-    "FER+ as folders of pictures",
+    "FER+ as folders of images",
     {
         split: tuple(f"{place}{folder}/label.csv" for place in ("", "data/"))
         for split, folder in FOLDER_OF.items()
     },
 )
-FOLDER_COLUMNS = ("picture", "box", *ANSWERS)  # of label.csv, which has no header
+FOLDER_COLUMNS = ("image", "box", *ANSWERS)  # of label.csv, which has no header
 
 # New numbers when the rows of the index change.
 TABLE_ROWS, FOLDER_ROWS = "ferplus/1", "ferplus/folders/1"
@@ -62,12 +62,12 @@ class Rows:
     """The N rows of a release, whether they are used or not.
 
     path:     a file to name when no row can be used
-    ids:      "fer0000000" and so on: the place in the tables, or the name of the picture
+    ids:      "fer0000000" and so on: the place in the tables, or the name of the image
     splits:   "train", "valid" or "test"
     votes:    int64 [N, 10] in the order of ANSWERS
-    read:     reads picture i
-    pictures: a hash of each picture, equal for equal ones
-    constant: which pictures have one grey value only
+    read:     reads image i
+    images: a hash of each image, equal for equal ones
+    constant: which images have one grey value only
     missing:  the files that are not there; their rows are left out
     notes:    what was left out for other reasons
     """
@@ -84,13 +84,13 @@ class Rows:
 
 
 class PixelReader:
-    """Grey pictures in memory, uint8 [N, 2304]."""
+    """Grey images in memory, uint8 [N, 2304]."""
 
     def __init__(self, pixels: npt.NDArray[np.uint8]) -> None:
         self.pixels = pixels
 
     def __call__(self, i: int) -> npt.NDArray[np.uint8]:
-        """Return picture i as uint8 RGB [48, 48, 3]."""
+        """Return image i as uint8 RGB [48, 48, 3]."""
         return to_rgb(self.pixels[i].reshape(SIDE, SIDE))
 
 
@@ -107,25 +107,25 @@ def read_votes(path: Path, table: pl.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def digest(pixels: npt.NDArray[np.uint8]) -> str:
-    """Return the hash of a picture."""
+    """Return the hash of an image."""
     return blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest()
 
 
 # --- the original tables --------------------------------------------------------------------------
 
 
-def rows_of_tables(pictures_at: Path, votes_at: Path) -> Rows:
+def rows_of_tables(images_at: Path, votes_at: Path) -> Rows:
     """Return the rows of FER2013's table and of FER+'s, which belong together row by row.
 
-    Picture names in the table of votes are empty or double in places, and are not used.
+    Image names in the table of votes are empty or double in places, and are not used.
     """
     table = read_csv(votes_at, ("Usage", *ANSWERS))
     pictures = indexed(
-        TABLE_ROWS, pictures_at.parent, [Source(pictures_at)], lambda _: read_pixels(pictures_at)
+        TABLE_ROWS, images_at.parent, [Source(images_at)], lambda _: read_pixels(images_at)
     )
-    splits = splits_of(pictures_at, pictures["Usage"], votes_at, table["Usage"])
+    splits = splits_of(images_at, pictures["Usage"], votes_at, table["Usage"])
     votes = read_votes(votes_at, table)
-    check_agreement(pictures_at, pictures["emotion"], votes_at, votes)
+    check_agreement(images_at, pictures["emotion"], votes_at, votes)
     pixels = np.frombuffer(b"".join(pictures["pixels"]), np.uint8).reshape(-1, SIDE * SIDE)
     return Rows(
         path=votes_at,
@@ -139,7 +139,7 @@ def rows_of_tables(pictures_at: Path, votes_at: Path) -> Rows:
 
 
 def read_pixels(path: Path) -> pl.DataFrame:
-    """Return FER2013's label, split and picture of each row; the picture as its 2304 bytes."""
+    """Return FER2013's label, split and image of each row; the image as its 2304 bytes."""
     table = read_csv(path, ("emotion", "Usage", "pixels"))
     rows = []
     for i, text in enumerate(table["pixels"]):
@@ -156,50 +156,50 @@ def read_pixels(path: Path) -> pl.DataFrame:
 
 
 def splits_of(
-    pictures_at: Path, usage: pl.Series, votes_at: Path, usage_of_votes: pl.Series
+    images_at: Path, usage: pl.Series, votes_at: Path, usage_of_votes: pl.Series
 ) -> npt.NDArray[np.str_]:
     """Return the split of each row; the two files must agree on it, row by row."""
     if len(usage) != len(usage_of_votes):
         raise DataError(
-            f"{pictures_at} has {len(usage)} rows and {votes_at} has {len(usage_of_votes)}; they "
+            f"{images_at} has {len(usage)} rows and {votes_at} has {len(usage_of_votes)}; they "
             "belong together row by row, so use the original files"
         )
     differ = np.flatnonzero((usage != usage_of_votes).to_numpy())
     if len(differ):
         i = int(differ[0])
         raise DataError(
-            f"row {i + 1} is {usage[i]!r} in {pictures_at} and {usage_of_votes[i]!r} in "
+            f"row {i + 1} is {usage[i]!r} in {images_at} and {usage_of_votes[i]!r} in "
             f"{votes_at}; they belong together row by row, so use the original files"
         )
     for i, name in enumerate(usage):
         if name not in SPLIT_OF_USAGE:
             raise DataError(
-                f"{pictures_at}, row {i + 1}: Usage {name!r} must be {', '.join(SPLIT_OF_USAGE)}"
+                f"{images_at}, row {i + 1}: Usage {name!r} must be {', '.join(SPLIT_OF_USAGE)}"
             )
     return np.array([SPLIT_OF_USAGE[name] for name in usage])
 
 
 def check_agreement(
-    pictures_at: Path, emotion: pl.Series, votes_at: Path, votes: npt.NDArray[np.int64]
+    images_at: Path, emotion: pl.Series, votes_at: Path, votes: npt.NDArray[np.int64]
 ) -> None:
     """Raise `DataError` when labels and votes agree as little as those of different faces do."""
     labels = np.array([CLASS_OF_EMOTION.get(code, -1) for code in emotion])
     agreement = float((labels == votes.argmax(axis=1)).mean())
     if len(labels) >= ENOUGH_ROWS and agreement < LEAST_AGREEMENT:
         raise DataError(
-            f"the votes of {votes_at} agree with the labels of {pictures_at} in {agreement:.0%} of "
+            f"the votes of {votes_at} agree with the labels of {images_at} in {agreement:.0%} of "
             "the rows only, so the rows do not belong together; use the original files"
         )
 
 
-# --- folders of pictures --------------------------------------------------------------------------
+# --- folders of images --------------------------------------------------------------------------
 
 
 def rows_of_folders(root: Path, lists: Mapping[str, Path]) -> Rows:
     """Return the rows of the folders that the script of FER+'s authors makes.
 
-    Three names stand twice in the original; the script then leaves the picture of the later row.
-    ``lists`` has the ``label.csv`` of each split: name of the picture, its box, ten votes.
+    Three names stand twice in the original; the script then leaves the image of the later row.
+    ``lists`` has the ``label.csv`` of each split: name of the image, its box, ten votes.
     """
     sources = [Source(path.parent) for path in lists.values()]
     table = indexed(FOLDER_ROWS, root, sources, lambda names: read_folders(root, lists, names))
@@ -207,22 +207,22 @@ def rows_of_folders(root: Path, lists: Mapping[str, Path]) -> Rows:
     notes = []
     if len(kept) < len(table):
         dropped = number(len(table) - len(kept), "row")
-        notes.append(f"dropped {dropped}: a later one has a picture of the same name")
+        notes.append(f"dropped {dropped}: a later one has an image of the same name")
     table = kept
-    lost = table.filter(pl.col("picture").is_null())["file"]
+    lost = table.filter(pl.col("image").is_null())["file"]
     if len(lost) == len(table):
         raise DataError(
-            f"{root} has the votes of FER+ and none of its pictures, the first would be {lost[0]}; "
+            f"{root} has the votes of FER+ and none of its images, the first would be {lost[0]}; "
             "the script of FER+ makes them from fer2013.csv, which can also be given as it is"
         )
-    table = table.filter(pl.col("picture").is_not_null())
+    table = table.filter(pl.col("image").is_not_null())
     return Rows(
         path=lists["train"],
         ids=tuple(Path(file).stem for file in table["file"]),
         splits=table["split"].to_numpy().astype(np.str_),
         votes=table.select(ANSWERS).to_numpy(),
-        read=PictureReader(table["file"], root),
-        pictures=tuple(table["picture"]),
+        read=ImageReader(table["file"], root),
+        pictures=tuple(table["image"]),
         constant=table["constant"].to_numpy(),
         missing=dict.fromkeys(lost, 1),
         notes=tuple(notes),
@@ -232,13 +232,13 @@ def rows_of_folders(root: Path, lists: Mapping[str, Path]) -> Rows:
 def read_folders(
     root: Path, lists: Mapping[str, Path], names: Mapping[Path, list[str]]
 ) -> pl.DataFrame:
-    """Read the lists, and the pictures once; ``picture`` is null for one that is not there."""
+    """Read the lists, and the images once; ``image`` is null for one that is not there."""
     parts = []
     for split, path in lists.items():
         table = read_csv(path, FOLDER_COLUMNS, if_headless=FOLDER_COLUMNS)
         votes, there = read_votes(path, table), set(names[path.parent])
         folder = path.parent.relative_to(root)
-        files = [sample_id(name, f"{path}, row {i}") for i, name in enumerate(table["picture"], 1)]
+        files = [sample_id(name, f"{path}, row {i}") for i, name in enumerate(table["image"], 1)]
         with current().track(f"reading {folder}", len(files)) as step:
             looked = []
             for file in files:
@@ -249,7 +249,7 @@ def read_folders(
             pl.DataFrame(votes, schema=dict.fromkeys(ANSWERS, pl.Int64)).with_columns(
                 pl.lit(split).alias("split"),
                 pl.Series("file", [(folder / file).as_posix() for file in files]),
-                pl.Series("picture", hashes, pl.String),
+                pl.Series("image", hashes, pl.String),
                 pl.Series("constant", constant, pl.Boolean),
             )
         )
@@ -257,7 +257,7 @@ def read_folders(
 
 
 def look_at(path: Path) -> tuple[str, bool]:
-    """Return the hash of a picture and whether it has one value only.
+    """Return the hash of an image and whether it has one value only.
 
     One that cannot be read is like no other; whoever reads it is told why.
     """

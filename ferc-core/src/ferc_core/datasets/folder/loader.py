@@ -1,4 +1,4 @@
-"""Your own pictures: a folder for each class, with or without splits, or a table of them.
+"""Your own images: a folder for each class, with or without splits, or a table of them.
 
     root/<class>/*.png                 one folder for each class
     root/{train,valid,test}/<class>/   the same in splits
@@ -19,7 +19,7 @@ import numpy as np
 from ferc_core.datasets.folder.table import TABLE_SUFFIXES, open_table
 from ferc_core.datasets.samples import (
     SPLIT_NAMES,
-    PictureReader,
+    ImageReader,
     class_index,
     face_set,
     infer_classes,
@@ -35,18 +35,16 @@ from ferc_core.images.io import IMAGE_SUFFIXES
 def open_folder(
     root: Path | str | None, *, classes: str | int | Sequence[str] | None = None
 ) -> FaceSet:
-    """Open the pictures at ``root``: class folders, or a table (the file or its folder).
+    """Open the images at ``root``: class folders, or a table (the file or its folder).
 
     ``classes`` fixes the classes and their order: ``"anger;joy"`` or a list. Without it they are
     the names found, in natural order. Sample ids are paths relative to the root, so a folder that
-    moves keeps its results. Pictures are read when they are looked at.
+    moves keeps its results. Images are read when they are looked at.
 
     Raises `RequestError` for a wrong ``root`` or option and `DataError` for wrong data.
     """
     if root is None:
-        raise RequestError(
-            "the data set 'folder' needs a data root: a folder of pictures or a table"
-        )
+        raise RequestError("the dataset 'folder' needs a data root: a folder of images or a table")
     path = Path(root)
     named = read_classes(classes)
     try:
@@ -76,7 +74,7 @@ def _find_table(root: Path) -> Path | None:
 
 
 def open_tree(root: Path, named: tuple[str, ...] | None) -> FaceSet:
-    """Open ``root/<class>/...`` or ``root/<split>/<class>/...``; pictures may lie deeper, too."""
+    """Open ``root/<class>/...`` or ``root/<split>/<class>/...``; images may lie deeper, too."""
     skipped: Counter[str] = Counter()
     rows: list[tuple[str, str, str, Path]] = []  # id, class, split, file
     empty: set[str] = set()
@@ -84,13 +82,13 @@ def open_tree(root: Path, named: tuple[str, ...] | None) -> FaceSet:
         before = len(rows)
         for folder in _folders(part, skipped):
             name, found = normal(folder.name), len(rows)
-            for path in _pictures(folder, (root.resolve(), part.resolve()), skipped):
+            for path in _images(folder, (root.resolve(), part.resolve()), skipped):
                 rows.append((sample_id(str(path.relative_to(root)), str(root)), name, split, path))
             if len(rows) == found:
                 empty.add(name)
         if len(rows) == before:
             raise DataError(
-                f"{part} holds no pictures in class folders; put them into {part / '<class>'}, "
+                f"{part} holds no images in class folders; put them into {part / '<class>'}, "
                 f"as {', '.join(sorted(IMAGE_SUFFIXES))}"
             )
     rows.sort()
@@ -104,12 +102,12 @@ def open_tree(root: Path, named: tuple[str, ...] | None) -> FaceSet:
                 f"{suggest(name, classes)}"
             )
     labels = np.array([index[name] for name in names], dtype=np.int64)
-    faces = FaceSplit(ids=ids, labels=labels, read=PictureReader(paths))
+    faces = FaceSplit(ids=ids, labels=labels, read=ImageReader(paths))
     notes = []
     if skipped:
         notes.append("left out: " + ", ".join(f"{n} {what}" for what, n in sorted(skipped.items())))
     if empty - set(names):
-        notes.append(f"folders without pictures: {', '.join(sorted(empty - set(names)))}")
+        notes.append(f"folders without images: {', '.join(sorted(empty - set(names)))}")
     return face_set(faces, classes, splits if splits[0] else None, notes)
 
 
@@ -128,10 +126,10 @@ def _parts(root: Path, skipped: Counter[str]) -> list[tuple[str, Path]]:
                 f"{root} holds {twin.name!r} and {folder.name!r}, which both mean "
                 f"{known[folder]}; keep one of them"
             )
-        if folder not in known and any(_pictures(folder, (root.resolve(),), Counter())):
+        if folder not in known and any(_images(folder, (root.resolve(),), Counter())):
             raise DataError(
                 f"{root} holds the split folder {next(iter(known)).name!r} beside {folder.name!r}; "
-                "put all pictures under <split>/<class>/ or all under <class>/"
+                "put all images under <split>/<class>/ or all under <class>/"
             )
     return [(split, folder) for folder, split in known.items()]
 
@@ -145,14 +143,14 @@ def _folders(folder: Path, skipped: Counter[str]) -> list[Path]:
         elif path.is_dir():
             folders.append(path)
         elif path.suffix.lower() in IMAGE_SUFFIXES:
-            skipped["pictures outside class folders"] += 1
+            skipped["images outside class folders"] += 1
         else:
-            skipped["files that are no pictures"] += 1
+            skipped["files that are no images"] += 1
     return folders
 
 
-def _pictures(folder: Path, above: tuple[Path, ...], skipped: Counter[str]) -> Iterator[Path]:
-    """Yield the pictures in and below a folder; links are followed unless they lead back up."""
+def _images(folder: Path, above: tuple[Path, ...], skipped: Counter[str]) -> Iterator[Path]:
+    """Yield the images in and below a folder; links are followed unless they lead back up."""
     here = folder.resolve()
     if here in above:
         skipped["links that lead back to a folder above"] += 1
@@ -164,11 +162,11 @@ def _pictures(folder: Path, above: tuple[Path, ...], skipped: Counter[str]) -> I
         if _is_hidden(path):
             skipped["hidden files and folders"] += 1
         elif entry.is_dir():
-            yield from _pictures(path, (*above, here), skipped)
+            yield from _images(path, (*above, here), skipped)
         elif entry.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
             yield path
         else:
-            skipped["files that are no pictures"] += 1
+            skipped["files that are no images"] += 1
 
 
 def _is_hidden(path: Path) -> bool:

@@ -1,6 +1,6 @@
-"""A table of one's own pictures, as CSV or parquet: one row for each picture.
+"""A table of one's own images, as CSV or parquet: one row for each image.
 
-    path          where the picture lies, relative to the table
+    path          where the image lies, relative to the table
     label         its class by name, or counted from 0
     valence, arousal    optional, both or neither, numbers in [-1, 1]
     distribution  optional, K shares that sum to 1: "0.7;0.2;0.1", or a list
@@ -26,7 +26,7 @@ import polars as pl
 
 from ferc_core.datasets.samples import (
     SPLIT_NAMES,
-    PictureReader,
+    ImageReader,
     class_index,
     face_set,
     infer_classes,
@@ -71,7 +71,7 @@ class Table:
 
 
 def open_table(path: Path, named: tuple[str, ...] | None) -> FaceSet:
-    """Open the pictures of a table; ``named`` are the classes where the user fixed them."""
+    """Open the images of a table; ``named`` are the classes where the user fixed them."""
     table = read_table(path)
     classes, labels = _labels(table, named)
     ids, paths = _ids_and_paths(table)
@@ -90,7 +90,7 @@ def open_table(path: Path, named: tuple[str, ...] | None) -> FaceSet:
     faces = FaceSplit(
         ids=ids,
         labels=labels,
-        read=PictureReader(paths),
+        read=ImageReader(paths),
         valence_arousal=_valence_arousal(table),
         distributions=distributions,
         identities=tuple(map(normal, table.texts("identity"))) if "identity" in table else None,
@@ -191,7 +191,7 @@ def _ids_and_paths(table: Table) -> tuple[tuple[str, ...], list[Path]]:
     missing = [i for i, file in enumerate(paths) if not file.is_file()]
     if missing:
         raise DataError(
-            f"{table.path}: {len(missing)} of {len(paths)} pictures are missing, the first in row "
+            f"{table.path}: {len(missing)} of {len(paths)} images are missing, the first in row "
             f"{table.rows[missing[0]]}: {paths[missing[0]]}"
         )
     return tuple(ids), paths

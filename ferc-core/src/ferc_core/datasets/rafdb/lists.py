@@ -1,6 +1,6 @@
 """The lists of RAF-DB: labels, label distributions, and who trains and who tests.
 
-Each line is the name of a picture and numbers, with blanks between. A line that cannot be used
+Each line is the name of an image and numbers, with blanks between. A line that cannot be used
 becomes a row with a ``fault``, so that it can be counted and named.
 """
 
@@ -33,7 +33,7 @@ SCHEMA: dict[str, Any] = {
     "split": pl.String,  # "" when no list says
     "label": pl.Int64,  # by the label list, counted from 0; null without one
     "shares": pl.List(pl.Float64),  # K shares that sum to 1; null without a distribution
-    "picture": pl.String,  # below the pictures' folder; "" when it is not there
+    "image": pl.String,  # below the images' folder; "" when it is not there
     "fault": pl.String,  # why this line is not used; "" for a face
     "file": pl.String,  # of a line that is not used
     "line": pl.Int64,
@@ -86,7 +86,7 @@ class Listing(Generic[Value]):
 
 
 def read_labelled(
-    labels_at: Path, shares_at: Path | None, pictures_at: Path, num_classes: int, names: Names
+    labels_at: Path, shares_at: Path | None, images_at: Path, num_classes: int, names: Names
 ) -> pl.DataFrame:
     """Return the faces of a label list and the faults of the lists, in the columns of SCHEMA.
 
@@ -106,11 +106,11 @@ def read_labelled(
         {"name": name, "split": prefix(name), "label": label, "shares": shares.values.get(name)}
         for name, label in labels.values.items()
     ]
-    return table(faces, labels.faults + shares.faults, pictures_at, names, labels_at)
+    return table(faces, labels.faults + shares.faults, images_at, names, labels_at)
 
 
 def read_blended(
-    shares_at: Path, partition_at: Path | None, pictures_at: Path, num_classes: int, names: Names
+    shares_at: Path, partition_at: Path | None, images_at: Path, num_classes: int, names: Names
 ) -> pl.DataFrame:
     """Return the faces of a list of distributions and the faults, in the columns of SCHEMA.
 
@@ -132,23 +132,23 @@ def read_blended(
         {"name": name, "split": splits[name], "shares": value}
         for name, value in shares.values.items()
     ]
-    return table(faces, faults, pictures_at, names, shares_at)
+    return table(faces, faults, images_at, names, shares_at)
 
 
 def table(
-    faces: list[Row], faults: list[Row], pictures_at: Path, names: Names, path: Path
+    faces: list[Row], faults: list[Row], images_at: Path, names: Names, path: Path
 ) -> pl.DataFrame:
-    """Return faces, with their pictures, and faults as one table."""
+    """Return faces, with their images, and faults as one table."""
     if not faces:
         first = "; the first: {file}, line {line}: {fault}".format(**faults[0]) if faults else ""
         raise DataError(f"{path} has no line that can be used{first}")
     pictures = {
         face_name(PurePosixPath(name).name): name
-        for name in reversed(names[pictures_at])  # of several with one name the first
+        for name in reversed(names[images_at])  # of several with one name the first
         if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
     }
     for face in faces:
-        face |= {"picture": pictures.get(face["name"], ""), "fault": ""}
+        face |= {"image": pictures.get(face["name"], ""), "fault": ""}
     return pl.DataFrame([*faces, *faults], schema=SCHEMA)
 
 
@@ -162,7 +162,7 @@ def read_listing(path: Path, parse: Callable[[str, list[str]], Value]) -> Listin
         name = face_name(first)
         try:
             if not re.fullmatch(r"\w[\w.-]*", name):
-                raise UnusableError("it does not begin with the name of a picture")
+                raise UnusableError("it does not begin with the name of an image")
             if name in listing.values:
                 raise UnusableError("the name stands in a line before")
             listing.values[name] = parse(name, cells)
@@ -173,7 +173,7 @@ def read_listing(path: Path, parse: Callable[[str, list[str]], Value]) -> Listin
 
 
 def face_name(text: str) -> str:
-    """Return what the lists and the pictures call a face alike.
+    """Return what the lists and the images call a face alike.
 
     >>> face_name("train_00001_aligned.jpg"), face_name("train_00001.jpg")
     ('train_00001', 'train_00001')

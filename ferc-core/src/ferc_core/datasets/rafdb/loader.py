@@ -18,7 +18,7 @@ from ferc_core.base.text import listed, number
 from ferc_core.datasets.index import Names, Source, indexed
 from ferc_core.datasets.rafdb.lists import read_blended, read_labelled
 from ferc_core.datasets.rafdb.parts import TITLES, Part, check_path, find_parts
-from ferc_core.datasets.samples import TEST_PERCENT, PictureReader
+from ferc_core.datasets.samples import TEST_PERCENT, ImageReader
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.faces import About, FaceSet, FaceSplit
 
@@ -62,7 +62,7 @@ PUBLISHED: dict[str, dict[str, int | tuple[int, ...]]] = {
     "compound": {"train": 3162, "test": 792},
     "ml": {"train": 3926, "test": 982},
 }
-SIZES = {"basic": (100, 100), "compound": (100, 100)}  # of the aligned pictures
+SIZES = {"basic": (100, 100), "compound": (100, 100)}  # of the aligned images
 
 
 @dataclass
@@ -100,7 +100,7 @@ def open_rafdb(
     and, when it is empty, the first of these that is there. The label of a face is the class with
     the largest share in its distribution (paper, A.5), of equal ones the first; without one it is
     that of the label list. With ``distributions=False`` the label lists of basic and compound
-    count alone. ``ml_labels`` and ``ml_images`` say where RAF-ML's distributions and pictures
+    count alone. ``ml_labels`` and ``ml_images`` say where RAF-ML's distributions and images
     lie, relative to the root.
 
     Raises `RequestError` for a wrong ``root`` or option and `DataError` for wrong files.
@@ -184,7 +184,7 @@ def member_of(
     if without_neutral and part.name == "basic":
         targets, keep, left_out = expressive(targets, listed, names)
         notes += left_out
-    pictures = rows["picture"].to_numpy()
+    pictures = rows["image"].to_numpy()
     lost = keep & (pictures == "")
     missing = [str(part.pictures / f"{names[i]}_aligned.jpg") for i in np.flatnonzero(lost)]
     keep &= ~lost
@@ -265,8 +265,8 @@ def assembled(part: str, members: list[Member], notes: list[str]) -> FaceSet:
     paths = [path for member in members for path in member.paths]
     if not paths:
         raise DataError(
-            f"none of {len(missing)} pictures is there, the first would be {missing[0]}; unpack "
-            "the archive of the aligned pictures"
+            f"none of {len(missing)} images is there, the first would be {missing[0]}; unpack "
+            "the archive of the aligned images"
             if missing
             else f"no face of {title(part)} is left: {'; '.join(notes)}"
         )
@@ -274,7 +274,7 @@ def assembled(part: str, members: list[Member], notes: list[str]) -> FaceSet:
     faces = FaceSplit(
         ids=tuple(name for member in members for name in member.ids),
         labels=targets.argmax(axis=1),
-        read=PictureReader(paths),
+        read=ImageReader(paths),
         distributions=targets if any(member.soft for member in members) else None,
     )
     splits = np.concatenate([member.splits for member in members])

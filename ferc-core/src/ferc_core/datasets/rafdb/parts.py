@@ -34,13 +34,13 @@ BESIDE = {
     "ml": "partition_label.txt",
 }
 LIST_FOLDERS = ("EmoLabel/", "", "Image/")
-PICTURES = ("Image/aligned", "aligned")
+IMAGES = ("Image/aligned", "aligned")
 CODES_OF_COMPOUND = {"8", "9", "10", "11"}  # labels that basic does not have
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of RAF-DB: its list of labels, or of RAF-ML's distributions, and its pictures."""
+    """A part of RAF-DB: its list of labels, or of RAF-ML's distributions, and its images."""
 
     name: str
     labels: Path
@@ -69,7 +69,7 @@ def find_parts(
     releases = {name: release_in(folder, name) for name in TITLES}
     if ml_labels or ml_images:
         parts = dict(release("ml", (*PLACES["ml"], "")).parts)
-        chosen = {"labels": ml_labels, "pictures": ml_images}
+        chosen = {"labels": ml_labels, "images": ml_images}
         releases["ml"] = Release(TITLES["ml"], parts | {k: (v,) for k, v in chosen.items() if v})
     names = wanted or [
         name
@@ -83,8 +83,8 @@ def find_parts(
     if not wanted and "basic" in found and found["basic"] == found.get("compound"):
         del found["basic" if is_compound(folder, found["basic"]["labels"]) else "compound"]
     for paths in found.values():
-        if not paths["pictures"].is_dir():
-            raise DataError(f"{paths['pictures']} is no folder; it must be the one of the pictures")
+        if not paths["images"].is_dir():
+            raise DataError(f"{paths['pictures']} is no folder; it must be the one of the images")
     return {name: Part(name, **paths) for name, paths in found.items()}
 
 
@@ -105,7 +105,7 @@ def release(name: str, places: Iterable[str]) -> Release:
         TITLES[name],
         {
             "labels": tuple(map("".join, product(places, LIST_FOLDERS, LISTS[name]))),
-            "pictures": tuple(map("".join, product(places, PICTURES))),
+            "images": tuple(map("".join, product(places, IMAGES))),
         },
     )
 

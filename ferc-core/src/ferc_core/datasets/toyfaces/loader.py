@@ -1,9 +1,9 @@
-"""Toy faces: a data set that the package draws itself, so that everything can be tried at once.
+"""Toy faces: a dataset that the package draws itself, so that everything can be tried at once.
 
 Eight expressions in AffectNet's order, each face with an intensity, valence and arousal, a person,
 a head pose and a light. What a face shows follows its intensity, valence and arousal, so that weak
 expressions are truly ambiguous; the persons of the three splits are different ones. Nothing is
-stored: every picture is drawn when it is read, from the address (split, number) alone.
+stored: every image is drawn when it is read, from the address (split, number) alone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ferc_core.faces import FaceSet, FaceSplit
 VERSION = "toyfaces/1"  # a new number for every change that moves a pixel or a label
 PERSONS = {"train": 64, "valid": 24, "test": 24}
 FEWEST, MOST = len(CLASSES), 100_000  # faces of a split
-SMALLEST, LARGEST = 32, 512  # side of a picture in pixels
+SMALLEST, LARGEST = 32, 512  # side of an image in pixels
 
 
 def open_toyfaces(
@@ -41,9 +41,9 @@ def open_toyfaces(
     test: int = 400,
     size: int = 96,
 ) -> FaceSet:
-    """Return toy faces with ``train``, ``valid`` and ``test`` pictures of ``size`` x ``size``.
+    """Return toy faces with ``train``, ``valid`` and ``test`` images of ``size`` x ``size``.
 
-    The classes are balanced. Picture number i of a split is the same however many are asked for.
+    The classes are balanced. Image number i of a split is the same however many are asked for.
     Raises `RequestError` when a number is out of range or a ``root`` is given: there is nothing
     on disk.
 
@@ -92,7 +92,7 @@ def draw_toy_face(split: str, size: int, index: int) -> npt.NDArray[np.uint8]:
 
 
 def person_number(split: str, index: int) -> int:
-    """Return who is in picture ``index``: everybody shows all expressions before the next one."""
+    """Return who is in image ``index``: everybody shows all expressions before the next one."""
     return index // len(CLASSES) % PERSONS[split]
 
 

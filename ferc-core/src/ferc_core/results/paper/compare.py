@@ -45,7 +45,7 @@ class Place:
 
     @property
     def panel(self) -> str:
-        """The data set as the paper writes it: AffectNet, AffectNet-C."""
+        """The dataset as the paper writes it: AffectNet, AffectNet-C."""
         title = DATASETS.get(self.dataset, self.dataset)
         return title if self.part == CLEAN else f"{title}-C"
 
@@ -60,7 +60,7 @@ class Place:
 class Cell:
     """A run's mean and standard deviation over seeds beside the digits that the paper prints.
 
-    ``pictures`` is their number in a (corruption, severity); it and ``mean`` are None where the
+    ``images`` is their number in a (corruption, severity); it and ``mean`` are None where the
     run has nothing. One seed has no deviation.
     """
 
@@ -72,17 +72,17 @@ class Cell:
     paper: str | None
 
 
-Seeds = Mapping[int, tuple[float, int]]  # seed -> value in the paper's unit, pictures
+Seeds = Mapping[int, tuple[float, int]]  # seed -> value in the paper's unit, images
 
 
 def compare(
     scores: pl.DataFrame, name: str, calibrators: Sequence[str] = (), beside: str | None = None
 ) -> list[Cell]:
-    """Return every cell of a table or figure for the data sets of a run, in the paper's order.
+    """Return every cell of a table or figure for the datasets of a run, in the paper's order.
 
     ``scores`` has the columns of ``results.parquet``. Methods that the paper lacks follow its
     five; rows for post-hoc ``calibrators`` follow the method they belong to. ``beside`` is the
-    data set of the paper to lay beside those that it lacks.
+    dataset of the paper to lay beside those that it lacks.
     """
     layout = LAYOUTS[name]
     known = scores["calibrator"].unique().to_list()
@@ -188,12 +188,12 @@ def paper_value(layout: Layout, place: Place, beside: str | None) -> str | None:
 
 
 def paper_dataset(dataset: str, beside: str | None) -> str | None:
-    """Return the name in the paper of a run's data set, else ``beside``."""
+    """Return the name in the paper of a run's dataset, else ``beside``."""
     return plain(dataset) if plain(dataset) in DATASETS else beside
 
 
 def datasets(scores: pl.DataFrame) -> list[str]:
-    """Return a run's data sets: those of the paper in its order, then the others."""
+    """Return a run's datasets: those of the paper in its order, then the others."""
     present = unique(scores["dataset"])
     return [d for known in DATASETS for d in present if plain(d) == known] + [
         d for d in present if plain(d) not in DATASETS
@@ -226,7 +226,7 @@ def loss_of(scores: pl.DataFrame, dataset: str, name: str) -> str | None:
 
 
 def corrupted_cells(scores: pl.DataFrame, dataset: str) -> int:
-    """Return the number of (corruption, severity) that a data set was scored in."""
+    """Return the number of (corruption, severity) that a dataset was scored in."""
     corrupted = scores.filter(pl.col("corruption") != "clean", dataset=dataset)
     return corrupted.select("corruption", "severity").n_unique()
 

@@ -1,6 +1,6 @@
 """A run drawn as the paper's figures 5 (F1 against KSE) and 6 (NLL), by matplotlib.
 
-A column for each data set; above the clean cell (in distribution), below the corrupted ones (out
+A column for each dataset; above the clean cell (in distribution), below the corrupted ones (out
 of it). Colours are the paper's: magenta before calibrated training, cyan after.
 """
 
@@ -45,7 +45,7 @@ PAPER_MARK: dict[str, Any] = {
 def draw(cells: Sequence[Cell], name: str, path: Path, beside: str | None = None) -> None:
     """Draw a figure of the paper into a .png, .svg or .pdf file.
 
-    ``beside`` is the data set of the paper that ``cells`` were laid beside, if one was named.
+    ``beside`` is the dataset of the paper that ``cells`` were laid beside, if one was named.
     Raises `RequestError` where matplotlib is missing or the run has nothing to draw.
     """
     try:
@@ -80,7 +80,7 @@ def draw(cells: Sequence[Cell], name: str, path: Path, beside: str | None = None
 
 
 def draw_panel(axes: Axes, panel: Sequence[Cell], name: str, methods: Sequence[str]) -> None:
-    """Draw one data set, clean or corrupted."""
+    """Draw one dataset, clean or corrupted."""
     drawn = [cell for cell in panel if cell.mean is not None]
     place = panel[0].place
     kind = "clean (ID)" if place.part == CLEAN else "corrupted (OOD)"

@@ -42,7 +42,7 @@ def remarks(
     lines = [f"Not in this run: {'; '.join(lacks)}."] if lacks else []
     if foreign:
         lines.append(
-            f"The paper has no data set {', '.join(foreign)}; --paper-dataset NAME lays one of "
+            f"The paper has no dataset {', '.join(foreign)}; --paper-dataset NAME lays one of "
             f"its sets beside it: {', '.join(DATASETS)}."
         )
     elif beside and (unknown := [d for d in present if plain(d) not in DATASETS]):
@@ -58,15 +58,15 @@ def remarks(
 
 
 def absent_datasets(present: Sequence[str], name: str) -> list[str]:
-    """Return the data sets of a table that a run with others of the paper lacks, as one entry."""
+    """Return the datasets of a table that a run with others of the paper lacks, as one entry."""
     here = {plain(dataset) for dataset in present}
     there = {key[1].removesuffix(CORRUPTED) for key in printed() if key[0] == LAYOUTS[name].printed}
     absent = [dataset for dataset in DATASETS if dataset in there - here]
-    return [f"data sets {', '.join(absent)}"] if absent and here & DATASETS.keys() else []
+    return [f"datasets {', '.join(absent)}"] if absent and here & DATASETS.keys() else []
 
 
 def gaps(cells: Sequence[Cell], name: str) -> list[str]:
-    """Return what is empty, for each data set."""
+    """Return what is empty, for each dataset."""
     counted = [c for c in cells if c.place.calibrator == UNCALIBRATED]
     panels: dict[str, list[Cell]] = defaultdict(list)
     for c in counted:

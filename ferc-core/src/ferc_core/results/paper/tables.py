@@ -45,7 +45,7 @@ def text(
     stages = ", ".join(f"{s.title} = loss {s.loss}" for s in LAYOUTS[name].stages.values())
     legend = (
         "Run: mean ± standard deviation (n - 1) over seeds, the paper's value beside it; in "
-        f"percent, NLL in nats; {stages}; N = pictures in a cell."
+        f"percent, NLL in nats; {stages}; N = images in a cell."
     )
     lines = [*remarks, legend, *notes(name)]
     return f"{reporter(wide(cells, name)).rstrip()}\n\n{footnotes(lines, format)}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 DATA = Path(__file__).parent / "data"
 
-CLEAN, CORRUPTED = "", "_c"  # what the paper's csv adds to the name of a data set
+CLEAN, CORRUPTED = "", "_c"  # what the paper's csv adds to the name of a dataset
 OVERALL = "overall"  # the row of column averages of tables 3 and 4
 FIGURE_FORMATS = (".png", ".svg", ".pdf")
 BENCHMARK_CELLS = 17 * 5  # corruptions and severities of FER-C (paper 4.1.1)
@@ -98,7 +98,7 @@ FIGURES: Mapping[str, Layout] = {
 }
 LAYOUTS: Mapping[str, Layout] = {**TABLES, **FIGURES}
 
-# table, data set with its part, method, noise in percent, score, stage
+# table, dataset with its part, method, noise in percent, score, stage
 Key = tuple[int, str, str, int, str, str]
 
 

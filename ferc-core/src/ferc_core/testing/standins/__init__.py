@@ -1,4 +1,4 @@
-"""Stand-ins for data sets that nobody may pass on: their layouts, filled with toy faces.
+"""Stand-ins for datasets that nobody may pass on: their layouts, filled with toy faces.
 
     from ferc_core.testing.standins import write_affectnet
 

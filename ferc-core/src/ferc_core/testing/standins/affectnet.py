@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.datasets.affectnet.loader import CLASSES
-from ferc_core.datasets.affectnet.rows import BOX, COLUMNS, KINDS, PICTURES, SETS, TABLES
-from ferc_core.testing.standins.pictures import PictureWriter, toy_feeling, toy_number
+from ferc_core.datasets.affectnet.rows import BOX, COLUMNS, IMAGES, KINDS, SETS, TABLES
+from ferc_core.testing.standins.images import ImageWriter, toy_feeling, toy_number
 from ferc_core.testing.standins.quirks import check_quirks
 
 QUIRKS = {
@@ -25,12 +25,12 @@ QUIRKS = {
     "unrated": "1 more training row with valence and arousal of -2",
     "out-of-range": "2 more training rows: a valence of 1.5, an arousal that is no number",
     "bad-codes": "2 more training rows with the expressions 11 and 1.5",
-    "missing": "the first 2 training pictures are not there",
+    "missing": "the first 2 training images are not there",
 }
 MANUAL_QUIRKS = QUIRKS | {
-    "duplicates": "2 more training rows that name the pictures 3 and 4 again, the second one with "
+    "duplicates": "2 more training rows that name the images 3 and 4 again, the second one with "
     "another expression",
-    "in-both": "1 more training row that names the first validation picture",
+    "in-both": "1 more training row that names the first validation image",
     "boxless": "1 more training row whose box is NULL",
     "sizes": "the boxes hold left, top, width, height; else left, top, right, bottom",
     "float-boxes": "the boxes are written as 16.0",
@@ -43,7 +43,7 @@ MANUAL_QUIRKS = QUIRKS | {
 }
 EIGHT_CLASS_QUIRKS = QUIRKS | {
     "numbers": "annotations are int64, float64 and float32; else texts",
-    "unannotated": "1 more training picture without any annotation",
+    "unannotated": "1 more training image without any annotation",
     "no-valence": "the valence of training face 3 is not there",
     "cut": "the expression of training face 4 is cut short",
     "pickled": "the arousal of training face 5 is a pickled object",
@@ -52,13 +52,13 @@ RELEASES = {"manual": MANUAL_QUIRKS, "8-class": EIGHT_CLASS_QUIRKS}
 
 SIDE = {"manual": 64, "8-class": 224}  # of a face in pixels
 VALID_TURN = 100_000  # the validation faces are others than those for training
-FOLDER_SIZE = 200  # pictures in a folder of the manual release
+FOLDER_SIZE = 200  # images in a folder of the manual release
 LANDMARKS = ";".join(f"{20 + i * 0.37:.2f};{90 - i * 0.53:.2f}" for i in range(68))
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is written about a face, as texts. ``name`` is that of its picture, without suffix."""
+    """What is written about a face, as texts. ``name`` is that of its image, without suffix."""
 
     split: str
     name: str
@@ -66,7 +66,7 @@ class Row:
     expression: str
     valence: str
     arousal: str
-    drawn: bool = True  # whether the picture is written
+    drawn: bool = True  # whether the image is written
     boxed: bool = True
 
 
@@ -84,14 +84,14 @@ def write_affectnet(
 ) -> Path:
     """Write a stand-in for AffectNet with toy faces into the folder ``root`` and return it.
 
-    release:         "manual" (pictures with a box, two tables) or "8-class" (cropped pictures,
-                     a file for each annotation; both sets number their pictures from 0)
+    release:         "manual" (images with a box, two tables) or "8-class" (cropped images,
+                     a file for each annotation; both sets number their images from 0)
     train, valid:    number of faces; the classes take turns
     labels:          codes of the training rows, which are then as many as these
     valence_arousal: [N, 2], those of the training rows; otherwise those of the toy faces
     quirks:          oddities of real copies: names in `MANUAL_QUIRKS` or `EIGHT_CLASS_QUIRKS`;
                      training faces are counted from 1 there
-    distinct:        different pictures of each class, the others are links to them; 0: all differ
+    distinct:        different images of each class, the others are links to them; 0: all differ
     side:            of a face in pixels; 0 for 64, or 224 in the 8-class release
 
     In the manual release a grey frame, a quarter of a face wide, surrounds each face.
@@ -111,9 +111,9 @@ def write_affectnet(
     side = side or SIDE[release]
     if release == "manual":
         training += more_rows(training, validation, quirks)
-        write_manual(root, validation + training, quirks, PictureWriter(side, distinct, side // 4))
+        write_manual(root, validation + training, quirks, ImageWriter(side, distinct, side // 4))
     else:
-        write_eight_class(root, validation + training, quirks, PictureWriter(side, distinct))
+        write_eight_class(root, validation + training, quirks, ImageWriter(side, distinct))
         spoil(root / SETS["train"], len(training), quirks)
     return root
 
@@ -128,7 +128,7 @@ def faces(split: str, codes: Sequence[int], release: str) -> Iterator[Row]:
 
 
 def name_of(split: str, i: int, release: str) -> str:
-    """Return the name of picture number ``i`` of a split, without suffix."""
+    """Return the name of image number ``i`` of a split, without suffix."""
     if release == "8-class":
         return str(i)
     return f"{i // FOLDER_SIZE}/{blake2b(f'{split} {i}'.encode(), digest_size=28).hexdigest()}"
@@ -169,18 +169,18 @@ def more_rows(
 
 
 def write_manual(
-    root: Path, rows: Sequence[Row], quirks: Collection[str], writer: PictureWriter
+    root: Path, rows: Sequence[Row], quirks: Collection[str], writer: ImageWriter
 ) -> None:
-    """Write the pictures and the two tables of the manual release."""
+    """Write the images and the two tables of the manual release."""
     top = root / "Manually_Annotated" if "nested" in quirks else root
     left, extent = writer.margin, writer.side if "sizes" in quirks else writer.margin + writer.side
     box = [str(float(n) if "float-boxes" in quirks else n) for n in (left, left, extent, extent)]
     lines: dict[str, list[str]] = {split: [",".join(COLUMNS)] for split in TABLES}
     for row in rows:
-        # As in the original, the pictures have several formats.
+        # As in the original, the images have several formats.
         path = f"{row.name}{'.png' if row.face % 5 == 4 else '.jpg'}"
         if row.drawn:
-            writer.write(top / PICTURES / path, row.face)
+            writer.write(top / IMAGES / path, row.face)
         place = box if row.boxed else ["NULL"] * len(BOX)
         cells = (path, *place, LANDMARKS, row.expression, row.valence, row.arousal)
         lines[row.split].append(",".join(cells))
@@ -201,9 +201,9 @@ def write_manual(
 
 
 def write_eight_class(
-    root: Path, rows: Sequence[Row], quirks: Collection[str], writer: PictureWriter
+    root: Path, rows: Sequence[Row], quirks: Collection[str], writer: ImageWriter
 ) -> None:
-    """Write the pictures and the annotation files of the 8-class release."""
+    """Write the images and the annotation files of the 8-class release."""
     landmarks = npy(np.array([float(n) for n in LANDMARKS.split(";")]))
     for row in rows:
         folder = root / SETS[row.split]
@@ -221,7 +221,7 @@ def spoil(folder: Path, count: int, quirks: Collection[str]) -> None:
     """Do to the training files of the 8-class release what quirks say; ``count`` are there."""
     annotations = folder / "annotations"
     if "unannotated" in quirks:
-        PictureWriter(SIDE["8-class"]).write(folder / "images" / f"{count}.jpg", 0)
+        ImageWriter(SIDE["8-class"]).write(folder / "images" / f"{count}.jpg", 0)
     if "no-valence" in quirks:
         (annotations / "2_val.npy").unlink()
     if "cut" in quirks:

@@ -12,11 +12,11 @@ import numpy as np
 from ferc_core.datasets.affwild.frames import EMOTIONS, LABELS, OTHER_EXPRESSION
 from ferc_core.datasets.toyfaces.drawing.expressions import CLASSES
 from ferc_core.errors import RequestError
-from ferc_core.testing.standins.pictures import (
-    PictureWriter,
+from ferc_core.testing.standins.images import (
+    ImageWriter,
     toy_feeling,
+    toy_image,
     toy_number,
-    toy_picture,
 )
 from ferc_core.testing.standins.quirks import check_quirks
 
@@ -26,7 +26,7 @@ QUIRKS = {
     "annotations": "the folders of both tasks lie in Annotations",
     "deep-annotations": "the folders of both tasks lie in Annotations/6th_ABAW_Annotations",
     "windows": "annotations have Windows line ends, a byte-order mark and empty lines at the end",
-    "nested": "a folder of pictures, videos or boxes is unpacked into one of its name",
+    "nested": "a folder of images, videos or boxes is unpacked into one of its name",
     "no-face": "video01 has no face in the frames 2 and 5",
     "invalid": "video01 has valence and arousal of -5 in frame 3 and the expression -1 in frame 4",
     "other": "video01 has the expression 7 in frame 6",
@@ -36,11 +36,11 @@ QUIRKS = {
     "twice": "the expressions of video01 stand in both sets",
     "few": "1 more identity with 3 frames: short",
     "one-kind": "2 more identities with half of the annotations: only-va, only-expr",
-    "gone": "1 more identity without any picture or video: gone",
+    "gone": "1 more identity without any image or video: gone",
 }
 AFF_WILD2_QUIRKS = QUIRKS | {
     "sides": "2 more identities in one video: pair_left, pair_right",
-    "more-pictures": "the pictures of video02 lie in cropped_aligned_new_50_vids",
+    "more-images": "the images of video02 lie in cropped_aligned_new_50_vids",
 }
 V1_QUIRKS = QUIRKS | {
     "from-zero": "boxes are numbered from 0",
@@ -94,12 +94,12 @@ def write_affwild(
 ) -> Path:
     """Write a stand-in for Aff-Wild2 or Aff-Wild with toy faces into ``root`` and return it.
 
-    release:     "aff-wild2" (pictures) or "v1" (videos with boxes, expressions of Aff-Wild2)
+    release:     "aff-wild2" (images) or "v1" (videos with boxes, expressions of Aff-Wild2)
     identities:  video01, video02, ...; each of them is one person
     frames:      of each, from 1; it shows the seven expressions one after the other, for as long
                  as each other, and each identity begins with another one
     side:        of a face in pixels; 0 for 112, or 64 in videos
-    distinct:    different pictures of each class, the others are links to them; 0: all differ
+    distinct:    different images of each class, the others are links to them; 0: all differ
     quirks:      oddities of real copies: names in `AFF_WILD2_QUIRKS` or `V1_QUIRKS`
 
     Raises `UnknownNameError` for a release or a quirk that there is not, and `RequestError` for
@@ -118,7 +118,7 @@ def write_affwild(
         write_videos(root, clips, side, quirks)
     else:
         write_feelings(root, clips, quirks)
-        write_pictures(root, clips, PictureWriter(side, distinct), quirks)
+        write_images(root, clips, ImageWriter(side, distinct), quirks)
     return root
 
 
@@ -215,12 +215,12 @@ def write_feelings(root: Path, clips: list[Clip], quirks: Collection[str]) -> No
             write_lines(parts[number % 2] / f"{one.name}.txt", lines, quirks)
 
 
-def write_pictures(
-    root: Path, clips: list[Clip], writer: PictureWriter, quirks: Collection[str]
+def write_images(
+    root: Path, clips: list[Clip], writer: ImageWriter, quirks: Collection[str]
 ) -> None:
     """Write the faces of Aff-Wild2."""
     for one in clips:
-        moved = "more-pictures" in quirks and one.name == "video02"
+        moved = "more-images" in quirks and one.name == "video02"
         folder = root / ("cropped_aligned_new_50_vids" if moved else "cropped_aligned")
         if "nested" in quirks:
             folder /= folder.name
@@ -269,7 +269,7 @@ def write_video(path: Path, faces: list[int], side: int) -> None:
     for frame, face in enumerate(faces, 1):
         left, top = place(frame)
         image = np.full((side + 2 * ROOM, side + 2 * ROOM, 3), GREY, dtype=np.uint8)
-        image[top : top + side, left : left + side] = toy_picture(face, side)[..., ::-1]
+        image[top : top + side, left : left + side] = toy_image(face, side)[..., ::-1]
         video.write(image)
     video.release()
 

@@ -17,12 +17,12 @@ from ferc_core.datasets.ferplus.rows import ANSWERS, CLASSES, FOLDER_OF, SIDE, S
 from ferc_core.datasets.toyfaces.drawing.expressions import CLASSES as TOY_CLASSES
 from ferc_core.errors import RequestError
 from ferc_core.images.io import to_rgb
-from ferc_core.testing.standins.pictures import toy_number, toy_picture, write_picture
+from ferc_core.testing.standins.images import toy_image, toy_number, write_image
 from ferc_core.testing.standins.quirks import check_quirks
 
 QUIRKS = {
-    "constant picture": "row 1 has one grey value only",
-    "duplicates": "the last row of Training, and the first of the other two, show one picture",
+    "constant image": "row 1 has one grey value only",
+    "duplicates": "the last row of Training, and the first of the other two, show one image",
     "no face": "row 2 is won by NF, and has no name",
     "single votes": "row 5 has ten answers with one vote each",
     "tie": "row 3 has five votes for each of two emotions",
@@ -35,9 +35,9 @@ TABLE_QUIRKS = QUIRKS | {
     "icml": "icml_face_data.csv: blanks in the header, and the pixels last",
 }
 FOLDER_QUIRKS = QUIRKS | {
-    "missing picture": "the last picture is not there",
+    "missing image": "the last image is not there",
     "nested": "the folders lie in data/",
-    "no pictures": "there are the votes alone, as in the copy that FER+ is sent out with",
+    "no images": "there are the votes alone, as in the copy that FER+ is sent out with",
 }
 RELEASES = {"tables": TABLE_QUIRKS, "folders": FOLDER_QUIRKS}
 # FER2013's code for each class of FER+; it has no contempt.
@@ -69,7 +69,7 @@ def write_ferplus(
 
     The classes take turns in each split. A row has seven votes for its class, two for the next
     one and one for the one after it. ``release`` is "tables", both files as they are sent out, or
-    "folders", the pictures that the script of FER+ makes of them. ``quirks`` are names in
+    "folders", the images that the script of FER+ makes of them. ``quirks`` are names in
     TABLE_QUIRKS or FOLDER_QUIRKS; they count rows from 1.
     """
     check_quirks(release, quirks, RELEASES)
@@ -91,14 +91,14 @@ def plain_row(usage: str, turn: int, number: int) -> Row:
     label = turn % len(CLASSES)
     name, second, third = (CLASSES[(label + i) % len(CLASSES)] for i in range(3))
     shown = next(i for i, toy in enumerate(TOY_CLASSES) if toy[:3] == name[:3])
-    picture = cv2.cvtColor(toy_picture(toy_number(shown, number), SIDE), cv2.COLOR_RGB2GRAY)
+    picture = cv2.cvtColor(toy_image(toy_number(shown, number), SIDE), cv2.COLOR_RGB2GRAY)
     votes = {name: 7, second: 2, third: 1}
     return Row(usage, EMOTIONS[name], votes, picture.astype(np.uint8), f"fer{number:07d}.png")
 
 
 def change(rows: list[Row], public: int, private: int, quirks: frozenset[str]) -> None:
     """Make rows odd; ``public`` and ``private`` are the first rows of these splits."""
-    if "constant picture" in quirks:
+    if "constant image" in quirks:
         rows[0].picture = np.full_like(rows[0].picture, 7)
     if "no face" in quirks:
         rows[1].votes, rows[1].name = {"NF": 9, "neutral": 1}, ""
@@ -116,7 +116,7 @@ def change(rows: list[Row], public: int, private: int, quirks: frozenset[str]) -
 
 
 def write_tables(root: Path, rows: list[Row], quirks: frozenset[str]) -> None:
-    """Write the table of the pictures and that of the votes."""
+    """Write the table of the images and that of the votes."""
     end = "\r\n" if "windows line ends" in quirks else "\n"
     pixels = [" ".join(map(str, row.picture.ravel().tolist())) for row in rows]
     if "icml" in quirks:
@@ -137,9 +137,9 @@ def write_tables(root: Path, rows: list[Row], quirks: frozenset[str]) -> None:
 
 
 def write_folders(root: Path, rows: list[Row], quirks: frozenset[str]) -> None:
-    """Write a folder of pictures for each split, and the votes in it; nameless rows are left out.
+    """Write a folder of images for each split, and the votes in it; nameless rows are left out.
 
-    As the script of FER+ does it, of two pictures with one name the later one stays.
+    As the script of FER+ does it, of two images with one name the later one stays.
     """
     end = "\r\n" if "windows line ends" in quirks else "\n"
     place = root / "data" if "nested" in quirks else root
@@ -151,10 +151,10 @@ def write_folders(root: Path, rows: list[Row], quirks: frozenset[str]) -> None:
             if row.usage == usage and row.name:
                 votes = [row.votes.get(answer, 0) for answer in ANSWERS]
                 lines.append([row.name, f"(0, 0, {SIDE}, {SIDE})", *votes])
-                if "no pictures" not in quirks:
-                    write_picture(folder / row.name, to_rgb(row.picture))
+                if "no images" not in quirks:
+                    write_image(folder / row.name, to_rgb(row.picture))
         (folder / "label.csv").write_bytes(csv_bytes(lines, end))
-    if "missing picture" in quirks:
+    if "missing image" in quirks:
         (folder / rows[-1].name).unlink()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ferc_core.datasets.rafdb.loader import CLASSES
 from ferc_core.datasets.toyfaces.drawing.expressions import CLASSES as TOY_CLASSES
 from ferc_core.errors import RequestError
-from ferc_core.testing.standins.pictures import PictureWriter, toy_number
+from ferc_core.testing.standins.images import ImageWriter, toy_number
 from ferc_core.testing.standins.quirks import check_quirks
 
 FOLDERS = {"basic": "basic", "compound": "compound", "ml": "RAF-ML"}
@@ -29,7 +29,7 @@ QUIRKS = {
     "flat": "lists and aligned/ lie in the part's folder itself",
     "foreign distributions": "each line of distribution_compound.txt has two shares",
     "few distributions": "the last face has no distribution",
-    "missing pictures": "the last picture of each part is not there",
+    "missing images": "the last image of each part is not there",
     "ml prefixes": "the names of RAF-ML begin with train_ and test_; no partition_label.txt",
     "nested": "an archive unpacked twice: Image/aligned/aligned",
     "neutral distribution": "line 8 of distribution_basic.txt is all neutral, unlike its label",
@@ -77,12 +77,12 @@ def write_rafdb(
     """Write parts of a RAF-DB with ``train`` and ``test`` faces each; returns ``root``.
 
     The classes take turns. A face has 0.7 of its class and 0.2 and 0.1 of the two after it, in
-    RAF-ML 0.5, 0.3 and 0.2. The pictures are ``side`` x ``side``; ``distinct`` is that of
-    `PictureWriter`. ``quirks`` are names in QUIRKS; they count lines from 1.
+    RAF-ML 0.5, 0.3 and 0.2. The images are ``side`` x ``side``; ``distinct`` is that of
+    `ImageWriter`. ``quirks`` are names in QUIRKS; they count lines from 1.
     """
     for part in parts:
         check_quirks(part, quirks, dict.fromkeys(FOLDERS, QUIRKS))
-    writer = PictureWriter(side, distinct)
+    writer = ImageWriter(side, distinct)
     if train < FEWEST:
         raise RequestError(
             f"a stand-in for RAF-DB has {FEWEST} training faces or more, not {train}"
@@ -98,7 +98,7 @@ def write_rafdb(
             pictures.parent.mkdir(parents=True, exist_ok=True)
             pictures.with_suffix(".zip").write_bytes(b"PK\5\6" + bytes(18))
             continue
-        for face in faces[: -1 if "missing pictures" in quirks else None]:
+        for face in faces[: -1 if "missing images" in quirks else None]:
             name = f"{'aligned/' if 'nested' in quirks else ''}{face.name}_aligned.jpg"
             shown = toy_class(CLASSES[part][face.label])
             writer.write(pictures / name, toy_number(shown, next(turns[shown])))

@@ -25,7 +25,7 @@ AUs: TypeAlias = Mapping[int, float]
 
 CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
 
-# Action units of the full expression; each picture shows one of its class's variants.
+# Action units of the full expression; each image shows one of its class's variants.
 PROTOTYPES: Mapping[str, tuple[Mapping[int, float], ...]] = {
     "neutral": ({},),
     "happy": (
@@ -101,7 +101,7 @@ class Feeling:
 
 @dataclass(frozen=True)
 class Expression:
-    """Action units of the left and right half of the picture, 0 (absent) to about 1 (full).
+    """Action units of the left and right half of the image, 0 (absent) to about 1 (full).
 
     ``gaze`` is where the eyes look, (right, down), each about -1 to 1.
     """
@@ -134,7 +134,7 @@ def express(feeling: Feeling, rng: np.random.Generator) -> Expression:
     """Return what the face of somebody with this feeling does.
 
     The prototype is scaled by the intensity. Valence and arousal beyond those of the class pull
-    the lip corners and the eyelids, so that a picture shows its own values, not its class's.
+    the lip corners and the eyelids, so that an image shows its own values, not its class's.
     """
     name = CLASSES[feeling.label]
     prototype = PROTOTYPES[name][rng.integers(len(PROTOTYPES[name]))]

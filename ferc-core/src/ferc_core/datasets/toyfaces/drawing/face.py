@@ -1,4 +1,4 @@
-"""One face as a picture: person, expression and view in, pixels out."""
+"""One face as an image: person, expression and view in, pixels out."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ VISIBLE = 0.15  # folds and wrinkles weaker than this are left out
 
 
 def draw_eye(sketch: Sketch, person: Person, side: int, au: AUs, gaze: tuple[float, float]) -> None:
-    """Draw the eye on this side (-1 left, 1 right of the picture), with lids and lashes."""
+    """Draw the eye on this side (-1 left, 1 right of the image), with lids and lashes."""
     size = person.eye_size
     x = side * (person.eye_distance + EYE_WIDTH * size * ACROSS)  # from inner to outer corner
     corners = EYE_Y - person.eye_tilt * ACROSS

@@ -1,4 +1,4 @@
-"""Persons: what stays the same in all pictures of somebody."""
+"""Persons: what stays the same in all images of somebody."""
 
 from __future__ import annotations
 

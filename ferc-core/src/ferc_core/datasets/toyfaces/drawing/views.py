@@ -11,7 +11,7 @@ from ferc_core.datasets.toyfaces.drawing.expressions import Expression
 from ferc_core.datasets.toyfaces.drawing.people import Person
 from ferc_core.datasets.toyfaces.drawing.sketch import HEAD, Colour, Pose
 
-FACE_SCALE = 0.425  # half the height of a face, as a share of the picture's side
+FACE_SCALE = 0.425  # half the height of a face, as a share of the image's side
 FACE_Y = 0.525
 LIGHT_GRID = 32  # light is soft: it is computed on this many points across and stretched
 EVEN = 200  # the value of the light field where colours stay as they are
@@ -19,7 +19,7 @@ EVEN = 200  # the value of the light field where colours stay as they are
 
 @dataclass(frozen=True)
 class View:
-    """Angles are in radians, places in shares of the picture's side."""
+    """Angles are in radians, places in shares of the image's side."""
 
     yaw: float
     pitch: float
@@ -37,7 +37,7 @@ class View:
     noise_seed: int
 
     def pose(self, side: int) -> Pose:
-        """Return where the head is in a picture of this side."""
+        """Return where the head is in an image of this side."""
         return Pose(
             yaw=self.yaw,
             pitch=self.pitch,

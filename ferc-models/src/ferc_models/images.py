@@ -1,4 +1,4 @@
-"""Pictures on their way to a network: order, mirroring, normalisation."""
+"""Images on their way to a network: order, mirroring, normalisation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 AUGMENTATIONS = ("none", "flip", "erase", "flip+erase")
-DRAWS = 6  # random numbers that a picture needs for them
+DRAWS = 6  # random numbers that an image needs for them
 
 
 def normalise(images: Images, device: torch.device) -> Tensor:
@@ -33,7 +33,7 @@ def shuffled_batches(n: int, size: int, rng: np.random.Generator) -> list[Rows]:
     """Return the rows 0 .. n-1 in a random order, cut into batches.
 
     A single row that is left over joins the batch before it, because batch normalisation cannot
-    learn from one picture.
+    learn from one image.
     """
     cuts = list(range(size, n, size))
     if cuts and n - cuts[-1] == 1:
@@ -42,9 +42,9 @@ def shuffled_batches(n: int, size: int, rng: np.random.Generator) -> list[Rows]:
 
 
 def augmented(images: Images, how: str, draws: npt.NDArray[np.float64]) -> Images:
-    """Return training pictures [B, S, S, 3] changed at random, as ``draws`` [B, DRAWS] decides.
+    """Return training images [B, S, S, 3] changed at random, as ``draws`` [B, DRAWS] decides.
 
-    "flip" mirrors a picture with chance 1/2; "erase" covers a rectangle of 2 to 25 % of it with
+    "flip" mirrors an image with chance 1/2; "erase" covers a rectangle of 2 to 25 % of it with
     chance 1/2 (Zhong et al. 2017, arXiv:1708.04896, with the areas of SCN and EAC); "flip+erase"
     does both, "none" nothing.
     """

@@ -1,4 +1,4 @@
-"""Toy faces as picture files, for stand-ins of any size."""
+"""Toy faces as image files, for stand-ins of any size."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def toy_feeling(number: int) -> tuple[float, float]:
     return round(float(feeling.valence), 6), round(float(feeling.arousal), 6)
 
 
-def toy_picture(number: int, side: int) -> npt.NDArray[np.uint8]:
+def toy_image(number: int, side: int) -> npt.NDArray[np.uint8]:
     """Draw a toy face, uint8 RGB [side, side, 3]."""
     return draw_toy_face(SPLIT, side, number)
 
 
-class PictureWriter:
+class ImageWriter:
     """Writes toy faces of one size as files; the format is that of the file's name.
 
     A face is drawn and encoded once; its other files are hard links to the first where the file
     system has them. Only the first ``distinct`` turns of each class are different faces (0: all),
-    so a stand-in with hundreds of thousands of pictures takes seconds and no space. Around each
+    so a stand-in with hundreds of thousands of images takes seconds and no space. Around each
     face of ``side`` x ``side`` pixels there is a grey frame, ``margin`` pixels wide.
     """
 
@@ -64,11 +64,11 @@ class PictureWriter:
                 path.write_bytes(first.read_bytes())
             return
         frame = ((self.margin, self.margin), (self.margin, self.margin), (0, 0))
-        picture = np.pad(toy_picture(number, self.side), frame, constant_values=GREY)
-        write_picture(path, picture)
+        picture = np.pad(toy_image(number, self.side), frame, constant_values=GREY)
+        write_image(path, picture)
 
 
-def write_picture(path: Path, image: npt.NDArray[np.uint8]) -> None:
+def write_image(path: Path, image: npt.NDArray[np.uint8]) -> None:
     """Write uint8 RGB [H, W, 3] in the format of the file's name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _, data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
