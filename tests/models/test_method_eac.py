@@ -43,7 +43,7 @@ def learner(directory: Path, network: AttentionNetwork, **options: Any) -> EacLe
     return EacLearner(asked, network, build_loss("ce", 3, asked.class_prior), **options)
 
 
-def pictures(seed: int = 0) -> Tensor:
+def some_images(seed: int = 0) -> Tensor:
     return torch.randn(4, 3, 6, 6, generator=torch.Generator().manual_seed(seed))
 
 
@@ -80,14 +80,14 @@ def test_an_attention_map_weighs_the_channels_as_the_classifier_does() -> None:
 
 def test_attention_teaches_the_features_but_not_the_classifier() -> None:
     network = sideways()
-    _, inconsistency = look_twice(network, pictures())
+    _, inconsistency = look_twice(network, some_images())
     inconsistency.mean().backward()
     assert network.classifier.weight.grad is None
     assert network.backbone.weight.grad.abs().max() > 0
 
 
 def test_the_map_of_a_mirrored_image_is_the_mirrored_map_where_all_places_are_alike() -> None:
-    network, images = pointwise(), pictures()
+    network, images = pointwise(), some_images()
     maps = network.attention(network.backbone(images))
     mirrored = network.attention(network.backbone(images.flip(3)))
     torch.testing.assert_close(mirrored, maps.flip(3))
@@ -110,7 +110,7 @@ def test_the_inconsistency_of_a_class_is_its_mean_squared_difference() -> None:
 
 
 def test_the_loss_is_that_of_the_unmirrored_images_plus_the_weighted_mean(tmp_path: Path) -> None:
-    network, images = sideways(), pictures()
+    network, images = sideways(), some_images()
     targets = torch.eye(3)[[0, 1, 2, 0]]
     batch = Batch(1, np.arange(4), images, targets)
     maps, mirrored = (network.attention(network.backbone(x)) for x in (images, images.flip(3)))
@@ -124,7 +124,7 @@ def test_the_loss_is_that_of_the_unmirrored_images_plus_the_weighted_mean(tmp_pa
 
 
 def test_images_alike_on_both_sides_cost_nothing_more(tmp_path: Path) -> None:
-    network, images = pointwise(), pictures()
+    network, images = pointwise(), some_images()
     batch = Batch(1, np.arange(4), images, torch.eye(3)[[0, 0, 1, 2]])
     free = learner(tmp_path, network, weight=0).loss(batch)
     torch.testing.assert_close(learner(tmp_path, network, weight=100).loss(batch), free)

@@ -91,6 +91,7 @@ sys.path.insert(0, sys.argv[1])
 import torch
 from helpers.colours import fit, task
 torch.set_num_threads(1)
+assert "accelerate" not in sys.modules  # its global state would be shared with other users of it
 fit(task(Path(sys.argv[2]), epochs=20, progress=lambda e: print(e.number, flush=True)))
 """
 

@@ -44,7 +44,7 @@ def predictor(seed: int = 0) -> NetworkPredictor:
     return NetworkPredictor(network(seed), CARD, choose_device("cpu"))
 
 
-def pictures(n: int = 5) -> np.ndarray:
+def some_images(n: int = 5) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (n, SIDE, SIDE, 3), dtype=np.uint8)
 
 
@@ -193,14 +193,14 @@ def test_a_saved_model_gives_the_same_logits_and_the_same_file(tmp_path: Path) -
     model.save(tmp_path / "a.safetensors")
     copy = registry().methods["baseline"].load_predictor(tmp_path / "a.safetensors")
     copy.save(tmp_path / "b.safetensors")
-    np.testing.assert_array_equal(copy.logits(pictures()), model.logits(pictures()))
+    np.testing.assert_array_equal(copy.logits(some_images()), model.logits(some_images()))
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
     assert load(tmp_path / "a.safetensors", device="cpu").card == CARD
     assert sorted(f.name for f in tmp_path.iterdir()) == ["a.safetensors", "b.safetensors"]
 
 
 def test_logits_are_float32_and_do_not_depend_on_how_many_images_come_at_once() -> None:
-    model, images = predictor(), pictures(130)
+    model, images = predictor(), some_images(130)
     logits = model.logits(images)
     assert logits.dtype == np.float32
     assert logits.shape == (130, 3)
@@ -211,7 +211,7 @@ def test_logits_are_float32_and_do_not_depend_on_how_many_images_come_at_once() 
 
 
 def test_logits_leave_the_images_alone() -> None:
-    images = pictures()
+    images = some_images()
     images.setflags(write=False)
     before = images.copy()
     predictor().logits(images[:, :, ::-1])

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from accelerate import Accelerator
 from scipy.special import softmax
 from torch import Tensor, nn
 
@@ -85,24 +84,22 @@ def train(
     check(task)
     choice("augment", augment, AUGMENTATIONS)
     device = choose_device(task.device)
-    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision="no")
     network.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(
         groups or network.parameters(), lr=task.learning_rate, weight_decay=WEIGHT_DECAY
     )
-    model, stepper = accelerator.prepare(network, optimizer)
     task.directory.mkdir(parents=True, exist_ok=True)
     path, description = task.directory / FILE, describe(task, method)
     state = load_state(path, description, network, optimizer)
 
     def step(batch: Batch) -> float:
         """Learn from one batch and return its loss."""
-        stepper.zero_grad()
-        loss = batch_loss(model, batch)
+        optimizer.zero_grad()
+        loss = batch_loss(network, batch)
         value = loss.item()
         if math.isfinite(value):
-            accelerator.backward(loss)
-            stepper.step()
+            loss.backward()
+            optimizer.step()
         return value
 
     with deterministic(device), computing_threads(task.threads):

@@ -145,12 +145,12 @@ class ReadyPredictor:
         write_tensors(path, tensors, {"format": FORMAT, **asdict(self.card)})
 
 
-def check_shape(card: ReadyCard, values: npt.NDArray[Any], pictures: int) -> None:
+def check_shape(card: ReadyCard, values: npt.NDArray[Any], count: int) -> None:
     """Raise `RequestError` unless there is a value for each image and class."""
-    if values.ndim != 2 or len(values) != pictures:
+    if values.ndim != 2 or len(values) != count:
         raise RequestError(
-            f"{card.name} gives an array {list(values.shape)} for {pictures} images; "
-            f"it should give [{pictures}, {len(card.classes)}], a row of logits for each"
+            f"{card.name} gives an array {list(values.shape)} for {count} images; "
+            f"it should give [{count}, {len(card.classes)}], a row of logits for each"
         )
     if values.shape[1] != len(card.classes):
         raise RequestError(
