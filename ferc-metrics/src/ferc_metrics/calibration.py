@@ -1,9 +1,9 @@
-"""Calibration errors against hard labels: does a confidence of 0.8 mean right in 80 of 100?
+"""Calibration errors against hard labels: is a confidence of 0.8 correct in 80 of 100 cases?
 
 ``probs`` are float [N, K], rows summing to 1; ``targets`` are int [N] or exactly one-hot [N, K].
 Every error is in [0, 1]; lower is better. The score of a sample is its largest probability.
 ``bins`` is 15 as in the paper; bins are (lo, hi], the first closed at 0, and empty bins count 0.
-``legacy=True`` takes the FER-C authors' edges, which leave samples out, for comparison with
+``legacy=True`` uses the FER-C authors' edges, which leave samples out, for comparison with
 published numbers; the equal-width edges of `ece` and `mce` are the authors' already.
 
 Bad arrays raise `MetricInputError`; soft rows (see `ferc_metrics.soft_calibration`) and bad
@@ -45,9 +45,9 @@ def mce(probs: npt.ArrayLike, targets: npt.ArrayLike, *, bins: int = BINS) -> fl
 def ada_ece(
     probs: npt.ArrayLike, targets: npt.ArrayLike, *, bins: int = BINS, legacy: bool = False
 ) -> float:
-    """Return the adaptive calibration error: as `ece`, with as many samples in each bin.
+    """Return the adaptive calibration error: as `ece`, with equally many samples per bin.
 
-    Bins never split tied scores: a tie lies wholly in the bin where its first sample would.
+    Bins never split tied scores: a tie falls in the bin of its first sample.
     ``legacy`` interpolates the edges and leaves out the samples with the smallest score, so that
     N = 1 gives 0. Source: Mukhoti et al. (2020), arXiv:2002.09437, section 3.
 
@@ -62,7 +62,7 @@ def classwise_ece(
 ) -> float:
     """Return the mean over classes k of the error of p_k against "the label is k".
 
-    Classes without a label count as well. ``legacy`` leaves out p_k = 0. Source: Kull et al.
+    Classes without a label count, too. ``legacy`` leaves out p_k = 0. Source: Kull et al.
     (2019), arXiv:1910.12656, definition of classwise-ECE.
 
     >>> round(classwise_ece([[0.9, 0.1], [0.2, 0.8]], [0, 0]), 6)  # (.1 + .8) / 2 for each class
@@ -76,9 +76,9 @@ def classwise_ece(
 def kse(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     """Return the Kolmogorov-Smirnov calibration error: the largest |running gap| over scores.
 
-    No bins: max over t of |sum of (score - hit) over samples with score <= t| / N. This is the
-    form that the FER-C authors compute; the integral printed in the paper (eq. 4) agrees where a
-    model is over-confident, or under-confident, everywhere. Source: Gupta et al. (2021),
+    No bins: max over t of |sum of (score - hit) over samples with score <= t| / N. This is what
+    the FER-C authors compute; the integral printed in the paper (eq. 4) agrees where a model is
+    over-confident, or under-confident, everywhere. Source: Gupta et al. (2021),
     arXiv:2006.12800.
 
     >>> round(kse([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], [0, 0, 1]), 6)  # -.3, +.5, +.4 over 3

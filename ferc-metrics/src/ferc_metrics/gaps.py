@@ -1,6 +1,6 @@
-"""The calibration statistics themselves, on scores s and outcomes a, float64 [N] in [0, 1].
+"""The calibration statistics, of scores s and outcomes a, float64 [N] in [0, 1].
 
-All return a float in [0, 1], 0 = calibrated. They do not know whether the labels were soft.
+All return a float in [0, 1], 0 = calibrated. They apply to hard and to soft labels alike.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ferc_metrics.reliability import (
 
 
 def mean_gap(found: ReliabilityBins, n: int) -> float:
-    """Return the gap of the bins, each weighted by its share of the ``n`` samples (paper, eq. 3).
+    """Return the mean gap of the bins, weighted by count / ``n`` (paper, eq. 3).
 
-    ``n`` counts the samples that legacy edges leave out of every bin as well.
+    ``n`` includes the samples that legacy edges leave out of every bin.
     """
     return float(found.count @ found.gap / n)
 
@@ -55,8 +55,8 @@ def classwise_error(p: Floats, y: Floats, bins: int, legacy: bool) -> float:
 def kolmogorov_smirnov_error(s: Floats, a: Floats) -> float:
     """Return max over scores t of |sum of (s - a) over samples with s <= t| / N.
 
-    The sum is looked at only behind a whole block of tied scores: within one, it would depend on
-    the order of the samples.
+    The running sum is evaluated only at the end of a block of tied scores: within one, it would
+    depend on the order of the samples.
     """
     order = np.argsort(s, kind="stable")
     running = np.cumsum((s - a)[order])

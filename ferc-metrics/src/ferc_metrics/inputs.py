@@ -1,4 +1,4 @@
-"""Checks of what a metric is given, in one place: probabilities [N, K] and targets.
+"""Validation of what a metric is given: probabilities [N, K] and targets.
 
 Everything becomes float64 (labels: int64), so a float32 score such as 0.2 is the double
 0.20000000298, slightly above the edge 3/15 that the double 0.2 lies on.
@@ -7,7 +7,7 @@ Everything becomes float64 (labels: int64), so a float32 score such as 0.2 is th
 from __future__ import annotations
 
 from numbers import Integral
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,26 +19,29 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
 ROUNDING = 1e-6  # a value may leave [0, 1] by this much, as float32 does, and is then clipped
+REAL = "biuf"  # NumPy's kinds of bool, int and float
 
 
 class MetricInputError(DataError, ValueError):
-    """Probabilities or targets that no metric can be computed of; names the row."""
+    """Probabilities or targets that no metric can be computed from; names the row."""
 
 
 def probabilities(probs: npt.ArrayLike) -> Floats:
     """Return ``probs`` as float64 [N, K] in [0, 1], N and K at least 1.
 
-    Raises `MetricInputError` for another shape, no rows, NaN, a value outside [0, 1] by more than
-    1e-6, or a row whose sum is off 1 by more than `ferc_core.faces.SUM_TOLERANCE`. The tolerance
-    lets tables printed with three digits pass; rows are taken as they are, not rescaled.
+    Raises `MetricInputError` for what is not an array of real numbers, another shape, no rows,
+    NaN, a value outside [0, 1] by more than 1e-6, or a row whose sum differs from 1 by more than
+    `ferc_core.faces.SUM_TOLERANCE`. The tolerance accepts tables printed with three digits; rows
+    are used as they are, not rescaled.
     """
-    return _distributions(probs, "probs", "give softmax probabilities, not logits")
+    array = _real_array(probs, "probs")
+    return _distributions(array, "probs", "pass softmax probabilities, not logits")
 
 
 def hard_labels(targets: npt.ArrayLike, probs: Floats, instead: str) -> Ints:
     """Return ``targets``, int [N] or exactly one-hot [N, K], as int64 [N] in 0 .. K-1.
 
-    Raises `RequestError` for really soft rows, with ``instead`` as the remedy, and
+    Raises `RequestError` for rows that are not one-hot, with ``instead`` as the remedy, and
     `MetricInputError` for all else.
     """
     array = _matching(targets, probs)
@@ -74,22 +77,35 @@ def check_bins(bins: int) -> None:
         raise RequestError(f"bins must be a whole number of at least 1, not {bins!r}")
 
 
-def _matching(targets: npt.ArrayLike, probs: Floats) -> npt.NDArray[np.generic]:
-    """Return ``targets`` as an array of shape [N] or [N, K] of these probabilities."""
+def _real_array(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
+    """Return ``values`` as an array of bool, int or float, without losing any part of them."""
+    if getattr(values, "requires_grad", False):
+        raise MetricInputError(f"{name} is a tensor that requires gradients; pass {name}.detach()")
+    if np.ma.is_masked(values):
+        raise MetricInputError(f"{name} has masked values; pass the samples without them")
     try:
-        array = np.asarray(targets)
-    except ValueError as error:  # rows of different length
-        raise MetricInputError(f"targets is no array: {error}") from error
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged rows, a tensor on a GPU, ...
+        reason = str(error).partition("\n")[0]
+        raise MetricInputError(f"{name} is not an array of numbers: {reason}") from error
+    if array.dtype.kind not in REAL:
+        raise MetricInputError(f"{name} must hold real numbers, but its dtype is {array.dtype}")
+    return array
+
+
+def _matching(targets: npt.ArrayLike, probs: Floats) -> npt.NDArray[Any]:
+    """Return ``targets`` as an array of shape [N] or [N, K] of these probabilities."""
+    array = _real_array(targets, "targets")
     if array.shape not in (probs.shape[:1], probs.shape):
         n, k = probs.shape
         raise MetricInputError(
             f"targets has shape {list(array.shape)}, but probs has {n} rows and {k} classes; "
-            f"give class numbers [{n}] or label distributions [{n}, {k}]"
+            f"pass class numbers [{n}] or label distributions [{n}, {k}]"
         )
     return array
 
 
-def _class_numbers(array: npt.NDArray[np.generic], classes: int) -> Ints:
+def _class_numbers(array: npt.NDArray[Any], classes: int) -> Ints:
     if array.dtype.kind not in "iu":
         raise MetricInputError(
             f"targets of shape [N] must be whole class numbers (int), not {array.dtype}"
@@ -104,15 +120,12 @@ def _class_numbers(array: npt.NDArray[np.generic], classes: int) -> Ints:
     return labels
 
 
-def _label_distributions(array: npt.ArrayLike) -> Floats:
-    return _distributions(array, "targets", "give each class's share, summing to 1")
+def _label_distributions(array: npt.NDArray[Any]) -> Floats:
+    return _distributions(array, "targets", "pass one probability per class, summing to 1")
 
 
-def _distributions(values: npt.ArrayLike, name: str, remedy: str) -> Floats:
-    try:
-        rows = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise MetricInputError(f"{name} is no array of numbers: {error}") from error
+def _distributions(array: npt.NDArray[Any], name: str, remedy: str) -> Floats:
+    rows = np.asarray(array, dtype=np.float64)
     if rows.size == 0:
         raise MetricInputError(f"{name} is empty; a metric needs at least one sample and class")
     if rows.ndim != 2:

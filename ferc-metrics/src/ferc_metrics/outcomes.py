@@ -1,7 +1,8 @@
-"""How sure a prediction was, s, and how right it turned out, a: float64 [N] each, in [0, 1].
+"""Score s and outcome a of each prediction, float64 [N] each, in [0, 1].
 
-s is the largest probability of a row; of tied classes the first is predicted. The three
-functions differ in a alone, and agree where the targets are one-hot.
+The score is the largest probability of a row; of tied classes the first is predicted. The outcome
+is how correct the prediction was: the three functions differ in it alone, and agree where the
+targets are one-hot.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ferc_metrics.inputs import Floats, Ints, hard_labels, probabilities, soft_l
 
 
 def hits(probs: npt.ArrayLike, targets: npt.ArrayLike, soft_form: str) -> tuple[Floats, Floats]:
-    """Return s and a = 1 where the label is predicted, else 0. ``soft_form`` is for the error."""
+    """Return s and a = 1 where the label is predicted, else 0; errors name ``soft_form``."""
     p = probabilities(probs)
     labels = hard_labels(targets, p, f"use {soft_form!r}")
     predicted, s = _predicted(p)
@@ -31,8 +32,8 @@ def expected_hits(probs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats,
 def authors_hits(probs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats, Floats]:
     """Return s and a = max y where argmax y is predicted, else 1 - max y.
 
-    This is how the FER-C authors' ECE.py computes it: for a flat y of 8 classes a wrong
-    prediction counts 0.875 right. It equals `expected_hits` for K = 2.
+    This is what the FER-C authors' ECE.py computes: for a uniform y of 8 classes a wrong
+    prediction has the outcome 0.875. It equals `expected_hits` for K = 2.
     """
     p = probabilities(probs)
     y = soft_labels(targets, p)

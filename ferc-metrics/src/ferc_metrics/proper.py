@@ -1,4 +1,4 @@
-"""Proper scores: likelihood and squared error of the whole predicted distribution.
+"""Proper scores: likelihood and squared error of the predicted distribution.
 
 ``probs`` are float [N, K], rows summing to 1. Hard forms take int [N] or exactly one-hot [N, K]
 targets, soft forms label distributions [N, K] (int [N] is read as one-hot). Lower is better. Bad
@@ -7,21 +7,23 @@ arrays raise `MetricInputError`; soft rows for a hard form and bad options raise
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 import numpy.typing as npt
 
 from ferc_core.errors import RequestError
 from ferc_metrics.inputs import Floats, hard_labels, probabilities, soft_labels
 
-# Probabilities below this count as this much in a logarithm, so that a probability that
-# underflowed to 0 costs 708.4 nats and the mean stays a number.
+# The smallest probability in a logarithm: one that underflowed to 0 costs 708.4 nats, and the mean
+# stays finite.
 SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 def nll(probs: npt.ArrayLike, targets: npt.ArrayLike, *, clamp: float = SMALLEST) -> float:
     """Return the mean negative log-likelihood of the labels in nats, from 0 up.
 
-    ``clamp``, in (0, 1), is the smallest probability that the logarithm is taken of; the FER-C
+    Probabilities below ``clamp``, in (0, 1), are raised to it before the logarithm; the FER-C
     authors use 1e-6. Source: FER-C, eq. 2.
 
     >>> round(nll([[0.5, 0.5], [0.25, 0.75]], [0, 0]), 6)  # (log 2 + log 4) / 2
@@ -48,7 +50,7 @@ def soft_nll(probs: npt.ArrayLike, targets: npt.ArrayLike, *, clamp: float = SMA
 def brier(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     """Return the squared error to the one-hot label, summed over classes, in [0, 2].
 
-    The FER-C authors take the mean over classes: this divided by K. Source: Brier (1950),
+    The FER-C authors average over classes, which is this divided by K. Source: Brier (1950),
     Monthly Weather Review 78.
 
     >>> round(brier([[0.7, 0.2, 0.1]], [0]), 6)  # .09 + .04 + .01
@@ -72,7 +74,7 @@ def soft_brier(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
 
 
 def _log(p: Floats, clamp: float) -> Floats:
-    if not 0 < clamp < 1:
+    if not isinstance(clamp, Real) or not 0 < clamp < 1:
         raise RequestError(f"clamp must be a probability between 0 and 1, not {clamp!r}")
     return np.log(np.maximum(p, clamp))
 

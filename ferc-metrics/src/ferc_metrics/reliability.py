@@ -1,4 +1,4 @@
-"""Bins of samples by their score: the data of a reliability diagram and of every binned error.
+"""Bins of samples by their score: the data of reliability diagrams and binned errors.
 
 Bins are (lo, hi], the first closed at 0, so that each sample falls in exactly one. Scores s and
 outcomes a are float64 [N] in [0, 1]; an index is int64 [N] in 0 .. bins-1. The legacy edges of
@@ -24,7 +24,7 @@ class ReliabilityBins:
 
     count:          int64 [B], samples in the bin
     confidence_sum: float64 [B], sum of their scores
-    accuracy_sum:   float64 [B], sum of their outcomes (1 right, 0 wrong; soft labels: between)
+    accuracy_sum:   float64 [B], sum of their outcomes (1 correct, 0 wrong; soft labels: between)
     """
 
     count: Ints
@@ -58,8 +58,8 @@ def reliability_bins(
 ) -> ReliabilityBins:
     """Return the bins of a reliability diagram, of equal width over the largest probability.
 
-    ``probs`` are float [N, K]; ``targets`` are int [N] or soft [N, K], where a prediction is
-    right to the share y[predicted]. The counts sum to N. `ece` and `mce` are made of these bins.
+    ``probs`` are float [N, K]; ``targets`` are int [N] or soft [N, K], where the outcome of a
+    prediction is y[predicted]. The counts sum to N. `ece` and `mce` are computed from these bins.
     Raises `MetricInputError` for bad arrays and `RequestError` for bins below 1.
 
     >>> found = reliability_bins([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], [0, 0, 1], bins=5)
@@ -74,7 +74,7 @@ def reliability_bins(
 
 
 def tally(s: Floats, a: Floats, index: Ints, bins: int) -> ReliabilityBins:
-    """Return the sums of each bin; samples with index -1 are in none."""
+    """Return the sums of each bin; samples with index -1 are in no bin."""
 
     def per_bin(weights: Floats | None) -> npt.NDArray[np.generic]:
         return np.bincount(index + 1, weights, minlength=bins + 1)[1:]
@@ -90,9 +90,9 @@ def equal_width(s: Floats, bins: int) -> Ints:
     """Return the bin ceil(bins s) - 1 of each score.
 
     Up to 24 bins the double nearest to an edge j/bins falls in the bin below it, as it should;
-    with more, rounding lifts some (7/25, 14/25, 15/29) into the bin above.
+    with more bins, rounding moves some (7/25, 14/25, 15/29) to the bin above.
     """
-    # clip: s = 0 would be bin -1, where the authors' code fails
+    # clip: s = 0 would be bin -1, on which the authors' code fails
     index: Ints = np.clip(np.ceil(bins * s) - 1, 0, bins - 1).astype(np.int64)
     return index
 
@@ -100,9 +100,9 @@ def equal_width(s: Floats, bins: int) -> Ints:
 def equal_mass(s: Floats, bins: int) -> Ints:
     """Return the bin of each score among bins of as nearly equal size as the ties allow.
 
-    Sorted scores are cut as `numpy.array_split` does (sizes differ by one at most, larger ones
-    first). The last score of each part is a right edge, so tied scores stay together in the bin
-    where the first of them falls; a later bin may stay empty.
+    Sorted scores are split as by `numpy.array_split` (sizes differ by one at most, larger ones
+    first). The last score of each part is a right edge, so tied scores stay together in the bin of
+    the first of them; a later bin may stay empty.
     """
     size, larger = divmod(len(s), bins)
     ends = np.cumsum(size + (np.arange(bins) < larger)) - 1
@@ -110,14 +110,14 @@ def equal_mass(s: Floats, bins: int) -> Ints:
 
 
 def legacy_equal_width(s: Floats, bins: int) -> Ints:
-    """Return the authors' bin of each score, lo < s <= hi: a score of 0 is in none."""
+    """Return the authors' bin of each score, lo < s <= hi: a score of 0 is in no bin."""
     return np.searchsorted(np.linspace(0, 1, bins + 1), s, side="left").astype(np.int64) - 1
 
 
 def legacy_equal_mass(s: Floats, bins: int) -> Ints:
     """Return the authors' bin of each score, with edges interpolated between sorted scores.
 
-    The first bin is open at the smallest score, so that every sample with it is in none.
+    The first bin is open at the smallest score, so samples with that score are in no bin.
     """
     n = len(s)
     edges = np.interp(np.linspace(0, n, bins + 1), np.arange(n), np.sort(s))

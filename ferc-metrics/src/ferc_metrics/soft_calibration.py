@@ -1,9 +1,10 @@
-"""Calibration errors against label distributions y: how right is a prediction of class c?
+"""Calibration errors against label distributions y.
 
-To the share y[c], the chance that a label drawn from y is c; then the error of a bin is the
-expectation of the hard one over such draws. The ``*_ferc`` forms are what the FER-C authors
-compute (their ECE.py): max y where c = argmax y, else 1 - max y. Both agree for K = 2, and with the
-hard metric for one-hot y.
+The outcome of predicting class c is a = y[c], the probability that a label drawn from y is c. The
+signed gap of a bin, accuracy - confidence, is then the expectation of the hard one over such draws;
+its absolute gap is at most the expected absolute hard one. The ``*_ferc`` metrics are what the
+FER-C authors compute (their ECE.py): a = max y where c = argmax y, else 1 - max y. Both agree for
+K = 2, and with the hard metric for one-hot y.
 
 ``probs`` are float [N, K], rows summing to 1; ``targets`` are [N, K], or int [N], read as
 one-hot. Bins, ``legacy``, ranges, directions and errors: see `ferc_metrics.calibration`.
@@ -53,7 +54,7 @@ def soft_classwise_ece(
 ) -> float:
     """Return the mean over classes k of the error of p_k against y_k, in [0, 1]; lower is better.
 
-    The authors have no soft form; this one is `classwise_ece` with y_k for "the label is k".
+    The authors have no soft variant; this is `classwise_ece` with y_k for "the label is k".
 
     >>> round(soft_classwise_ece([[0.9, 0.1], [0.2, 0.8]], [[0.8, 0.2], [0.5, 0.5]]), 6)
     0.2

@@ -1,0 +1,76 @@
+"""Metrics of many resamples at once, for the bootstrap.
+
+A resample is a row of counts [N]: how often it holds each sample. A sum over a resample is a sum
+of counts times values, so all resamples are computed together: five to ten times faster than one
+call of the metric for each, and equal to 1e-12.
+
+Each function takes ``probs`` [N, K], ``targets`` [N, K] (one-hot for a hard metric) and ``counts``,
+float64 [D, N], whose rows sum to N. It returns the metric of each resample, float64 [D]. Bad arrays
+raise `MetricInputError`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ferc_metrics.inputs import Floats, Ints, probabilities, soft_labels
+from ferc_metrics.outcomes import expected_hits
+from ferc_metrics.proper import SMALLEST
+from ferc_metrics.reliability import BINS, equal_width
+
+
+def accuracy(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
+    """Return the accuracy of each resample."""
+    _, a = expected_hits(probs, targets)
+    return _means(a, counts)
+
+
+def macro_f1(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
+    """Return the macro F1 of each resample, over the classes that occur in it."""
+    p = probabilities(probs)
+    k = p.shape[1]
+    pairs = k * soft_labels(targets, p).argmax(axis=1) + p.argmax(axis=1)
+    confusion = _sums(pairs, counts, k * k).reshape(-1, k, k)  # labelled, predicted
+    hits = confusion.diagonal(axis1=1, axis2=2)
+    seen = confusion.sum(axis=1) + confusion.sum(axis=2)
+    f1: Floats = (2 * hits / np.maximum(seen, 1)).sum(axis=1) / (seen > 0).sum(axis=1)
+    return f1
+
+
+def nll(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
+    """Return the mean cross-entropy of each resample in nats."""
+    p = probabilities(probs)
+    y = soft_labels(targets, p)
+    return _means(-np.sum(y * np.log(np.maximum(p, SMALLEST)), axis=1), counts)
+
+
+def ece(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
+    """Return the expected calibration error of each resample, 15 bins of equal width."""
+    s, a = expected_hits(probs, targets)
+    total: Floats = np.abs(_sums(equal_width(s, BINS), counts * (s - a), BINS)).sum(axis=1)
+    return total / len(s)
+
+
+def kse(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
+    """Return the Kolmogorov-Smirnov calibration error of each resample."""
+    s, a = expected_hits(probs, targets)
+    order = np.argsort(s, kind="stable")
+    ends_block = np.append(np.diff(s[order]) > 0, True)
+    running = (np.cumsum(row[order])[ends_block] for row in counts * (s - a))
+    return np.array([np.abs(gap).max() for gap in running]) / len(s)
+
+
+# No matrix products below: every worker process would start as many threads as there are cores,
+# and the number of threads would change the last bits.
+
+
+def _means(values: Floats, counts: Floats) -> Floats:
+    """Return the mean of ``values`` [N] in each resample."""
+    total: Floats = (counts * values).sum(axis=1)
+    return total / len(values)
+
+
+def _sums(index: Ints, weights: Floats, bins: int) -> Floats:
+    """Return the sums of ``weights`` [D, N] in each bin, [D, bins]; ``index`` [N] names the bin."""
+    return np.array([np.bincount(index, row, bins) for row in weights])
