@@ -1,3 +1,3 @@
-"""FER-C."""
+"""Corruptions and visibility functions of FER-C."""
 
 __version__ = "0.1.0"

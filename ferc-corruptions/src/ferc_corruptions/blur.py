@@ -1,7 +1,7 @@
 """Motion, defocus, glass, zoom and Gaussian blur.
 
-The random ones are two layers: a random field, and an ``apply_`` function that is pure and uses a
-given field. Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.1 and appendix.
+The random ones have two layers: a random field, and a pure ``apply_`` function that uses a given
+field. Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.1 and appendix.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ferc_corruptions.rounding import (
 )
 from ferc_corruptions.severities import IMAGENET_C, constants
 
-FAINTEST = 1e-9  # weights of a disk's rim below this cannot be seen in single precision
+FAINTEST = 1e-9  # smaller weights at the rim of a disk do not show in single precision
 
 
 def gaussian_blur(
@@ -56,13 +56,13 @@ def _gaussian_losses(sigma: float) -> Mask:
 def motion_blur(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Smear along a random direction, up to 45 degrees off the horizontal."""
+    """Blur along a random direction, up to 45 degrees off the horizontal."""
     c = constants("motion_blur", severity, table)
     return apply_motion_blur(image, rng.uniform(-45, 45), c)
 
 
 def apply_motion_blur(image: Image, angle: float, c: tuple[int, float]) -> Image:
-    """Smear at ``angle`` degrees; ``c`` is the radius and the sigma of the line in pixels."""
+    """Blur at ``angle`` degrees; ``c`` is the radius and the sigma of the line in pixels."""
     radius, sigma = c
     blurred = line_blur(image, radius, sigma, angle)
     return truncate(blurred, _line_losses(radius, sigma))
@@ -90,7 +90,7 @@ def apply_defocus_blur(image: Image, c: tuple[float, float]) -> Image:
 
 @cache
 def _disk(radius: float, softness: float) -> Floats:
-    """Return a square kernel, odd side, sum 1, without the empty margin of the definition."""
+    """Return a square kernel, odd side, sum 1, without the empty margin of the reference."""
     reach, side = (8, 3) if radius <= 8 else (int(radius), 5)
     steps = np.arange(-reach, reach + 1)
     disk = (steps[:, None] ** 2 + steps**2 <= radius**2).astype(np.float32)
@@ -101,7 +101,7 @@ def _disk(radius: float, softness: float) -> Floats:
 
 
 def _by_fourier(image: Image, c: tuple[float, float]) -> Floats:
-    """Filter [H, W, 3] with a disk by way of its spectrum, the image mirrored at its edges."""
+    """Filter [H, W, 3] with a disk by its spectrum, the image mirrored at its edges."""
     height, width = image.shape[:2]
     reach = len(_disk(*c)) // 2
     rows, columns = (_transform_length(side + 2 * reach) for side in (height, width))
@@ -117,13 +117,13 @@ def _by_fourier(image: Image, c: tuple[float, float]) -> Floats:
 
 
 def _transform_length(least: int) -> int:
-    """Return a length that a Fourier transform is quick at: 2, 3, 5 the only primes, 16 in it."""
+    """Return a fast length for a Fourier transform: a multiple of 16, of primes up to 5."""
     return 16 * cv2.getOptimalDFTSize(-(-least // 16))
 
 
-@lru_cache(maxsize=16)  # by size: datasets of mixed sizes must not fill the memory
+@lru_cache(maxsize=16)  # one per size: datasets of mixed sizes must not fill the memory
 def _spectrum(c: tuple[float, float], rows: int, columns: int) -> Floats:
-    """Return the spectrum of a disk within [rows, columns]."""
+    """Return the spectrum of a disk in [rows, columns]."""
     plane = np.zeros((rows, columns), np.float32)
     disk = _disk(*c)
     plane[: len(disk), : len(disk)] = disk
@@ -133,7 +133,7 @@ def _spectrum(c: tuple[float, float], rows: int, columns: int) -> Floats:
 def glass_blur(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Blur, let pixels take the place of near ones, and blur again, as frosted glass does."""
+    """Blur, displace pixels locally and blur again, as frosted glass does."""
     c = constants("glass_blur", severity, table)
     height, width = image.shape[:2]
     _, reach, rounds = c
@@ -144,12 +144,12 @@ def glass_blur(
 def apply_glass_blur(
     image: Image, field: npt.NDArray[np.integer], c: tuple[float, int, int]
 ) -> Image:
-    """Blur, move and blur; ``c`` is sigma in pixels, the reach d and the number of rounds.
+    """Blur, displace, blur; ``c`` is sigma in pixels, the reach d and the number of rounds.
 
-    ``field`` [rounds, H - 2d, W - 2d] says from where each pixel of rows d + 1 .. H - d and columns
-    d + 1 .. W - d takes its colour: ``2d (dy + d) + dx + d``, both steps in -d .. d - 1. A round
-    goes from the last pixel to the first and copies: where the definition means to swap, its
-    published form leaves the other pixel as it was, and that is the benchmark.
+    ``field`` [rounds, H - 2d, W - 2d] says where each pixel of rows d + 1 .. H - d and columns
+    d + 1 .. W - d takes its colour from: ``2d (dy + d) + dx + d``, both steps in -d .. d - 1. A
+    round goes from the last pixel to the first and copies: the published code means to swap, but
+    leaves the other pixel unchanged, and that is the benchmark.
     """
     sigma, reach, rounds = c
     height, width = image.shape[:2]
@@ -158,7 +158,7 @@ def apply_glass_blur(
     places = np.arange(height * width).reshape(height, width)
     inner = np.s_[reach + 1 : height - reach + 1, reach + 1 : width - reach + 1]
     blurred = apply_gaussian_blur(image, sigma)
-    whole = cv2.cvtColor(blurred, cv2.COLOR_RGB2RGBA).view(np.uint32)  # one number for a pixel
+    whole = cv2.cvtColor(blurred, cv2.COLOR_RGB2RGBA).view(np.uint32)  # one number per pixel
     pixels = whole.ravel()
     for i in range(rounds):
         taken = places.copy()
@@ -169,13 +169,13 @@ def apply_glass_blur(
 
 
 def _follow(taken: npt.NDArray[np.int_], places: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:
-    """Return whose original colour each pixel ends with, when i = N-1 .. 0 copies ``taken[i]``.
+    """Return whose original colour each pixel ends with when i = N-1 .. 0 copies ``taken[i]``.
 
-    A pixel further on has been overwritten before it is copied, so that its own source counts.
-    Each look doubles how far every pixel sees along its chain, until all see the end.
+    A later pixel has been overwritten before it is copied, so its own source counts. Each lookup
+    doubles how far every pixel follows its chain, until all chains are followed to the end.
     """
-    last = np.maximum(taken, places)  # the pixel itself when it copies from before
-    for _ in range(3):  # chains of eight are in every field, so there is nothing to compare yet
+    last = np.maximum(taken, places)  # the pixel itself if it copies from an earlier one
+    for _ in range(3):  # every field has chains of eight, so comparing earlier is useless
         last = last.take(last)
     while not np.array_equal(last, further := last.take(last)):
         last = further
@@ -185,7 +185,7 @@ def _follow(taken: npt.NDArray[np.int_], places: npt.NDArray[np.int_]) -> npt.ND
 def zoom_blur(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Average the image with enlargements of its middle."""
+    """Average the image with enlargements of its centre."""
     return apply_zoom_blur(image, constants("zoom_blur", severity, table))
 
 
@@ -193,7 +193,7 @@ def apply_zoom_blur(image: Image, factors: tuple[float, ...]) -> Image:
     """Average the image and its linear enlargements by ``factors``, the first of which is 1."""
     height, width = image.shape[:2]
     totals = []
-    for channel in cv2.split(image):  # one at a time, for the processor's cache
+    for channel in cv2.split(image):  # one at a time, for the CPU cache
         total: Floats = channel.astype(np.float32)
         columns = cv2.transpose(total)
         total *= 2  # the image itself, and the factor 1

@@ -1,4 +1,4 @@
-"""Contrast, brightness, saturation, JPEG and pixels; nothing here is random.
+"""Contrast, brightness, saturation, JPEG and pixelation; nothing here is random.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.1 and appendix.
 """
@@ -18,12 +18,12 @@ from ferc_corruptions.severities import IMAGENET_C, constants
 def contrast(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Draw all values towards the mean of their channel."""
+    """Move all values towards the mean of their channel."""
     return apply_contrast(image, constants("contrast", severity, table))
 
 
 def apply_contrast(image: Image, c: float) -> Image:
-    """Shrink the distance of every value to the mean of its channel to ``c`` of itself."""
+    """Multiply the distance of every value to the mean of its channel by ``c``."""
     means = np.array(cv2.mean(image)[:3]) / 255
     levels = (np.arange(256)[:, None] / 255 - means) * c + means
     return cv2.LUT(image, (levels[None] * 255).astype(np.uint8))
@@ -37,7 +37,7 @@ def brightness(
 
 
 def apply_brightness(image: Image, c: float) -> Image:
-    """Add ``c`` (in units of full scale) to the V of HSV."""
+    """Add ``c`` (1 is full scale) to the V of HSV."""
     red, green, blue = cv2.split(image)
     value = cv2.max(cv2.max(red, green), blue)
     key = cv2.cvtColor(value, cv2.COLOR_GRAY2RGB).astype(np.uint16)
@@ -61,18 +61,22 @@ def _brightened(c: float) -> Image:
 def saturate(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Change the saturation of every pixel, hue and value unchanged."""
+    """Change the saturation of every pixel, hue and value unchanged.
+
+    Severities 1 to 3 only scale it, so they return grey images (those of FER+, for example) exactly
+    as they are; 4 and 5 also add an offset, which turns grey into red.
+    """
     return apply_saturate(image, constants("saturate", severity, table))
 
 
 def apply_saturate(image: Image, c: tuple[float, float]) -> Image:
-    """Turn the S of HSV into ``factor * S + offset``, at most 1; ``c`` is (factor, offset).
+    """Change the S of HSV to ``factor * S + offset``, at most 1; ``c`` is (factor, offset).
 
     Of a pixel's channels the largest stays V, the smallest becomes V (1 - S) and the middle one
-    V (1 - share S), where the share is a position within one of the six sectors of the hue. Grey
-    pixels count as red: an offset colours them.
+    V (1 - position S), where the position is that within one of the six sectors of the hue. Grey
+    pixels count as red, so an offset colours them.
 
-    Every step in double precision and in the order of the definition, for with a whole factor all
+    Every step is in double precision and in the order of the reference: with an integer factor all
     results are whole levels, of which truncation keeps only those not rounded down on the way.
     """
     red, green, blue = cv2.split(image)
@@ -83,15 +87,15 @@ def apply_saturate(image: Image, c: tuple[float, float]) -> Image:
     order = (red < green) | (green < blue).view(np.uint8) << 1 | (blue < red).view(np.uint8) << 2
     value, least = cv2.LUT(high, _UNIT), cv2.LUT(low, _UNIT)
     span = value - least
-    share = _hue_share(least, span, cv2.LUT(middle, _UNIT), order)
+    position = _hue_position(least, span, cv2.LUT(middle, _UNIT), order)
     factor, offset = c
     saturation = span
     saturation /= np.maximum(value, _UNIT[1])
     saturation *= factor
     saturation += offset
     np.clip(saturation, 0, 1, out=saturation)
-    share *= saturation
-    new_low, new_middle = (_lowered(value, part) for part in (saturation, share))
+    position *= saturation
+    new_low, new_middle = (_lowered(value, part) for part in (saturation, position))
 
     coloured = high != low
     tops = (red == high, (green == high) & coloured, (blue == high) & coloured)
@@ -104,7 +108,7 @@ def apply_saturate(image: Image, c: tuple[float, float]) -> Image:
 
 
 def _lowered(value: Doubles, part: Doubles) -> Image:
-    """Return ``value`` less a ``part`` of it (overwritten) as a level."""
+    """Return ``value`` * (1 - ``part``) as a level; overwrites ``part``."""
     np.subtract(1, part, out=part)
     part *= value
     part *= 255
@@ -114,36 +118,36 @@ def _lowered(value: Doubles, part: Doubles) -> Image:
 def _by_order(*values: float) -> Doubles:
     """Return a table for the six orders of three different channels, numbered by three bits.
 
-    The bits say whether red < green, green < blue and blue < red; no order has number 0 or 7, at
-    which the channels are equal.
+    The bits say whether red < green, green < blue and blue < red; three equal channels have
+    number 0, and nothing has number 7.
     """
     return np.array([0, *values, *[0] * 249], np.float64)
 
 
 # from the largest channel down:  gbr brg bgr rgb grb rbg
-_DIRECTION = _by_order(1, 1, -1, 1, -1, -1)  # does the middle channel grow with the hue or fall
-_SECTOR = _by_order(2, 4, 4, 0, 2, 0)  # at how many sixths of the circle the largest is pure
-_TURN = _by_order(0, 0, 0, 0, 0, 1)  # hues below 0 count from the circle's end
-_MIXED = _by_order(3, 5, 3, 1, 1, 5)  # at how many sixths the two larger channels are equal
+_DIRECTION = _by_order(1, 1, -1, 1, -1, -1)  # sign of the middle channel's slope over the hue
+_SECTOR = _by_order(2, 4, 4, 0, 2, 0)  # at which sixth of the circle the largest channel is pure
+_TURN = _by_order(0, 0, 0, 0, 0, 1)  # hues below 0 count from the end of the circle
+_MIXED = _by_order(3, 5, 3, 1, 1, 5)  # at which sixth the two larger channels are equal
 
 
-def _hue_share(least: Doubles, span: Doubles, middle: Doubles, order: Image) -> Doubles:
-    """Return how far the middle channel is from the largest one, 0 to 1, by way of the hue.
+def _hue_position(least: Doubles, span: Doubles, middle: Doubles, order: Image) -> Doubles:
+    """Return how far the middle channel is from the largest one, 0 to 1, computed from the hue.
 
     ``span`` is from the least to the largest channel; ``middle`` is overwritten. Where two channels
-    are equal, the result means nothing: the middle channel is the largest or the smallest.
+    are equal, the result has no meaning: the middle channel is the largest or the smallest.
     """
     hue = middle
     hue -= least
-    hue /= np.maximum(span, 1e-3)  # grey: nothing to divide; the least span is 1 / 255
+    hue /= np.maximum(span, 1e-3)  # grey: avoids 0 / 0; the smallest other span is 1 / 255
     hue *= cv2.LUT(order, _DIRECTION)
     hue += cv2.LUT(order, _SECTOR)
     hue /= 6
     hue += cv2.LUT(order, _TURN)
     hue *= 6
     hue -= cv2.LUT(order, _MIXED)
-    share: Doubles = np.abs(hue, out=hue)
-    return share
+    position: Doubles = np.abs(hue, out=hue)
+    return position
 
 
 _UNIT = np.arange(256) / 255
@@ -152,12 +156,12 @@ _UNIT = np.arange(256) / 255
 def jpeg_compression(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Compress as JPEG and decode again."""
+    """Compress as JPEG and decode."""
     return apply_jpeg_compression(image, constants("jpeg_compression", severity, table))
 
 
 def apply_jpeg_compression(image: Image, quality: int) -> Image:
-    """Compress as baseline JPEG of ``quality`` (1 to 100), chroma halved, and decode again."""
+    """Compress as baseline JPEG of ``quality`` (1 to 100), chroma halved, and decode."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     _, coded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
@@ -167,19 +171,19 @@ def apply_jpeg_compression(image: Image, quality: int) -> Image:
 def pixelate(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Shrink the image and enlarge it again without smoothing."""
+    """Reduce the image and enlarge it again without smoothing."""
     return apply_pixelate(image, constants("pixelate", severity, table))
 
 
 def apply_pixelate(image: Image, c: float) -> Image:
-    """Shrink both sides to ``c`` of themselves and enlarge again to blocks of one colour.
+    """Reduce both sides by the factor ``c`` and enlarge again to blocks of one colour.
 
-    Rows of pixels are averaged first and rounded, then columns: as Pillow's box filter does.
+    Rows of pixels are averaged first and rounded, then columns, as by Pillow's box filter.
     """
     height, width = image.shape[:2]
     narrow = _shrink_rows(cv2.transpose(image), int(width * c))
     small = _shrink_rows(cv2.transpose(narrow), int(height * c))
-    four = cv2.cvtColor(small, cv2.COLOR_RGB2RGBA)  # pixels of four numbers are quicker to pick
+    four = cv2.cvtColor(small, cv2.COLOR_RGB2RGBA)  # four channels are faster to gather
     wide = cv2.cvtColor(four.take(_blocks(width, len(small[0])), axis=1), cv2.COLOR_RGBA2RGB)
     enlarged: Image = wide.take(_blocks(height, len(small)), axis=0)
     return enlarged
@@ -206,8 +210,8 @@ def _shrink_rows(image: Image, count: int) -> Image:
 def _runs(length: int, count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Cut ``length`` rows into ``count`` runs; returns their starts and lengths.
 
-    A row belongs to a run when its middle lies within; where that is a question of the last bit,
-    the arithmetic of Pillow's box filter decides.
+    A row belongs to a run if its middle lies inside; where the last bit decides, the arithmetic is
+    that of Pillow's box filter.
     """
     size = length / count
     middle = (np.arange(count) + 0.5) * size
@@ -220,7 +224,7 @@ def _runs(length: int, count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np
 
 @cache
 def _blocks(length: int, count: int) -> npt.NDArray[np.intp]:
-    """Return to which of ``count`` blocks each of ``length`` pixels belongs, [length]."""
+    """Return the block, of ``count``, of each of ``length`` pixels, [length]."""
     numbers = np.arange(count, dtype=np.float32)[None]
     nearest = cv2.resize(numbers, (length, 1), interpolation=cv2.INTER_NEAREST_EXACT)
     blocks: npt.NDArray[np.intp] = nearest[0].astype(np.intp)

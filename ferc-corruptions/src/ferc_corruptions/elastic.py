@@ -1,4 +1,4 @@
-"""Elastic deformation: a random field of steps, and a pure ``apply_`` function that takes them.
+"""Elastic deformation: a random displacement field, and a pure ``apply_`` function.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.1 and appendix; the constants
 without shear are those of the ``imagecorruptions`` library.
@@ -31,12 +31,12 @@ def apply_elastic_transform(
     corners: Doubles,
     c: tuple[float, float, float],
 ) -> Image:
-    """Shear by moving three points, then move every pixel by a smooth random step.
+    """Shear by moving three points, then move every pixel by a smooth random displacement.
 
-    ``c`` is, in image heights, the length of the steps before they are smoothed, the sigma that
-    smooths them (in its own side for each axis), and how far the three points move.
-    ``field`` [2, H, W], uniform over (-1, 1), holds the steps in x and in y; ``corners`` [3, 2],
-    uniform over (-1, 1), how the points move in x and in y.
+    ``c`` is, in image heights, the length of the displacements before smoothing, the sigma that
+    smooths them (relative to the side of each axis), and how far the three points move.
+    ``field`` [2, H, W], uniform over (-1, 1), holds the displacements in x and in y; ``corners``
+    [3, 2], uniform over (-1, 1), those of the points.
     """
     length, sigma, shear = c
     height, width = image.shape[:2]
@@ -60,8 +60,8 @@ def apply_elastic_transform(
 
 
 def _inverse_shear(height: int, width: int, moves: Doubles) -> Doubles:
-    """Return the 2x3 map from new to old pixels when three points about the middle move."""
-    middle = np.array([height // 2, width // 2], np.float64)  # (sic) the definition mixes up axes
+    """Return the 2x3 map from new to old pixels when three points around the middle move."""
+    middle = np.array([height // 2, width // 2], np.float64)  # (sic) the reference mixes up axes
     arm = min(height, width) // 3
     points = middle + np.array([[arm, arm], [arm, -arm], [-arm, -arm]])
     moved = points + moves
@@ -69,11 +69,11 @@ def _inverse_shear(height: int, width: int, moves: Doubles) -> Doubles:
 
 
 def _sample(image: Floats, x: Floats, y: Floats, border: int) -> Floats:
-    """Return ``image`` [H, W, 3] between its pixels, at ``x``, ``y`` [H, W], linearly."""
+    """Return ``image`` [H, W, 3] at ``x``, ``y`` [H, W], interpolated linearly."""
     left, top = np.floor(x), np.floor(y)
-    right_share, low_share = three(x - left), three(y - top)
+    to_right, to_bottom = three(x - left), three(y - top)
 
-    # within a border no place lies outside, and pixels of four numbers are quicker to pick
+    # with a border no position lies outside, and pixels of four channels are faster to gather
     height, width = image.shape[:2]
     above, before = _outside(top, height), _outside(left, width)
     four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
@@ -89,18 +89,18 @@ def _sample(image: Floats, x: Floats, y: Floats, border: int) -> Floats:
         floats: Floats = taken.astype(np.float32, copy=False)
         return floats
 
-    upper = _between(picked(0), picked(1), right_share)
-    lower = _between(picked(stride), picked(stride + 1), right_share)
-    return _between(upper, lower, low_share)
+    upper = _between(picked(0), picked(1), to_right)
+    lower = _between(picked(stride), picked(stride + 1), to_right)
+    return _between(upper, lower, to_bottom)
 
 
-def _between(start: Floats, end: Floats, share: Floats) -> Floats:
-    """Return ``start`` + ``share`` * (``end`` - ``start``); the first two are overwritten."""
+def _between(start: Floats, end: Floats, fraction: Floats) -> Floats:
+    """Return ``start`` + ``fraction`` * (``end`` - ``start``); overwrites the first two."""
     end -= start
-    return cv2.accumulateProduct(end, share, start)
+    return cv2.accumulateProduct(end, fraction, start)
 
 
 def _outside(place: Floats, length: int) -> tuple[int, int]:
-    """Return how many pixels before 0 and from ``length`` on ``place`` and its successors reach."""
+    """Return how far ``place`` and its successors reach before 0 and beyond ``length`` - 1."""
     least, most, _, _ = cv2.minMaxLoc(place)
     return max(0, -int(least)), max(0, int(most) + 2 - length)

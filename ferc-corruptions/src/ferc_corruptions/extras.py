@@ -27,12 +27,12 @@ FROST_TEXTURES = (
     "frost5.jpg",
     "frost6.jpg",
 )
-FROST_ENLARGED = 1.1  # so that there is something to choose the cut-out from
+FROST_ENLARGED = 1.1  # leaves a choice of where to crop
 FIRST_WIBBLE = 100.0
 
 
 def fog(image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C) -> Image:
-    """Lay a cloudy veil over the image and lower its contrast."""
+    """Overlay a cloud and lower the contrast."""
     c = constants("fog", severity, table)
     height, width = image.shape[:2]
     side = 1 << (max(height, width) - 1).bit_length()
@@ -54,9 +54,9 @@ def plasma(
 ) -> Floats:
     """Return a cloud [side, side] in [0, 1] that wraps around, by the diamond-square algorithm.
 
-    ``side`` is a power of two. ``draw(shape)`` gives values uniform over (-1, 1): how far a new
-    point strays from the mean of its four neighbours. The stray falls by ``decay`` squared each
-    time the grid is halved.
+    ``side`` is a power of two. ``draw(shape)`` returns values uniform over (-1, 1): how far a new
+    point deviates from the mean of its four neighbours. The deviation falls by ``decay`` squared
+    each time the grid is halved.
     """
     cloud: Floats = np.zeros((side, side), np.float32)
     step, wibble = side, FIRST_WIBBLE
@@ -79,7 +79,7 @@ def plasma(
 
 
 def frost(image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C) -> Image:
-    """Lay a photograph of frost over the image; raises `RequestError` when there is none."""
+    """Overlay a photograph of frost; raises `RequestError` if none is installed."""
     c = constants("frost", severity, table)
     height, width = image.shape[:2]
     texture = _texture(FROST_TEXTURES[rng.integers(len(FROST_TEXTURES))])
@@ -92,14 +92,14 @@ def frost(image: Image, severity: int, rng: np.random.Generator, table: str = IM
 
 
 def apply_frost(image: Image, texture: Image, c: tuple[float, float]) -> Image:
-    """Add ``texture`` [H, W, 3]; ``c`` is the share of the image and that of the texture."""
-    picture, ice = (np.float32(share) for share in c)
-    return truncate(picture * image + ice * texture)
+    """Add ``texture`` [H, W, 3]; ``c`` is the weight of the image and that of the texture."""
+    of_image, of_texture = map(np.float32, c)
+    return truncate(of_image * image + of_texture * texture)
 
 
 @cache
 def _texture(name: str) -> Image:
-    """Read a texture from the data of ``imagecorruptions``, without importing its code."""
+    """Read a texture from the data of ``imagecorruptions`` without importing its code."""
     package = find_spec("imagecorruptions")
     path = Path(package.origin).parent / "frost" / name if package and package.origin else None
     bgr = cv2.imread(str(path)) if path and path.exists() else None

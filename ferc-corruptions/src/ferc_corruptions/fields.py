@@ -1,8 +1,8 @@
-"""Random fields: what a corruption draws before it touches the image.
+"""Random fields: what a corruption draws before it changes the image.
 
-The host's generator may be slow (a counter-based one is), so each field takes one short seed from
-it and expands that with SFC64 into 16-bit integers. Everything else is a table over these: 2**16
-values resolve far more than 8-bit images can show, and a lookup costs a tenth of a transform.
+The given generator may be slow (a counter-based one is), so each field draws one short seed from it
+and expands the seed with SFC64 to 16-bit integers. Everything else is a table over these: 2**16
+values are far more than 8-bit images can show, and a lookup costs a tenth of a transform.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def below(bound: int, rng: np.random.Generator, shape: tuple[int, ...]) -> npt.N
 
 @cache
 def normal_quantiles() -> npt.NDArray[np.float32]:
-    """Return the normal quantile at the middle of each of 65536 equal shares, scaled to
-    variance 1."""
+    """Return the normal quantiles at the midpoints of 65536 equal intervals of probability,
+    scaled to variance 1."""
     quantile = NormalDist().inv_cdf
     upper = np.array([quantile((RANKS // 2 + i + 0.5) / RANKS) for i in range(RANKS // 2)])
     both = np.concatenate([-upper[::-1], upper])

@@ -1,8 +1,8 @@
 """Small filters that several corruptions share.
 
-Single precision throughout, and only forms of OpenCV that give the same bytes whatever the number
-of threads; nothing rests on ``remap`` or ``warpAffine`` with interpolation, whose rounding of
-coordinates differs between OpenCV 4 and 5.
+Single precision throughout, and only OpenCV functions that give the same bytes for any number of
+threads. Not ``remap`` or ``warpAffine`` with interpolation: their rounding of coordinates differs
+between OpenCV 4 and 5.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from scipy.sparse import csr_array
 
 from ferc_corruptions.rounding import Doubles, Floats
 
-# With more pixels than 11x11, cv2.filter2D turns to a Fourier transform, slow for a few taps.
+# Beyond 11x11 pixels, cv2.filter2D uses a Fourier transform, which is slow for a few taps.
 DIRECT_SIDE = 11
 
-# The C library of Linux hands memory of this size back to the system each time it is freed, and
-# clearing it anew costs up to half of a corruption's time. Once a larger block was freed, it keeps
-# such memory. Nothing is ever written here.
+# The C library of Linux returns freed blocks of the size of an image to the system, and clearing
+# new ones takes about a third of the time of all corruptions at 224x224. Once a larger block has
+# been freed, it keeps them. This one is never written to.
 np.empty(16 << 20, np.uint8)
 
 
@@ -64,7 +64,7 @@ def line_blur(image: npt.NDArray[Any], radius: int, sigma: float, angle: float) 
 
     The line has 2 radius + 1 taps, half a Gaussian of ``sigma`` pixels, and points ``angle``
     degrees down from the horizontal. Its kernel sums to 1 for images of any size; the reference
-    drops what reaches past the image and so darkens images smaller than the line.
+    drops taps outside the image and so darkens images smaller than the line.
     """
     weights = line_kernel(radius, sigma)
     steps = np.arange(len(weights))
@@ -82,7 +82,7 @@ def line_blur(image: npt.NDArray[Any], radius: int, sigma: float, angle: float) 
 
 
 def _filter_valid(image: Floats, kernel: Floats) -> Floats:
-    """Filter [H, W(, 3)] with a thin [M, N] ``kernel`` where it lies within, piece by piece.
+    """Filter [H, W(, 3)] with a thin [M, N] ``kernel`` where it lies inside, piece by piece.
 
     Returns [H - M + 1, W - N + 1(, 3)].
     """
@@ -101,19 +101,19 @@ def _filter_valid(image: Floats, kernel: Floats) -> Floats:
     return reduce(cv2.add, parts)
 
 
-@lru_cache(maxsize=1024)  # by size: datasets of mixed sizes must not fill the memory
+@lru_cache(maxsize=1024)  # one per size: datasets of mixed sizes must not fill the memory
 def enlargement(length: int, factor: float, rows: int | None = None) -> csr_array:
     """Return the matrix [rows, length] that enlarges the middle of a line linearly.
 
-    As many pixels of the middle as ``factor`` lets fill the line are drawn apart to that length or
-    a few pixels more, of which the first ``rows`` are returned; the outermost keep their places.
+    The middle ``length / factor`` pixels, rounded up, are stretched to ``length`` or a few pixels
+    more, of which the first ``rows`` are returned; the outermost pixels become the ends.
     """
     count = int(np.ceil(length / factor))
     start, size = (length - count) // 2, round(count * factor)
     place = np.arange(size)[:rows] * ((count - 1) / (size - 1))
     before = np.minimum(place.astype(np.int32), count - 2)
-    share = (place - before).astype(np.float32)
-    weights = np.stack([1 - share, share], axis=1)
+    fraction = (place - before).astype(np.float32)
+    weights = np.stack([1 - fraction, fraction], axis=1)
     taken = np.stack([before, before + 1], axis=1) + start
     ends = np.arange(len(place) + 1) * 2
     return csr_array((weights.ravel(), taken.ravel(), ends), shape=(len(place), length))

@@ -1,7 +1,7 @@
 """Gaussian, shot, impulse and speckle noise.
 
-Each corruption is two layers: a random field, and an ``apply_`` function that is pure and adds a
-given field. Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.1 and appendix.
+Each corruption has two layers: a random field, and a pure ``apply_`` function that adds a given
+field. Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.1 and appendix.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ferc_corruptions.severities import IMAGENET_C, constants
 def gaussian_noise(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Add normal noise of one strength to every value."""
+    """Add Gaussian noise of constant strength."""
     steps = _gaussian_steps(constants("gaussian_noise", severity, table))
     return apply_gaussian_noise(image, steps.take(fields.uniform16(rng, image.shape)))
 
@@ -33,9 +33,9 @@ def apply_gaussian_noise(image: Image, field: npt.NDArray[np.int16]) -> Image:
 
 @cache
 def _gaussian_steps(c: float) -> npt.NDArray[np.int16]:
-    """Return the levels that noise of strength ``c`` (of full scale) adds, by rank, [65536].
+    """Return the levels that noise of strength ``c`` (1 is full scale) adds, by rank, [65536].
 
-    Truncating the sum of a level and a value is adding the value rounded down.
+    To truncate the sum of a level and a value is to add the value rounded down.
     """
     steps: npt.NDArray[np.int16] = np.floor(255 * c * fields.normal_quantiles()).astype(np.int16)
     return steps
@@ -44,7 +44,7 @@ def _gaussian_steps(c: float) -> npt.NDArray[np.int16]:
 def speckle_noise(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Add normal noise in proportion to every value."""
+    """Add Gaussian noise proportional to each value."""
     c = constants("speckle_noise", severity, table)
     return apply_speckle_noise(image, fields.normal(rng, image.shape), c)
 
@@ -60,16 +60,16 @@ def apply_speckle_noise(image: Image, field: Floats, c: float) -> Image:
 def impulse_noise(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Turn a share of the values black or white."""
+    """Set a fraction of the values to black or white."""
     c = constants("impulse_noise", severity, table)
     return apply_impulse_noise(image, fields.uniform16(rng, image.shape), c)
 
 
 def apply_impulse_noise(image: Image, field: npt.NDArray[np.uint16], c: float) -> Image:
     """Set the lowest ``c / 2`` of the ranks in ``field`` [H, W, 3] to 255, the highest to 0."""
-    share = round(c / 2 * fields.RANKS)
-    salt = (field < share).view(np.uint8) * np.uint8(255)
-    kept = (field < fields.RANKS - share).view(np.uint8) * np.uint8(255)
+    each = round(c / 2 * fields.RANKS)
+    salt = (field < each).view(np.uint8) * np.uint8(255)
+    kept = (field < fields.RANKS - each).view(np.uint8) * np.uint8(255)
     salt |= image
     salt &= kept
     return salt
@@ -78,11 +78,11 @@ def apply_impulse_noise(image: Image, field: npt.NDArray[np.uint16], c: float) -
 def shot_noise(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Count photons: each value becomes a Poisson count of that mean, scaled back.
+    """Replace each value by a Poisson count of that mean, scaled back.
 
-    Drawn through an alias table for each grey level (Walker 1977), which holds the probability of
-    every count to 2**-17: the high bits of a uniform number choose a column, the low ones choose
-    between the two values that share it.
+    The counts are drawn from an alias table for each grey level (Walker 1977), which holds the
+    probability of every count to 2**-17: the high bits of a uniform number choose a column, the low
+    ones choose between the two values in it.
     """
     c = constants("shot_noise", severity, table)
     columns = _columns(c)
@@ -104,7 +104,7 @@ def apply_shot_noise(counts: npt.NDArray[np.integer], c: int) -> Image:
 
 
 def _columns(c: int) -> int:
-    """Columns of the alias table: a power of two with room for the counts 0 .. c."""
+    """Return the columns of the alias table: a power of two with room for the counts 0 .. c."""
     return 1 << c.bit_length()
 
 
@@ -118,7 +118,7 @@ def _alias_table(c: int) -> npt.NDArray[np.uint32]:
     level = np.zeros(columns, np.uint32)
     level[: c + 1] = apply_shot_noise(np.arange(c + 1), c)
 
-    # each round settles the poorest open column: what it lacks, the richest column gives
+    # each round settles the smallest open column, filled up from the largest one
     table = np.zeros((256, columns), np.uint32)
     settled = np.zeros((256, columns), bool)
     for _ in range(columns):
@@ -133,7 +133,7 @@ def _alias_table(c: int) -> npt.NDArray[np.uint32]:
 
 
 def _poisson_ranks(c: int) -> npt.NDArray[np.int64]:
-    """Share 65536 ranks [256, c + 1] among the counts 0 .. c - 1 and "c or more" of each level."""
+    """Divide 65536 ranks [256, c + 1] among the counts 0 .. c - 1 and "c or more" of each level."""
     mean = np.arange(256)[:, None] / 255 * c
     count = np.arange(c)
     log_factorial = np.cumsum(np.log(np.maximum(count, 1)))

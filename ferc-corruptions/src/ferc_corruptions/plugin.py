@@ -13,38 +13,43 @@ BOTH_TABLES = ("imagenet-c", "tiny-imagenet-c")
 
 # group, module, name, summary; the 17 of FER-C
 BENCHMARK = (
-    ("noise", "noise", "gaussian_noise", "Normal noise of one strength on every value."),
-    ("noise", "noise", "shot_noise", "Poisson noise, as from few photons."),
-    ("noise", "noise", "impulse_noise", "Single values turned black or white."),
-    ("noise", "noise", "speckle_noise", "Normal noise in proportion to every value."),
-    ("blur", "blur", "motion_blur", "Smeared along a line, as by a moving camera."),
-    ("blur", "blur", "defocus_blur", "Blurred with a disk, as by a lens out of focus."),
-    ("blur", "blur", "glass_blur", "Pixels in each other's place, as behind frosted glass."),
-    ("blur", "blur", "zoom_blur", "Averaged with enlargements of the middle."),
-    ("blur", "blur", "gaussian_blur", "Blurred with a Gaussian."),
+    ("noise", "noise", "gaussian_noise", "Gaussian noise of constant strength."),
+    ("noise", "noise", "shot_noise", "Poisson noise, as in low light."),
+    ("noise", "noise", "impulse_noise", "Random values set to black or white."),
+    ("noise", "noise", "speckle_noise", "Gaussian noise proportional to each value."),
+    ("blur", "blur", "motion_blur", "Blur along a line, as from a moving camera."),
+    ("blur", "blur", "defocus_blur", "Blur with a disk, as from a lens out of focus."),
+    ("blur", "blur", "glass_blur", "Pixels displaced locally, as behind frosted glass."),
+    ("blur", "blur", "zoom_blur", "Average of the image and enlargements of its centre."),
+    ("blur", "blur", "gaussian_blur", "Blur with a Gaussian."),
     ("weather", "weather", "snow", "Slanted flakes over a paler image."),
-    ("digital", "digital", "brightness", "A higher value of every pixel, hue and saturation kept."),
-    ("digital", "digital", "contrast", "All values drawn towards the mean."),
-    ("digital", "elastic", "elastic_transform", "Stretched and squeezed locally."),
-    ("digital", "digital", "pixelate", "Shrunk, and enlarged to blocks."),
-    ("digital", "digital", "jpeg_compression", "Compressed as JPEG."),
-    ("digital", "weather", "spatter", "Splashed with water or mud."),
-    ("digital", "digital", "saturate", "Less or more saturation, hue and value kept."),
+    ("digital", "digital", "brightness", "Higher HSV value; hue and saturation unchanged."),
+    ("digital", "digital", "contrast", "All values moved towards their mean."),
+    ("digital", "elastic", "elastic_transform", "Local stretching and squeezing."),
+    ("digital", "digital", "pixelate", "Reduced, then enlarged to blocks."),
+    ("digital", "digital", "jpeg_compression", "JPEG compression."),
+    ("digital", "weather", "spatter", "Splashes of water or mud."),
+    (
+        "digital",
+        "digital",
+        "saturate",
+        "Lower or higher saturation; severities 1 to 3 leave grey images unchanged.",
+    ),
 )
 
 EXTRAS = (
-    ("weather", "extras", "fog", "A cloudy veil."),
-    ("weather", "extras", "frost", "A photograph of frost laid over; needs the extra [frost]."),
+    ("weather", "extras", "fog", "A layer of cloud."),
+    ("weather", "extras", "frost", "A photograph of frost overlaid; needs the extra [frost]."),
 )
 
 VISIBILITIES: tuple[tuple[str, Literal["average", "image"], str, str], ...] = (
     ("l2", "average", "Root mean squared difference.", "FER-C, eq. 9"),
     ("ssim", "average", "One minus structural similarity.", "Wang et al. 2004, eqs 13-17"),
-    ("psnr", "average", "Decibels of peak signal-to-noise ratio lost.", "10 log10(1 + MSE)"),
+    ("psnr", "average", "Loss of peak signal-to-noise ratio in decibels.", "10 log10(1 + MSE)"),
     (
         "l2-uint8",
         "image",
-        "Mean square in wrap-around 8-bit arithmetic, as in the published labels.",
+        "Mean square in wrapping 8-bit arithmetic, as behind the published labels.",
         "FER-C, released labels",
     ),
 )
@@ -52,7 +57,7 @@ VISIBILITIES: tuple[tuple[str, Literal["average", "image"], str, str], ...] = (
 
 @hookimpl
 def register_corruptions(register: Callable[[Corruption], None]) -> None:
-    """The 17 corruptions of FER-C; fog and frost beside them."""
+    """The 17 corruptions of FER-C, and fog and frost."""
     for rows, in_benchmark in ((BENCHMARK, True), (EXTRAS, False)):
         for group, module, name, summary in rows:
             register(
@@ -70,7 +75,7 @@ def register_corruptions(register: Callable[[Corruption], None]) -> None:
 
 @hookimpl
 def register_visibilities(register: Callable[[Visibility], None]) -> None:
-    """How much of an image is lost: L2, SSIM, PSNR and the published arithmetic."""
+    """How much a corruption degrades an image: L2, SSIM, PSNR and the published arithmetic."""
     for name, scope, summary, source in VISIBILITIES:
         function = f"ferc_corruptions.visibility:{name.replace('-', '_')}"
         prepare = "ferc_corruptions.visibility:planes" if name == "ssim" else None

@@ -1,11 +1,11 @@
-"""How strong each corruption is: five rows of constants for each name, in two tables.
+"""Severity tables: five rows of constants for each corruption, in two tables.
 
 ``imagenet-c``       the constants of the ``imagecorruptions`` library (Hendrycks & Dietterich 2019,
                      arXiv:1903.12261; Michaelis et al. 2019, arXiv:1907.07484)
 ``tiny-imagenet-c``  the weaker ones of TinyImageNet-C (same authors), which the published images
                      of FER-C show, with its literal side of 64 pixels replaced by the real side
 
-What the numbers of a row mean stands in the docstring of the corruption's ``apply_`` function.
+The docstring of a corruption's ``apply_`` function explains the numbers of its rows.
 Images are scaled to [0, 1] wherever a constant is an intensity.
 """
 

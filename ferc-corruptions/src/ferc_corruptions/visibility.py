@@ -1,6 +1,6 @@
-"""How much a corruption took from an image: ``f(clean, corrupted) -> float``.
+"""How much a corruption degrades an image: ``f(clean, corrupted) -> float``.
 
-All are degradations, 0 for identical images and larger for worse ones; both images are uint8
+All return degradations, 0 for identical images and larger for worse ones; both images are uint8
 [H, W, 3] of one shape. The suite turns them into a visibility in [0, 1] (FER-C, eq. 9). All raise
 `RequestError` when the shapes differ.
 """
@@ -29,7 +29,7 @@ def l2(clean: Image, corrupted: Image) -> float:
 
 
 def psnr(clean: Image, corrupted: Image) -> float:
-    """Return how many decibels of peak signal-to-noise ratio are lost, 0 to 48.13.
+    """Return the loss of peak signal-to-noise ratio in decibels, 0 to 48.13.
 
     The ratio itself is infinite for identical images, so an error of one squared grey level is
     added to both sides: 10 log10(1 + MSE) = 48.13 - 10 log10(255**2 / (1 + MSE)). For an MSE well
@@ -41,8 +41,8 @@ def psnr(clean: Image, corrupted: Image) -> float:
 def l2_uint8(clean: Image, corrupted: Image) -> float:
     """Return the mean of ((x - y) mod 256)**2 mod 256, 0 to 255 (a square: at most 249).
 
-    No sensible distance, but the arithmetic behind the published labels: uint8 arrays subtracted
-    and squared as they are. Dense noise of any strength ends near 105.5.
+    Not a sensible distance, but the arithmetic behind the published labels: uint8 arrays subtracted
+    and squared as they are. Dense noise of any strength comes out near 105.5.
     """
     _check_shapes(clean, corrupted)
     difference = clean - corrupted
@@ -52,10 +52,10 @@ def l2_uint8(clean: Image, corrupted: Image) -> float:
 
 @dataclass(frozen=True)
 class Plane:
-    """What SSIM needs of one channel of a clean image, computed once for all its forms.
+    """What SSIM needs of one channel of a clean image, computed once for all its cells.
 
-    Values are taken from the middle of the channel: the squares of large ones would leave no
-    digits for a small variance. All are [H, W], the last three of the window about every pixel.
+    Values are relative to the rounded mean of the channel: the squares of large ones would leave no
+    digits for a small variance. All are [H, W], the last three over the window around each pixel.
     """
 
     centred: Floats  # x - middle
@@ -94,7 +94,7 @@ def _similarity(x: Plane, y: Plane) -> float:
     spread = x.variance + y.variance
     spread += np.float32(SSIM_C2)
     bottom *= spread
-    top /= bottom  # a quarter of the similarity; for equal images, to the last bit
+    top /= bottom  # a quarter of the similarity, exactly so for equal images
     full = top[SSIM_RADIUS:-SSIM_RADIUS, SSIM_RADIUS:-SSIM_RADIUS]  # windows within the image
     return 4 * cv2.sumElems(full)[0] / full.size
 
@@ -109,7 +109,7 @@ def _plane(channel: Image) -> Plane:
 
 
 def _windowed(plane: Floats) -> Floats:
-    """Return the weighted mean of the window about every pixel of [H, W]."""
+    """Return the weighted mean of the window around each pixel of [H, W]."""
     return cv2.sepFilter2D(plane, -1, _window(), _window())
 
 
@@ -117,8 +117,8 @@ def _windowed(plane: Floats) -> Floats:
 def _window() -> Floats:
     """Return the taps of the window, [11].
 
-    In single precision, too, they sum to 1, or variances would be off by a share of the squared
-    mean; the middle tap takes up the rest.
+    They sum to 1 in single precision, too, or variances would be off by a fraction of the squared
+    mean; the middle tap takes the difference.
     """
     window = gaussian_kernel(SSIM_SIGMA, SSIM_RADIUS / SSIM_SIGMA).astype(np.float32)
     window[SSIM_RADIUS] += np.float32(1 - window.sum(dtype=np.float64))
@@ -134,5 +134,5 @@ def _check_shapes(clean: Image, corrupted: Image) -> None:
     if clean.shape[:2] != corrupted.shape[:2]:
         raise RequestError(
             f"the clean image is {clean.shape[1]}x{clean.shape[0]} and the corrupted one "
-            f"{corrupted.shape[1]}x{corrupted.shape[0]}; both must have one size"
+            f"{corrupted.shape[1]}x{corrupted.shape[0]}; both must have the same size"
         )

@@ -1,4 +1,4 @@
-"""Snow and spatter: a random layer of drops, and a pure ``apply_`` function that lays it over.
+"""Snow and spatter: a random layer of drops, and a pure ``apply_`` function that overlays it.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.1 and appendix.
 """
@@ -20,7 +20,7 @@ FULL_MUD = 0.8  # thinner mud is not drawn
 
 
 def snow(image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C) -> Image:
-    """Lay slanted flakes over a paler image."""
+    """Overlay slanted flakes on a paler image."""
     c = constants("snow", severity, table)
     field = fields.normal(rng, image.shape[:2])
     return apply_snow(image, field, rng.uniform(-135, -45), c)
@@ -32,13 +32,13 @@ def apply_snow(
     angle: float,
     c: tuple[float, float, float, float, int, float, float],
 ) -> Image:
-    """Lay flakes of the standard normal ``field`` [H, W], falling at ``angle`` degrees.
+    """Overlay flakes of the standard normal ``field`` [H, W], falling at ``angle`` degrees.
 
-    ``c`` holds mean and spread of the flakes, how much they are enlarged, what is below which
-    brightness no flake, radius and sigma of the line they fall along, and the share of the
-    image that does not turn pale.
+    ``c`` holds mean and standard deviation of the flakes, their enlargement, the brightness below
+    which there is no flake, radius and sigma of the line they fall along, and the weight of the
+    original image against the pale one.
     """
-    mean, spread, size, threshold, radius, sigma, share = c
+    mean, spread, size, threshold, radius, sigma, weight = c
     height, width = image.shape[:2]
     tall = enlargement(height, size) @ field.astype(np.float32)
     enlarged = enlargement(width, size) @ cv2.transpose(tall)
@@ -49,7 +49,7 @@ def apply_snow(
 
     x = image.astype(np.float32)
     pale = cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) * np.float32(1.5) + np.float32(127.5)
-    out = cv2.addWeighted(cv2.max(x, three(pale)), 1 - share, x, share, 0)
+    out = cv2.addWeighted(cv2.max(x, three(pale)), 1 - weight, x, weight, 0)
     out += three(layer)
     return truncate(out)
 
@@ -57,7 +57,7 @@ def apply_snow(
 def spatter(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
-    """Splash water or mud over the image."""
+    """Overlay splashes of water or mud."""
     c = constants("spatter", severity, table)
     return apply_spatter(image, fields.normal(rng, image.shape[:2]), c)
 
@@ -67,10 +67,11 @@ def apply_spatter(
     field: npt.NDArray[np.floating],
     c: tuple[float, float, float, float, float, str],
 ) -> Image:
-    """Splash drops of the standard normal ``field`` [H, W] over the image.
+    """Overlay drops of the standard normal ``field`` [H, W].
 
-    ``c`` holds mean and spread of the liquid, the sigma that gathers it to drops, what is below
-    which level no drop, the strength of water or the softness of mud, and "water" or "mud".
+    ``c`` holds mean and standard deviation of the liquid, the sigma that gathers it into drops, the
+    level below which there is no drop, the strength of water or the softness of mud, and "water" or
+    "mud".
     """
     mean, spread, sigma, threshold, strength, kind = c
     drops = _kept(gaussian_smooth(field.astype(np.float32), sigma), mean, spread, threshold)
@@ -84,7 +85,7 @@ def apply_spatter(
     water = _water((drops * np.float32(255)).astype(np.uint8))
     peak = water.max()
     if peak == 0:
-        return image.copy()  # no drop anywhere; the reference divides 0 by 0
+        return image.copy()  # no drops; the reference divides 0 by 0
     water *= np.float32(strength) / peak
     splash = _coloured(water, PALE_TURQUOISE)
     splash += image
@@ -97,10 +98,10 @@ def _coloured(plane: Floats, colour: tuple[int, int, int]) -> Floats:
 
 
 def _kept(plane: Floats, mean: float, spread: float, threshold: float) -> Floats:
-    """Return mean + spread * plane where that reaches the threshold, else 0 (plane overwritten).
+    """Return mean + spread * plane where it reaches the threshold, else 0; overwrites the plane.
 
-    The comparison is made before the mean is added: nearer to zero, single precision is fine
-    enough that no rounding error makes or breaks a drop.
+    The comparison comes before the mean is added: closer to zero, single precision is fine enough
+    that no rounding error decides over a drop.
     """
     present = plane >= np.float32((threshold - mean) / spread)
     plane *= np.float32(spread)
@@ -109,7 +110,7 @@ def _kept(plane: Floats, mean: float, spread: float, threshold: float) -> Floats
 
 
 def _water(liquid: Image) -> Floats:
-    """Return how much light each drop of ``liquid`` [H, W] throws: bright rims, embossed."""
+    """Return how bright each drop of ``liquid`` [H, W] is: bright rims, embossed."""
     rims = cv2.Canny(liquid, 50, 150)
     distance = cv2.distanceTransform(255 - rims, cv2.DIST_L2, 5)
     near = cv2.blur(np.minimum(distance, np.float32(20)), (3, 3)).astype(np.uint8)
