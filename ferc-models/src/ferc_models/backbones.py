@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import timm
@@ -11,17 +14,19 @@ from torch import nn
 
 from ferc_core.errors import RequestError, RunError
 
+_download: ContextVar[bool] = ContextVar("download", default=True)
+
 
 def create_network(
     name: str, num_classes: int, image_size: int, *, pretrained: bool = False
 ) -> nn.Module:
-    """Build the timm backbone ``name`` with timm's own pooling and a Linear(K) behind it.
+    """Build the timm backbone ``name`` with timm's own pooling and a linear classifier.
 
     It maps float images [B, 3, image_size, image_size] to logits [B, K]. Parameters are drawn
-    from torch's global generator, or fetched by timm where ``pretrained``.
+    from torch's global generator, or fetched by timm if ``pretrained``.
 
-    Raises `RequestError` for an unknown name or an image size that the backbone cannot take, and
-    `RunError` when the weights cannot be fetched.
+    Raises `RequestError` for an unknown name or an unsupported image size, and `RunError` if the
+    weights cannot be fetched.
     """
     network, shape = build(name, image_size, num_classes=num_classes)
     if shape != (num_classes,):
@@ -32,14 +37,14 @@ def create_network(
 def build(name: str, image_size: int, **options: Any) -> tuple[nn.Module, tuple[int, ...]]:
     """Build a backbone with timm's ``options``; return it with the shape of one output.
 
-    Raises `RequestError` for an unknown name or an image size that the backbone cannot take.
+    Raises `RequestError` for an unknown name or an unsupported image size.
     """
     if not timm.is_model(name):
         raise RequestError(f"unknown backbone {name!r}: {nearest(name)}")
     try:
         network = timm.create_model(name, **options, **size_option(name, image_size))
         shape = output_shape(network, image_size)
-    except Exception as error:  # timm's backbones refuse a size in many ways
+    except Exception as error:  # timm's backbones reject a size in many ways
         reason = " ".join(str(error).split())
         raise RequestError(
             f"backbone {name!r} cannot be used on {image_size}x{image_size} images: {reason}"
@@ -47,20 +52,36 @@ def build(name: str, image_size: int, **options: Any) -> tuple[nn.Module, tuple[
     return network, shape
 
 
-def fetch(name: str, image_size: int, **options: Any) -> nn.Module:
-    """Build a backbone with timm's ``options`` and the weights that timm downloads."""
+@contextmanager
+def without_downloads() -> Iterator[None]:
+    """Run a block in which `fetch` leaves out the weights, so that a request is checked offline."""
+    token = _download.set(False)
     try:
-        return timm.create_model(name, pretrained=True, **options, **size_option(name, image_size))
+        yield
+    finally:
+        _download.reset(token)
+
+
+def fetch(name: str, image_size: int, **options: Any) -> nn.Module:
+    """Build a backbone with timm's ``options`` and the weights that timm downloads.
+
+    Raises `RequestError` if timm has no weights for it, and `RunError` if the download fails.
+    """
+    if not timm.is_model_pretrained(name):
+        raise RequestError(f"timm has no pretrained weights for backbone {name!r}")
+    options = {**options, **size_option(name, image_size), "pretrained": _download.get()}
+    try:
+        return timm.create_model(name, **options)
     except Exception as error:  # network, hub, cache and file errors alike
         reason = " ".join(str(error).split())[:200]
         raise RunError(
-            f"the pretrained weights of {name!r} could not be fetched; download them elsewhere "
+            f"the pretrained weights of {name!r} could not be downloaded; download them elsewhere "
             f"and pass the file (.safetensors, .pth or .pt) as the weights instead ({reason})"
         ) from error
 
 
 def output_shape(network: nn.Module, image_size: int) -> tuple[int, ...]:
-    """Return the shape of what a network makes of an image; leave it in evaluation mode."""
+    """Return the shape of a network's output for one image; leave it in evaluation mode."""
     network.eval()
     with torch.inference_mode():
         output = network(torch.zeros(1, 3, image_size, image_size))
@@ -70,7 +91,7 @@ def output_shape(network: nn.Module, image_size: int) -> tuple[int, ...]:
 
 
 def size_option(name: str, image_size: int) -> dict[str, int]:
-    """Return what timm must be told of the images' size: nothing, unless it is built in."""
+    """Return timm's option for the image size, which only backbones of a fixed size have."""
     config = timm.models.get_pretrained_cfg(name.partition(".")[0])
     fixed = config is not None and config.fixed_input_size
     return {"img_size": image_size} if fixed else {}
@@ -80,5 +101,5 @@ def nearest(name: str) -> str:
     """Return a hint with the most similar names that timm knows."""
     near = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.6)
     if not near:
-        return "timm.list_models() in Python lists what there is"
+        return "timm.list_models() in Python lists the known ones"
     return f"did you mean {' or '.join(map(repr, near))}?"

@@ -1,4 +1,4 @@
-"""Images on their way to a network: order, mirroring, normalisation."""
+"""Images on their way to a network: batches, augmentation, normalisation."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import Tensor
 Rows = npt.NDArray[np.int64]
 Images = npt.NDArray[np.uint8]
 
-# ImageNet's statistics for every backbone, as the authors have; of values in [0, 1], R G B
+# ImageNet's statistics for every backbone, as in the authors' code; of values in [0, 1], R G B
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 AUGMENTATIONS = ("none", "flip", "erase", "flip+erase")
-DRAWS = 6  # random numbers that an image needs for them
+DRAWS = 6  # random numbers for each image
 
 
 def normalise(images: Images, device: torch.device) -> Tensor:
@@ -32,8 +32,8 @@ def normalise(images: Images, device: torch.device) -> Tensor:
 def shuffled_batches(n: int, size: int, rng: np.random.Generator) -> list[Rows]:
     """Return the rows 0 .. n-1 in a random order, cut into batches.
 
-    A single row that is left over joins the batch before it, because batch normalisation cannot
-    learn from one image.
+    A single remaining row joins the previous batch, because batch normalisation cannot train on
+    one image.
     """
     cuts = list(range(size, n, size))
     if cuts and n - cuts[-1] == 1:
@@ -42,11 +42,11 @@ def shuffled_batches(n: int, size: int, rng: np.random.Generator) -> list[Rows]:
 
 
 def augmented(images: Images, how: str, draws: npt.NDArray[np.float64]) -> Images:
-    """Return training images [B, S, S, 3] changed at random, as ``draws`` [B, DRAWS] decides.
+    """Return randomly augmented training images [B, S, S, 3]; ``draws`` [B, DRAWS] is the chance.
 
-    "flip" mirrors an image with chance 1/2; "erase" covers a rectangle of 2 to 25 % of it with
-    chance 1/2 (Zhong et al. 2017, arXiv:1708.04896, with the areas of SCN and EAC); "flip+erase"
-    does both, "none" nothing.
+    "flip" mirrors an image with probability 1/2; "erase" covers a rectangle of 2 to 25 % of it with
+    probability 1/2 (Zhong et al. 2017, arXiv:1708.04896, with the areas of SCN and EAC);
+    "flip+erase" does both, "none" neither.
     """
     if "flip" in how:
         images = mirrored(images, draws[:, 0] < 0.5)
@@ -59,7 +59,7 @@ def augmented(images: Images, how: str, draws: npt.NDArray[np.float64]) -> Image
 
 
 def erase(image: Images, area: float, aspect: float, top: float, left: float) -> None:
-    """Cover a rectangle of [S, S, 3] with the mean colour; all four are uniform over [0, 1)."""
+    """Cover a rectangle of [S, S, 3] with the mean colour; the four numbers are in [0, 1)."""
     side = len(image)
     covered = (0.02 + 0.23 * area) * side**2
     ratio = 0.3 ** (1 - 2 * aspect)  # 0.3 to 1 / 0.3, log-uniform

@@ -1,4 +1,4 @@
-"""Checks of the options that a user writes behind a name, as in ``mbls(margin=8)``."""
+"""Checks of the options that a user writes after a name, as in ``mbls(margin=8)``."""
 
 from __future__ import annotations
 

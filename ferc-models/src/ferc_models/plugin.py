@@ -12,7 +12,7 @@ LOSSES = (
     (
         "focal",
         "classification:focal",
-        "Cross-entropy that cares less for what is already right.",
+        "Cross-entropy that down-weights well-classified samples.",
         "Lin et al. 2017, arXiv:1708.02002; FER-C uses gamma = 1",
     ),
     (
@@ -24,37 +24,37 @@ LOSSES = (
     (
         "inv-focal",
         "classification:inv_focal",
-        "Cross-entropy that cares more for what is already right; it sharpens.",
+        "Cross-entropy that up-weights well-classified samples and so sharpens predictions.",
         "Wang et al. 2021, Rethinking Calibration of Deep Neural Networks; gamma = 1 as in FER-C",
     ),
     (
         "poly",
         "classification:poly",
-        "Poly-1: cross-entropy plus what is missing to the target's probability of 1.",
+        "Poly-1: cross-entropy plus epsilon (1 - probability of the target).",
         "Leng et al. 2022, arXiv:2204.12511",
     ),
     (
         "label-smoothing",
         "classification:label_smoothing",
-        "Cross-entropy with targets mixed with the uniform distribution.",
+        "Cross-entropy with targets that are mixed with the uniform distribution.",
         "Szegedy et al. 2016, arXiv:1512.00567",
     ),
     (
         "avuc",
         "uncertainty:avuc",
-        "Cross-entropy that wants right predictions certain and wrong ones uncertain.",
+        "Cross-entropy plus accuracy versus uncertainty: certain if right, uncertain if wrong.",
         "Krishnan and Tickoo 2020, arXiv:2012.07923; FER-C uses beta = 3",
     ),
     (
         "soft-avuc",
         "uncertainty:soft_avuc",
-        "The same with a smooth step between certain and uncertain.",
+        "Accuracy versus uncertainty with a smooth step between certain and uncertain.",
         "Karandikar et al. 2021, arXiv:2108.00106, eq. 15",
     ),
     (
         "cpc",
         "pairwise:cpc",
-        "Cross-entropy with constraints on pairs of classes; hard targets, 3 classes or more.",
+        "Cross-entropy with constraints on pairs of classes; hard targets, at least 3 classes.",
         "Cheng and Vasconcelos 2022, Calibrating Deep Neural Networks by Pairwise Constraints",
     ),
     (
@@ -63,25 +63,19 @@ LOSSES = (
         "Focal loss with constraints on the moments of the class index.",
         "FER-C, eq. 12; Neo et al. 2024, arXiv:2310.17159",
     ),
-    (
-        "maxent+mbls",
-        "maxent:maxent_mbls",
-        "FER-C's calibrated objective: maxent with mbls(margin=10,weight=1,reduction=sum).",
-        "FER-C, eq. 14",
-    ),
 )
-# the same; they look at the logits alone
+# the same; they depend on the logits alone
 PENALTIES = (
     (
         "mbls",
         "margin:mbls",
-        "Margin-based label smoothing: logits far below the largest are pulled up.",
+        "Margin-based label smoothing: penalises logits far below the largest.",
         "Liu et al. 2022, arXiv:2111.15430; FER-C, eq. 13",
     ),
     (
         "cals-alm",
         "adaptive:cals_alm",
-        "The same margin, enforced by a multiplier for each class that adapts while training.",
+        "Class-adaptive margin: a multiplier for each class adapts during training.",
         "Liu et al. 2023, arXiv:2211.15088",
     ),
 )
@@ -113,19 +107,19 @@ CALIBRATORS = (
     (
         "isotonic",
         "isotonic:fit_isotonic",
-        "A rising step map of each class's probability, or of the confidence.",
+        "Isotonic regression of each class's probability, or of the confidence.",
         "Zadrozny and Elkan 2002, Transforming classifier scores into probability estimates",
     ),
     (
         "histogram",
         "histogram:fit_histogram",
-        "The mean outcome in bins of each class's probability, or of the confidence.",
+        "Histogram binning of each class's probability, or of the confidence.",
         "Zadrozny and Elkan 2001, Obtaining calibrated probability estimates",
     ),
     (
         "spline",
         "spline:fit_spline",
-        "Corrects the confidence by the slope of a spline of the summed gaps.",
+        "Corrects the confidence by a spline of the cumulative calibration error.",
         "Gupta et al. 2021, arXiv:2006.12800",
     ),
     (
@@ -135,16 +129,16 @@ CALIBRATORS = (
         "Joy et al. 2023, arXiv:2207.06211",
     ),
 )
-# the same; they are fitted on all forms of the validation images, and told which form each is
+# the same; they are fitted on the validation images in all cells, and given the cell of each
 DOMAIN_CALIBRATORS = (
     (
         "multi-domain-ts",
         "multi_domain:fit_multi_domain",
-        "A temperature for each image, learned from those of clean and corrupted forms.",
+        "A temperature for each image, predicted from the temperatures of all cells.",
         "Yu et al. 2022, arXiv:2206.02757",
     ),
 )
-# name, summary, source, what it trains with where nothing else is asked for (the authors' values)
+# name, summary, source, defaults of the training settings (the authors' values)
 METHODS: tuple[tuple[str, str, str, dict[str, object]], ...] = (
     (
         "baseline",
@@ -154,19 +148,19 @@ METHODS: tuple[tuple[str, str, str, dict[str, object]], ...] = (
     ),
     (
         "scn",
-        "Weighs images by how sure their labels are, and corrects labels (Self-Cure Network).",
+        "Self-Cure Network: weights images by label certainty and corrects labels.",
         "Wang et al. 2020, arXiv:2002.10392",
         {},
     ),
     (
         "dmue",
-        "Auxiliary branches mine soft labels and judge how sure the given ones are.",
+        "Auxiliary branches mine soft labels and estimate label uncertainty.",
         "She et al. 2021, arXiv:2104.00232; FER-C, section 5",
         {"batch_size": 128},
     ),
     (
         "rul",
-        "Learns how uncertain an image is by mixing its features with another's.",
+        "Learns the uncertainty of an image by mixing its features with another's.",
         "Zhang et al. 2021, Relative Uncertainty Learning, NeurIPS",
         {"learning_rate": 2e-4},
     ),
@@ -178,13 +172,13 @@ METHODS: tuple[tuple[str, str, str, dict[str, object]], ...] = (
     ),
     (
         "eac",
-        "Erasing attention consistency: attention that mirroring the face does not change.",
+        "Erasing attention consistency: attention maps that are invariant to mirroring.",
         "Zhang et al. 2022, arXiv:2207.10299",
         {},
     ),
     (
         "mek",
-        "Labels smoothed towards rare classes, and attention consistency weighed by rarity.",
+        "Smooths labels towards rare classes, and weights attention consistency by rarity.",
         "Zhang et al. 2023, Leave No Stone Unturned (Mine Extra Knowledge)",
         {},
     ),
@@ -193,11 +187,21 @@ METHODS: tuple[tuple[str, str, str, dict[str, object]], ...] = (
 
 @hookimpl
 def register_losses(register: Callable[[Loss], None]) -> None:
-    """Training objectives; `--loss a+b` adds them."""
+    """Training objectives; ``--loss a+b`` adds them."""
     for rows, penalty in ((LOSSES, False), (PENALTIES, True)):
         for name, place, summary, source in rows:
             function = f"ferc_models.losses.{place}"
             register(Loss(name, function, penalty=penalty, summary=summary, source=source))
+    register(
+        Loss(
+            "maxent+mbls",
+            "ferc_models.losses.objective:maxent_mbls",
+            terms=("maxent", "mbls(margin=10,reduction=sum,weight=1)"),
+            aliases=("ferc",),
+            summary="FER-C's calibrated objective: maxent plus the summed mbls of weight 1.",
+            source="FER-C, eq. 14",
+        )
+    )
 
 
 @hookimpl
@@ -219,6 +223,7 @@ def register_methods(register: Callable[[Method], None]) -> None:
                 name,
                 f"{module}:fit",
                 load=f"{module}:load",
+                check=f"{module}:RECIPE.check",
                 defaults=defaults,
                 summary=summary,
                 source=source,
@@ -229,8 +234,9 @@ def register_methods(register: Callable[[Method], None]) -> None:
             "onnx",
             "ferc_models.methods.onnx:fit",
             load="ferc_models.methods.onnx:load",
+            check="ferc_models.methods.onnx:check",
             trains=False,
-            summary="A ready-made model in an ONNX file, not trained here; needs the extra [onnx].",
+            summary="A ready-made model in an ONNX file; needs the extra [onnx].",
             source="ONNX, https://onnx.ai",
         )
     )

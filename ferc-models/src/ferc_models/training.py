@@ -1,8 +1,8 @@
 """The training loop that all methods share.
 
-A method brings a network, which maps images to logits in evaluation mode, and a function that
-computes the loss of a batch. What it changes besides the parameters while it learns belongs into
-buffers of the network: then it is saved, and an interrupted training goes on to the same bytes.
+A method provides a network, which maps images to logits in evaluation mode, and a function that
+computes the loss of a batch. State other than parameters belongs in buffers of the network: then
+it is saved, and an interrupted training that is resumed ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -43,15 +43,17 @@ SECONDS_BETWEEN_REPORTS = 0.3
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch of epoch ``epoch`` (from 1): its rows of `Task.train`, images and targets.
+    """A batch of epoch ``epoch`` (from 1): its rows of `Task.train`, images, targets and labels.
 
-    ``images`` are normalised float32 [B, 3, S, S], ``targets`` float32 [B, K], on one device.
+    ``images`` are normalised float32 [B, 3, S, S], ``targets`` float32 [B, K] and ``labels``, the
+    annotated classes, int64 [B], all on one device.
     """
 
     epoch: int
     rows: Rows
     images: Tensor
     targets: Tensor
+    labels: Tensor
 
 
 BatchLoss = Callable[[nn.Module, Batch], Tensor]
@@ -70,18 +72,18 @@ def train(
     """Train ``network`` in place and leave it with the weights of its best epoch.
 
     Adam without a schedule. The best epoch is the one with the highest validation macro-F1, the
-    first of equals. The state after every epoch is kept in ``task.directory``; where there is one
-    of the same task, the training goes on from it and ends with the same bytes as if it had never
-    stopped (on one machine and device).
+    first of equals. The state after every epoch is saved in ``task.directory``; if there is one of
+    the same task, the training is resumed from it and ends with the same bytes as without the
+    interruption (on one machine and device).
 
     ``augment`` changes the training images: see `augmented`. ``groups`` are the optimiser's
-    parameter groups where there is not one for all. ``after_epoch(logits [V, K], targets [V, K])``
-    is called with those of the validation images, in float32, before the state is kept.
+    parameter groups; by default one for all. ``after_epoch(logits [V, K], targets [V, K])`` is
+    called with those of the validation images, in float32, before the state is saved.
 
     Raises `RequestError` for a task that cannot be trained or whose directory holds the state of
-    another one, `DataError` for too few images, and `RunError` when the loss is not finite.
+    another one, `DataError` for too few images, and `RunError` if the loss is not finite.
     """
-    check(task)
+    check_task(task)
     choice("augment", augment, AUGMENTATIONS)
     device = choose_device(task.device)
     network.to(device, memory_format=torch.channels_last)
@@ -135,7 +137,7 @@ def train_epoch(
         if not math.isfinite(value):
             raise RunError(
                 f"loss {task.loss!r} became {value} in epoch {epoch}, batch {number}; "
-                f"a learning rate below {task.learning_rate:g} may help"
+                f"try a learning rate below {task.learning_rate:g}"
             )
         total, seen = total + value * len(batch.rows), seen + len(batch.rows)
         if time.monotonic() - reported > SECONDS_BETWEEN_REPORTS:
@@ -145,7 +147,7 @@ def train_epoch(
 
 
 def batches(task: Task, epoch: int, augment: str, device: torch.device) -> Iterator[Batch]:
-    """Yield the batches of an epoch, in an order that seed and epoch alone decide."""
+    """Yield the batches of an epoch, in an order that depends on seed and epoch alone."""
     rng = np.random.default_rng((task.seed, epoch))
     rows = shuffled_batches(len(task.train), task.batch_size, rng)
     draws = rng.random((len(task.train), DRAWS))
@@ -156,9 +158,10 @@ def batches(task: Task, epoch: int, augment: str, device: torch.device) -> Itera
             images, targets = task.augmentation(epoch, rows, images, targets)
         return rows, augmented(images, augment, draws[rows]), targets
 
-    for batch, images, shares in threads(read, rows, task.workers):
-        targets = torch.tensor(shares, dtype=torch.float32, device=device)
-        yield Batch(epoch, batch, normalise(images, device), targets)
+    for batch, images, given in threads(read, rows, task.workers):
+        targets = torch.tensor(given, dtype=torch.float32, device=device)
+        labels = torch.tensor(task.train.labels[batch], device=device)
+        yield Batch(epoch, batch, normalise(images, device), targets, labels)
 
 
 def validation_logits(
@@ -170,7 +173,7 @@ def validation_logits(
     parts = threads(examples.images, rows, workers)
     logits = np.concatenate([network_logits(network, images, device) for images in parts])
     if not np.isfinite(logits).all():
-        raise RunError("the network's logits are no longer finite; try a lower learning rate")
+        raise RunError("the network's logits became infinite or NaN; try a lower learning rate")
     return logits
 
 
@@ -180,16 +183,25 @@ def judge(logits: npt.NDArray[np.float32], examples: Examples) -> tuple[float, f
     return macro_f1(probs, examples.labels), accuracy(probs, examples.labels)
 
 
-def check(task: Task) -> None:
-    """Raise unless the task can be trained at all."""
+def largest_class(targets: Tensor, labels: Tensor) -> Tensor:
+    """Return the class [N] with the largest value of each target [N, K].
+
+    Of several, it is the annotated one of ``labels`` [N] if that is among them, else the first.
+    """
+    annotated = targets.gather(1, labels[:, None]).squeeze(1)
+    return torch.where(annotated == targets.amax(dim=1), labels, targets.argmax(dim=1))
+
+
+def check_task(task: Task) -> None:
+    """Raise `RequestError` or `DataError` unless the task can be trained at all."""
     if task.epochs < 1:
         raise RequestError(f"a training needs at least 1 epoch, not {task.epochs}")
     if task.batch_size < 2:
         raise RequestError(
-            f"batches of {task.batch_size} cannot be trained, because batch normalisation needs "
-            "at least 2 images at once"
+            f"a batch size of {task.batch_size} is too small: batch normalisation needs at least "
+            "2 images"
         )
     if len(task.train) < 2:
         raise DataError(f"a training needs at least 2 training images, not {len(task.train)}")
     if len(task.validation) < 1:
-        raise DataError("there is no validation image to choose the best epoch with")
+        raise DataError("a training needs at least 1 validation image to choose the best epoch")

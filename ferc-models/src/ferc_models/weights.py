@@ -1,4 +1,4 @@
-"""Pretrained weights from a local file, taken tensor by tensor where name and shape agree."""
+"""Pretrained weights from a local file: the tensors whose name and shape agree."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor, nn
 
 from ferc_core.errors import RequestError
 
-WRAPPERS = ("state_dict", "model")  # keys under which training scripts keep the weights
-PREFIX = "module."  # what torch's DataParallel puts before every name
+WRAPPERS = ("state_dict", "model")  # keys under which training scripts store the weights
+PREFIX = "module."  # which torch's DataParallel puts before every name
 TORCH_SUFFIXES = (".pth", ".pt")
 
 
 def load_matching(network: nn.Module, path: Path) -> str:
-    """Copy the tensors of a file that fit into the network; return a sentence on how many did.
+    """Copy the tensors of a file that fit into the network; return a sentence with their number.
 
     A classifier for other classes, for example, does not fit and keeps its initial values.
-    Raises `RequestError` when the file cannot be used or nothing in it fits.
+    Raises `RequestError` if the file cannot be used or nothing in it fits.
     """
     given = read_weights(path)
     wanted = network.state_dict()
@@ -36,7 +36,7 @@ def load_matching(network: nn.Module, path: Path) -> str:
         )
     network.load_state_dict(fitting, strict=False)
     left = [name for name in wanted if name not in fitting]
-    rest = f"; initialised anew: {', '.join(left[:4])}{' ...' if left[4:] else ''}" if left else ""
+    rest = f"; newly initialised: {', '.join(left[:4])}{' ...' if left[4:] else ''}" if left else ""
     return f"{len(fitting)} of {len(wanted)} tensors are from {path.name}{rest}"
 
 
@@ -48,28 +48,28 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises `RequestError` for anything that is not a dictionary of tensors.
     """
     if not path.is_file():
-        raise RequestError(f"the weights {path} do not exist")
+        raise RequestError(f"weights file {path} does not exist")
     try:
         content = read_content(path)
     except SafetensorError as error:
-        raise RequestError(f"{path} is no safetensors file or is cut short ({error})") from error
+        raise RequestError(f"{path} is not a valid safetensors file ({error})") from error
     for wrapper in WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise RequestError(f"{path} holds something else than tensors by name; save a state_dict")
+        raise RequestError(f"{path} does not hold tensors by name; save a state_dict")
     return {str(name).removeprefix(PREFIX): tensor for name, tensor in content.items()}
 
 
 def read_content(path: Path) -> object:
-    """Return what is in the file, whatever it is."""
+    """Return the content of the file, whatever it is; raises `RequestError` if it is unreadable."""
     if path.suffix == ".safetensors":
         return load_file(path)
     if path.suffix not in TORCH_SUFFIXES:
-        raise RequestError(f"the weights {path} must be a .safetensors, .pth or .pt file")
+        raise RequestError(f"weights file {path} must be a .safetensors, .pth or .pt file")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises a dozen kinds; its advice to unpickle is no help
+    except Exception as error:  # torch raises a dozen types and advises to unpickle
         raise RequestError(
-            f"{path} is no file of tensors alone, or is cut short; save the model's state_dict"
+            f"{path} is not a valid file of tensors alone; save the model's state_dict"
         ) from error

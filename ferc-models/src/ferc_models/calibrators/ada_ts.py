@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EPOCHS = 100  # Joy et al., and so are the 16 latent dimensions
 LATENT = 16
 WIDTH = 128  # theirs is 1024, for 2048 features instead of K logits
-FARTHEST = 10.0  # standard deviations from the mean: beyond, the networks were taught nothing
+FARTHEST = 10.0  # standard deviations from the mean; the networks learn nothing beyond
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class AdaTS:
         return self.networks.temperatures(standardised(scores, self.mean, self.scale))
 
     def parameters(self) -> dict[str, Any]:
-        """What was fitted, for the record; the networks' weights are told by seed and samples."""
+        """What was fitted, for the record; seed and samples determine the networks' weights."""
         names = ("smallest_temperature", "mean_temperature", "largest_temperature")
         return {**self.settings, **dict(zip(names, self.fitted_temperatures, strict=True))}
 
@@ -62,21 +62,21 @@ def fit_ada_ts(
     width: int = WIDTH,
     seed: int = 0,
 ) -> AdaTS:
-    """Return a temperature for each image, read from where a class-conditional VAE puts it.
+    """Return a temperature for each image, computed from its place in a class-conditional VAE.
 
-    logits: [N, K], finite. targets: classes int [N], or shares [N, K] whose rows sum to 1.
+    logits: [N, K], finite. targets: classes int [N], or distributions [N, K].
     epochs: of training, with Adam. latent: dimensions of the VAE. width: of its widest layer; the
-    other two have half of it. seed: of weights, batches and noise.
+    other two have half of it. seed: for weights, batches and noise.
 
-    A VAE with a prior p(z | y) for each class models the features; T is a small network's value at
-    the K densities p(z | y). Both learn together, on the sum of the VAE's loss and the NLL of
-    ``softmax(logits / T)``. The paper's features are those of the last layer but one. Predictions
-    are kept as logits alone, so the features here are the logits, standardised by their mean and
-    standard deviation over the samples and cut at 10 of these.
+    A VAE with a prior p(z | y) for each class models the features; T is the output of a small
+    network for the K densities p(z | y). Both are trained together on the sum of the VAE's loss and
+    the NLL of ``softmax(logits / T)``. The paper's features are those of the penultimate layer.
+    Only logits are stored, so the features here are the logits, standardised by their mean and
+    standard deviation over the samples and clipped at 10 standard deviations.
 
-    T is always taken at the posterior mean of z, in training as afterwards: taught on samples of z
-    as in the authors' code, it is wrong at the mean, and random without it. The width is 128 where
-    the paper has 1024, which took five times as long on 1500 simulated samples and ended at a
+    T is always computed at the posterior mean of z, in training and afterwards. If it is trained on
+    samples of z, as in the authors' code, it is wrong at the mean, and at new samples it is random.
+    The width is 128; the paper's 1024 took five times as long on 1500 simulated samples and had a
     larger NLL on new ones. The same samples in any order give the same networks on the CPU. Raises
     `DataError` for empty or broken input, `RequestError` for a wrong option.
 
@@ -88,20 +88,20 @@ def fit_ada_ts(
         "width": whole("width", width, 2),
         "seed": whole("seed", seed, 0),
     }
-    scores, shares = check_samples(logits, targets)
-    order = canonical_order(scores, shares)
-    scores, shares = scores[order], shares[order]
+    scores, soft = check_samples(logits, targets)
+    order = canonical_order(scores, soft)
+    scores, soft = scores[order], soft[order]
     mean, scale = scores.mean(axis=0), scores.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
 
     from ferc_models.calibrators.ada_ts_networks import train  # torch comes with it
 
     features = standardised(scores, mean, scale)
-    networks = train(features, scores, shares, **settings)
+    networks = train(features, scores, soft, **settings)
     t = networks.temperatures(features)
     return AdaTS(networks, mean, scale, settings, (float(t.min()), float(t.mean()), float(t.max())))
 
 
 def standardised(scores: Floats, mean: Floats, scale: Floats) -> Floats:
-    """Return logits in standard deviations from the mean, cut at ten."""
+    """Return logits in standard deviations from the mean, clipped at ten."""
     return np.clip((scores - mean) / scale, -FARTHEST, FARTHEST)

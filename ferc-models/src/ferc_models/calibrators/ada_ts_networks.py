@@ -1,7 +1,7 @@
 """The networks of adaptive temperature scaling, and their training.
 
-f are features [B, K], y shares [B, K], z latent [B, D]. Source: Joy et al. 2023, arXiv:2207.06211;
-the soft-target form is the expectation over a label drawn from y.
+f are features [B, K], y targets [B, K], z latent [B, D]. Source: Joy et al. 2023,
+arXiv:2207.06211; the soft-target form is the expectation over a label drawn from y.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Networks(nn.Module):
 
 
 def trunk(inputs: int, width: int) -> nn.Sequential:
-    """Return the layers that encoder and decoder share: width, and twice half of it."""
+    """Return the layers that encoder and decoder have in common: width, and twice half of it."""
     half = width // 2
     return nn.Sequential(
         nn.Linear(inputs, width),
@@ -106,15 +106,15 @@ def positive(values: Tensor) -> Tensor:
 def train(
     features: Floats,
     scores: Floats,
-    shares: Floats,
+    soft: Floats,
     *,
     epochs: int,
     latent: int,
     width: int,
     seed: int,
 ) -> Networks:
-    """Return the networks fitted on the CPU to features, logits and shares, each [N, K]."""
-    f, y = (torch.from_numpy(values).float() for values in (features, shares))
+    """Return the networks fitted on the CPU to features, logits and targets, each [N, K]."""
+    f, y = (torch.from_numpy(values).float() for values in (features, soft))
     logits = torch.from_numpy(scores - scores.max(axis=1, keepdims=True)).float()
     with seeded(seed), deterministic(torch.device("cpu")), torch.enable_grad():
         networks = Networks(scores.shape[1], latent, width)

@@ -1,7 +1,7 @@
-"""softmax(W x + b) with the smallest cross-entropy: what vector, matrix and Dirichlet share.
+"""softmax(W x + b) with the smallest cross-entropy, for vector, matrix and Dirichlet scaling.
 
-x are features [N, K], logits or log-probabilities; y shares [N, K]. The regularisation of the full
-matrix is ODIR, off-diagonal and intercept: lam mean_{i != j} W_ij^2 + mu mean_i b_i^2.
+x are features [N, K], logits or log-probabilities; y targets [N, K]. The regularisation of the
+full matrix is ODIR, off-diagonal and intercept: lam mean_{i != j} W_ij^2 + mu mean_i b_i^2.
 Source: Kull et al. 2019, arXiv:1910.12656.
 """
 
@@ -23,7 +23,7 @@ from ferc_models.options import number
 STRENGTHS = tuple(10.0**power for power in range(1, -6, -1))  # tried by "cv", strongest first
 FOLDS = 5
 ITERATIONS = 1000  # enough for all but separable samples, whose W has no finite optimum
-TOLERANCE = 1e-9  # of the slope, where L-BFGS stops; of the value, its square
+TOLERANCE = 1e-9  # of the slope at which L-BFGS stops; its square for the value
 ROUGH = 1e-4  # the same, where strengths are only compared
 
 
@@ -51,31 +51,31 @@ class Affine:
         }
 
 
-def fit_diagonal(x: Floats, shares: Floats) -> Affine:
+def fit_diagonal(x: Floats, soft: Floats) -> Affine:
     """Return the diagonal W and the b with the smallest cross-entropy."""
-    order = canonical_order(x, shares)
+    order = canonical_order(x, soft)
     k = x.shape[1]
     free = np.eye(k, k + 1, dtype=bool)
     free[:, k] = True
-    theta = minimised(x[order], shares[order], np.zeros((k, k + 1)), free, np.eye(k, k + 1))
+    theta = minimised(x[order], soft[order], np.zeros((k, k + 1)), free, np.eye(k, k + 1))
     return Affine(np.diag(theta[:, :k]).copy(), theta[:, k].copy())
 
 
-def fit_full(x: Floats, shares: Floats, lam: str | float, mu: str | float) -> Affine:
+def fit_full(x: Floats, soft: Floats, lam: str | float, mu: str | float) -> Affine:
     """Return W and b with the smallest regularised cross-entropy; "cv" chooses a strength."""
-    order = canonical_order(x, shares)
-    x, shares = x[order], shares[order]
+    order = canonical_order(x, soft)
+    x, soft = x[order], soft[order]
     k = x.shape[1]
-    chosen = best_strengths(x, shares, strengths("lam", lam), strengths("mu", mu))
+    chosen = best_strengths(x, soft, strengths("lam", lam), strengths("mu", mu))
     free = np.ones((k, k + 1), dtype=bool)
-    theta = minimised(x, shares, odir(k, *chosen), free, np.eye(k, k + 1))
+    theta = minimised(x, soft, odir(k, *chosen), free, np.eye(k, k + 1))
     return Affine(
         theta[:, :k].copy(), theta[:, k].copy(), dict(zip(("lam", "mu"), chosen, strict=True))
     )
 
 
 def strengths(option: str, value: str | float) -> Sequence[float]:
-    """Return the strengths that an option asks to try, strongest first."""
+    """Return the strengths to try for an option, strongest first."""
     if value == "cv":
         return STRENGTHS
     if isinstance(value, str):
@@ -92,11 +92,11 @@ def odir(k: int, lam: float, mu: float) -> Floats:
 
 
 def best_strengths(
-    x: Floats, shares: Floats, lams: Sequence[float], mus: Sequence[float]
+    x: Floats, soft: Floats, lams: Sequence[float], mus: Sequence[float]
 ) -> tuple[float, float]:
     """Return lam and mu with the smallest held-out cross-entropy over folds of sorted samples.
 
-    Ties, and a single sample that leaves nothing to hold out, go to the strongest.
+    The strongest wins a tie, and is taken for a single sample, which cannot be held out.
     """
     n, k = x.shape
     if n == 1 or len(lams) == len(mus) == 1:
@@ -106,20 +106,20 @@ def best_strengths(
     losses = np.zeros((len(lams), len(mus)))
     for fold in range(min(FOLDS, n)):
         held = fold_of == fold
-        theta = np.eye(k, k + 1)  # each fit starts where the one before it ended
+        theta = np.eye(k, k + 1)  # each fit starts where the previous one ended
         for i, lam in enumerate(lams):
             for j, mu in enumerate(mus):
                 penalty = odir(k, lam, mu)
-                theta = minimised(x[~held], shares[~held], penalty, free, theta, ROUGH)
+                theta = minimised(x[~held], soft[~held], penalty, free, theta, ROUGH)
                 log_p = log_softmax(x[held] @ theta[:, :k].T + theta[:, k], axis=1)
-                losses[i, j] -= np.sum(shares[held] * log_p)
+                losses[i, j] -= np.sum(soft[held] * log_p)
     i, j = divmod(int(losses.argmin()), len(mus))
     return lams[i], mus[j]
 
 
 def minimised(
     x: Floats,
-    shares: Floats,
+    soft: Floats,
     penalty: Floats,
     free: npt.NDArray[np.bool_],
     start: Floats,
@@ -131,7 +131,7 @@ def minimised(
     """
     n, k = x.shape
     extended = np.hstack([x, np.ones((n, 1))])
-    # L-BFGS sees every entry in units of its own curvature: logits of any size, any strength
+    # Each entry in units of its own curvature, so that L-BFGS handles any scale of the logits
     curvature = (np.mean(extended**2, axis=0) / k + 2 * penalty)[free]
     unit = 1 / np.sqrt(np.where(curvature > 0, curvature, 1))
 
@@ -143,8 +143,8 @@ def minimised(
     def objective(step: Floats) -> tuple[float, Floats]:
         theta = theta_at(step)
         log_p = log_softmax(extended @ theta.T, axis=1)
-        value = -np.sum(shares * log_p) / n + np.sum(penalty * theta**2)
-        slope = (np.exp(log_p) - shares).T @ extended / n + 2 * penalty * theta
+        value = -np.sum(soft * log_p) / n + np.sum(penalty * theta**2)
+        slope = (np.exp(log_p) - soft).T @ extended / n + 2 * penalty * theta
         return float(value), unit * slope[free]
 
     found = minimize(

@@ -45,29 +45,29 @@ def fit_dirichlet(
 ) -> Dirichlet:
     """Return the map ``softmax(W log p + b)`` with p = softmax(logits), by cross-entropy.
 
-    logits: [N, K], finite. targets: classes int [N], or shares [N, K] whose rows sum to 1.
-    variant: "full" is regularised and chosen as ``matrix`` is; "diagonal" is ``vector`` on log p;
+    logits: [N, K], finite. targets: classes int [N], or distributions [N, K].
+    variant: "full" is regularised and chosen as in ``matrix``; "diagonal" is ``vector`` on log p;
     "fixed-diagonal" has one number on the diagonal and no b, which is ``temperature``.
-    lam, mu: strengths for "full", "cv" or numbers from 0. log p is cut at -708.
+    lam, mu: strengths for "full", "cv" or numbers of at least 0. log p is clipped at -708.
 
     Raises `DataError` for empty or broken input, `RequestError` for a wrong option.
 
     Source: Kull et al. 2019, arXiv:1910.12656, the linear parametrisation.
     """
     if choice("variant", variant, VARIANTS) != "full" and (lam, mu) != ("cv", "cv"):
-        raise RequestError(f"options 'lam' and 'mu' are for the variant full, not {variant!r}")
-    scores, shares = check_samples(logits, targets)
+        raise RequestError(f"options 'lam' and 'mu' need variant=full, not {variant}")
+    scores, soft = check_samples(logits, targets)
     log_p = log_probabilities(scores)
     if variant == "full":
-        return Dirichlet(variant, fit_full(log_p, shares, lam, mu))
+        return Dirichlet(variant, fit_full(log_p, soft, lam, mu))
     if variant == "diagonal":
-        return Dirichlet(variant, fit_diagonal(log_p, shares))
+        return Dirichlet(variant, fit_diagonal(log_p, soft))
     k = scores.shape[1]
-    one = 1 / fit_temperature(log_p, shares).temperature
+    one = 1 / fit_temperature(log_p, soft).temperature
     return Dirichlet(variant, Affine(np.full(k, one), np.zeros(k)))
 
 
 def log_probabilities(scores: Floats) -> Floats:
-    """Return the log of softmax(scores), no smaller than that of the smallest double."""
-    cut: Floats = np.maximum(log_softmax(scores, axis=1), SMALLEST_LOG)
-    return cut
+    """Return log softmax(scores), at least the log of the smallest normal double."""
+    clipped: Floats = np.maximum(log_softmax(scores, axis=1), SMALLEST_LOG)
+    return clipped

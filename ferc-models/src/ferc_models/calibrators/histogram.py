@@ -49,11 +49,11 @@ def fit_histogram(
 ) -> OneVsRest | TopLabel:
     """Return the map of each probability to the mean outcome of its bin.
 
-    logits: [N, K], finite. targets: classes int [N], or shares [N, K] whose rows sum to 1.
-    bins: how many, 15 as for the metrics. binning: "equal-width", or "equal-mass" with as many
-    samples in each bin, where a tie is never split. top_label: as for ``isotonic``.
+    logits: [N, K], finite. targets: classes int [N], or distributions [N, K].
+    bins: their number, 15 as in the metrics. binning: "equal-width", or "equal-mass" with equally
+    many samples in each bin, where ties are never split. top_label: as for ``isotonic``.
 
-    Bins are (lo, hi], the first closed at 0; an empty one has its centre for a value. Raises
+    Bins are (lo, hi], the first closed at 0; the value of an empty bin is its centre. Raises
     `DataError` for empty or broken input, `RequestError` for a wrong option.
 
     Source: Zadrozny and Elkan 2001, "Obtaining calibrated probability estimates from decision trees
@@ -82,7 +82,7 @@ def histogram_map(
 
 
 def bin_of(scores: Floats, edges: Floats) -> npt.NDArray[np.intp]:
-    """Return the bin [M] of each score; what lies beyond the ends is in the first or last."""
+    """Return the bin [M] of each score; scores beyond the ends belong to the first or last."""
     return np.searchsorted(edges[1:-1], scores, side="left")
 
 
@@ -94,8 +94,8 @@ def equal_width(scores: Floats, bins: int) -> Floats:
 def equal_mass(scores: Floats, bins: int) -> Floats:
     """Return edges from 0 to 1 that cut the sorted scores into parts whose sizes differ by one.
 
-    The last score of a part is its right edge, so ties stay together in the first part they reach,
-    and parts that this leaves empty are dropped.
+    The last score of a part is its right edge, so ties stay together in the first part they reach;
+    parts that become empty are dropped.
     """
     ends = [part[-1] for part in np.array_split(np.sort(scores), bins) if len(part)]
     return np.concatenate([[0.0], np.unique(ends)[:-1], [1.0]])

@@ -20,7 +20,7 @@ def check_logits(logits: npt.ArrayLike, classes: int | None = None) -> Floats:
     try:
         scores = np.asarray(logits, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"logits are no array of numbers: {error}") from error
+        raise DataError(f"logits are not an array of numbers: {error}") from error
     if scores.ndim != 2 or scores.shape[1] == 0:
         raise DataError(f"logits must have the shape [N, K], not {list(scores.shape)}")
     if classes is not None and scores.shape[1] != classes:
@@ -32,11 +32,11 @@ def check_logits(logits: npt.ArrayLike, classes: int | None = None) -> Floats:
 
 
 def check_targets(targets: npt.ArrayLike, n: int, k: int) -> Floats:
-    """Return targets as shares, float64 [N, K], or raise `DataError`."""
+    """Return targets as distributions, float64 [N, K], or raise `DataError`."""
     try:
         given: npt.NDArray[Any] = np.asarray(targets)
     except ValueError as error:  # rows of different length
-        raise DataError(f"targets are no array: {error}") from error
+        raise DataError(f"targets are not an array: {error}") from error
     if given.shape == (n,) and np.issubdtype(given.dtype, np.integer):
         outside = np.flatnonzero((given < 0) | (given >= k))
         if len(outside):
@@ -46,24 +46,24 @@ def check_targets(targets: npt.ArrayLike, n: int, k: int) -> Floats:
         return one_hot
     if given.shape != (n, k) or not (np.isrealobj(given) and np.issubdtype(given.dtype, np.number)):
         raise DataError(
-            f"targets must be {n} class numbers or shares [{n}, {k}], "
+            f"targets must be {n} class numbers or probabilities [{n}, {k}], "
             f"not {given.dtype} {list(given.shape)}"
         )
-    shares = given.astype(np.float64)
-    check_finite(shares, "the targets")
-    off = (np.abs(shares.sum(axis=1) - 1) > SUM_TOLERANCE) | (shares < 0).any(axis=1)
+    soft = given.astype(np.float64)
+    check_finite(soft, "the targets")
+    off = (np.abs(soft.sum(axis=1) - 1) > SUM_TOLERANCE) | (soft < 0).any(axis=1)
     if off.any():
-        raise DataError(f"the targets of row {np.argmax(off)} are no shares that sum to 1")
-    return shares
+        raise DataError(f"the targets of row {np.argmax(off)} are not probabilities that sum to 1")
+    return soft
 
 
 def check_samples(logits: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Return logits [N, K] and shares [N, K] of at least one sample; rows of shares sum to 1."""
+    """Return logits and targets of at least one sample, [N, K]; rows of targets sum to 1."""
     scores = check_logits(logits)
     if len(scores) == 0:
-        raise DataError("a calibrator cannot be fitted on no samples at all")
-    shares = check_targets(targets, *scores.shape)
-    return scores, shares / shares.sum(axis=1, keepdims=True)
+        raise DataError("a calibrator cannot be fitted without samples")
+    soft = check_targets(targets, *scores.shape)
+    return scores, soft / soft.sum(axis=1, keepdims=True)
 
 
 def check_finite(values: Floats, what: str) -> None:
@@ -73,13 +73,13 @@ def check_finite(values: Floats, what: str) -> None:
         raise DataError(f"{what} of row {np.argmax(bad)} are not finite")
 
 
-def canonical_order(scores: Floats, shares: Floats) -> Ints:
-    """Return the order [N] that sorts samples by likeliest class, then shares, then logits.
+def canonical_order(scores: Floats, soft: Floats) -> Ints:
+    """Return the order [N] that sorts samples by likeliest class, then targets, then logits.
 
-    What is fitted on samples in this order is the same to the bit however they came, and every
-    F-th of them makes a fold with all classes in it.
+    A fit on samples in this order is the same to the bit for every input order, and every F-th
+    sample makes a fold with all classes in it.
     """
-    keys = np.column_stack([shares.argmax(axis=1), shares, scores])
+    keys = np.column_stack([soft.argmax(axis=1), soft, scores])
     return np.lexsort(keys.T[::-1])
 
 

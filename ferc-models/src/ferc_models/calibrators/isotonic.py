@@ -18,14 +18,14 @@ from ferc_models.calibrators.score_maps import (
 def fit_isotonic(
     logits: npt.ArrayLike, targets: npt.ArrayLike, *, top_label: bool = False
 ) -> OneVsRest | TopLabel:
-    """Return the rising maps of probabilities with the least squares to what happened.
+    """Return the least-squares non-decreasing maps from probabilities to outcomes.
 
-    logits: [N, K], finite. targets: classes int [N], or shares [N, K] whose rows sum to 1.
+    logits: [N, K], finite. targets: classes int [N], or distributions [N, K].
     top_label: false fits a map of p_k to y_k for each class and divides the rows by their sums (a
-    row of zeros becomes 1/K); true fits one map of the confidence to the share of the predicted
-    class, and the other classes share the rest as before.
+    row of zeros becomes 1/K); true fits one map of the confidence to the target value of the
+    predicted class, and the other classes divide the rest in their old proportions.
 
-    Scores beyond those fitted get the value at the nearer end. Raises `DataError` for empty or
+    Scores beyond the fitted range get the value at the nearer end. Raises `DataError` for empty or
     broken input, `RequestError` for a wrong option.
 
     Source: Zadrozny and Elkan 2002, "Transforming classifier scores into accurate multiclass
@@ -40,6 +40,6 @@ def fit_isotonic(
 
 
 def isotonic_map(scores: Floats, outcomes: Floats) -> Interpolated:
-    """Return the rising map with the least squares, by pooling adjacent violators."""
+    """Return the least-squares non-decreasing map, by pooling adjacent violators."""
     fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, outcomes)
     return Interpolated(fitted.X_thresholds_, fitted.y_thresholds_)

@@ -22,8 +22,8 @@ RIDGE = 1e-3
 class MultiDomain:
     """A fitted regression of the temperature, to be called with logits.
 
-    The features of a row are its logits less their mean, sorted downwards, then less ``mean`` [K]
-    and over ``scale`` [K]; ``intercept + features @ slopes`` is log T, or T for target "linear".
+    The features of a row are its logits minus their mean, in descending order, then standardised by
+    ``mean`` and ``scale`` [K]; ``intercept + features @ slopes`` is log T, or T for "linear".
     """
 
     slopes: Floats
@@ -70,17 +70,17 @@ def fit_multi_domain(
 ) -> MultiDomain:
     """Return a temperature for each image, learned from the temperatures of known domains.
 
-    logits: [N, K], finite. targets: classes int [N], or shares [N, K] whose rows sum to 1.
-    domains: int [N], the form of each validation image (clean, or a corruption and severity).
-    Each domain gets its own temperature as ``temperature`` does; then ridge regression predicts
-    the temperature of a sample's domain from the sample. target: "log" regresses log T, "linear"
-    T itself as in the paper. ridge: weight of the squared slopes beside the mean squared error,
-    on features of unit variance; the intercept is free.
+    logits: [N, K], finite. targets: classes int [N], or distributions [N, K].
+    domains: int [N], the cell of each validation image (clean, or a corruption and severity).
+    Each domain gets its own temperature as in ``temperature``; then ridge regression predicts the
+    temperature of a sample's domain from the sample. target: "log" regresses log T, "linear" T
+    itself as in the paper. ridge: weight of the squared slopes against the mean squared error, on
+    features of unit variance; the intercept is not penalised.
 
-    The paper's features are those of the last layer. Predictions are kept as logits alone, so the
-    features here are the logits of a row less their mean, sorted: how sure the model is and
-    between how many classes, not of which class. Raises `RequestError` without domains or for a
-    wrong option, `DataError` for empty or broken input.
+    The paper's features are those of the last layer. Only logits are stored, so the features here
+    are the logits of a row minus their mean, sorted: how confident the model is and between how
+    many classes, but not which ones. Raises `RequestError` without domains or for a wrong option,
+    `DataError` for empty or broken input.
 
     Source: Yu et al. 2022, arXiv:2206.02757.
 
@@ -92,13 +92,13 @@ def fit_multi_domain(
     strength = number("ridge", ridge)
     if domains is None:
         raise RequestError(
-            "multi-domain-ts needs domains: the number of the form (clean or a corruption and "
+            "multi-domain-ts needs domains: the number of the cell (clean or a corruption and "
             "severity) of every image it is fitted on"
         )
-    scores, shares = check_samples(logits, targets)
+    scores, soft = check_samples(logits, targets)
     domain = check_domains(domains, len(scores))
     fitted = {
-        int(d): fit_temperature(scores[domain == d], shares[domain == d]).temperature
+        int(d): fit_temperature(scores[domain == d], soft[domain == d]).temperature
         for d in np.unique(domain)
     }
     wanted = np.array([fitted[d] for d in domain.tolist()])
@@ -120,15 +120,15 @@ def check_domains(domains: npt.ArrayLike, n: int) -> Ints:
 
 
 def shape_of(scores: Floats) -> Floats:
-    """Return the logits of each row less their mean, largest first."""
+    """Return the logits of each row minus their mean, largest first."""
     return np.sort(scores - scores.mean(axis=1, keepdims=True), axis=1)[:, ::-1]
 
 
 def ridge_slopes(x: Floats, wanted: Floats, ridge: float) -> Floats:
     """Return the slopes with the smallest mean (wanted - x slopes)^2 + ridge |slopes|^2.
 
-    As ordinary least squares with K more rows; where columns depend on each other and ridge is 0,
-    the smallest slopes.
+    As ordinary least squares with K more rows; of several solutions, possible where ridge is 0, the
+    one with the smallest norm.
     """
     n, k = x.shape
     rows = np.concatenate([x / np.sqrt(n), np.sqrt(ridge) * np.eye(k)])

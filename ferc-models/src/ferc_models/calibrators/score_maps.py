@@ -1,7 +1,8 @@
 """Calibrators that change probabilities one at a time, by a map of [0, 1] to itself.
 
-Either each class has a map of its own, and the rows are divided by their sums; or one map changes
-the confidence, which is the largest probability, and the other classes share the rest as before.
+Either each class has its own map, and the rows are divided by their sums; or one map changes the
+confidence, which is the largest probability, and the other classes divide the rest in their old
+proportions.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ FitMap = Callable[[Floats, Floats], ScoreMap]  # scores [N] and outcomes [N], bo
 
 @dataclass(frozen=True, eq=False)
 class Interpolated:
-    """Straight lines between points (rising scores, their probabilities), constant outside."""
+    """Linear interpolation between points (ascending scores, probabilities), constant outside."""
 
     scores: Floats
     probabilities: Floats
@@ -69,7 +70,7 @@ class OneVsRest:
 
 @dataclass(frozen=True, eq=False)
 class TopLabel:
-    """A map for the confidence, to be called with logits of ``classes`` classes."""
+    """A map of the confidence, to be called with logits of ``classes`` classes."""
 
     confidence: ScoreMap
     classes: int
@@ -77,8 +78,8 @@ class TopLabel:
     def __call__(self, logits: npt.ArrayLike) -> Floats:
         """Return probabilities [M, K] for finite logits [M, K].
 
-        The predicted class gets the new confidence s'; the others share 1 - s' in proportion to
-        what they had. One of them becomes the largest where s' falls below it.
+        The predicted class gets the new confidence s'; the others divide 1 - s' in their old
+        proportions. One of them becomes the largest where s' falls below it.
         """
         scores = check_logits(logits, self.classes)
         if self.classes == 1:
@@ -88,7 +89,7 @@ class TopLabel:
         raised = self.confidence(confidence)
         others = scores.copy()
         others[rows, predicted] = -np.inf
-        # a softmax of their own logits: beside a confidence of 1 their probabilities are all 0
+        # From their own logits: beside a confidence of 1 their probabilities are all 0.
         probs: Floats = softmax(others, axis=1) * (1 - raised)[:, None]
         probs[rows, predicted] = raised
         return probs
@@ -98,19 +99,19 @@ class TopLabel:
         return {"confidence": self.confidence.parameters()}
 
 
-def fit_one_vs_rest(scores: Floats, shares: Floats, fit: FitMap) -> OneVsRest:
-    """Return maps of p_k to the share of class k, fitted on logits and shares [N, K]."""
+def fit_one_vs_rest(scores: Floats, soft: Floats, fit: FitMap) -> OneVsRest:
+    """Return maps of p_k to the target value of class k, fitted on logits and targets [N, K]."""
     probs = softmax(scores, axis=1)
-    return OneVsRest(tuple(fit(probs[:, k], shares[:, k]) for k in range(scores.shape[1])))
+    return OneVsRest(tuple(fit(probs[:, k], soft[:, k]) for k in range(scores.shape[1])))
 
 
-def fit_top_label(scores: Floats, shares: Floats, fit: FitMap) -> TopLabel:
-    """Return a map of the confidence to the share of the predicted class."""
+def fit_top_label(scores: Floats, soft: Floats, fit: FitMap) -> TopLabel:
+    """Return a map of the confidence to the target value of the predicted class."""
     predicted, confidence = top_label(scores)
-    hits = shares[np.arange(len(scores)), predicted]
+    hits = soft[np.arange(len(scores)), predicted]
     return TopLabel(fit(confidence, hits), scores.shape[1])
 
 
 def top_label(scores: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Return the predicted class [N], the lowest of equals, and its probability [N]."""
+    """Return the predicted class [N], the first of equals, and its probability [N]."""
     return scores.argmax(axis=1), softmax(scores, axis=1).max(axis=1)

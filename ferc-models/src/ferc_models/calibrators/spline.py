@@ -17,18 +17,18 @@ KNOTS = 6  # Gupta et al.
 def fit_spline(logits: npt.ArrayLike, targets: npt.ArrayLike, *, knots: int = KNOTS) -> TopLabel:
     """Return the map of the confidence s to s + S'(t), S a spline of the summed gaps.
 
-    logits: [N, K], finite. targets: classes int [N], or shares [N, K] whose rows sum to 1.
-    knots: how many, at least 2, evenly on [0, 1].
+    logits: [N, K], finite. targets: classes int [N], or distributions [N, K].
+    knots: their number, at least 2, evenly spaced on [0, 1].
 
     With scores s_1 <= ... <= s_n and hits a_j, H_0 = 0 and H_j = (1/n) sum_{i <= j} (a_i - s_i) at
-    t_j = j/n; S is the natural cubic spline with the least squares to H. Tied scores have a common
-    hit, their mean, and a common correction, the mean of theirs. Between fitted scores the map is
-    straight, outside it is constant, and it is cut to [0, 1]; it need not rise everywhere. The
-    other classes share the rest as before. Raises `DataError` for empty or broken input,
-    `RequestError` for a wrong option.
+    t_j = j/n; S is the least-squares natural cubic spline of H. Tied scores get the mean of their
+    hits and the mean of their corrections. The map is linear between fitted scores, constant
+    outside, and clipped to [0, 1]; it need not increase everywhere. The other classes divide the
+    rest in their old proportions. Raises `DataError` for empty or broken input, `RequestError` for
+    a wrong option.
 
-    Source: Gupta et al. 2021, arXiv:2006.12800. Their code puts t_j at
-    (j - 1)/(n - 1), leaves H_0 out, and mixes up the weights between two scores.
+    Source: Gupta et al. 2021, arXiv:2006.12800. Their code puts t_j at (j - 1)/(n - 1), omits H_0,
+    and swaps the weights between two scores.
     """
     number = whole("knots", knots, 2)
     return fit_top_label(*check_samples(logits, targets), partial(spline_map, knots=number))
@@ -48,9 +48,9 @@ def spline_map(scores: Floats, hits: Floats, *, knots: int) -> Interpolated:
 
 
 def natural_spline(t: Floats, values: Floats, knots: int) -> CubicSpline:
-    """Return the natural cubic spline on [0, 1] with the least squares to ``values`` at ``t``.
+    """Return the least-squares natural cubic spline on [0, 1] of ``values`` at ``t``.
 
-    Fewer values than knots leave it open; then it is the one with the smallest heights at them.
+    With fewer values than knots, of all solutions the one with the smallest norm at the knots.
     """
     places = np.linspace(0, 1, knots)
     basis = CubicSpline(places, np.eye(knots), bc_type="natural")(t)

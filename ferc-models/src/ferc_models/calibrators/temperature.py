@@ -12,7 +12,7 @@ from scipy.special import softmax
 from ferc_core.errors import DataError
 from ferc_models.calibrators.inputs import Floats, check_logits, check_targets
 
-LOWEST, HIGHEST = 0.05, 20.0  # the temperatures that are searched
+LOWEST, HIGHEST = 0.05, 20.0  # range of the search
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,12 @@ class Temperature:
 def fit_temperature(logits: npt.ArrayLike, targets: npt.ArrayLike) -> Temperature:
     """Return the temperature in [0.05, 20] with the smallest NLL of ``softmax(logits / T)``.
 
-    logits: [N, K], finite. targets: classes int [N], or shares [N, K] whose rows sum to 1.
+    logits: [N, K], finite. targets: classes int [N], or distributions [N, K].
 
-    The NLL is convex in 1/T, so the root of its slope is the only minimum; where the slope keeps
-    one sign, the nearer bound is returned (all predictions right: 0.05). Logits that are equal
-    within every row leave T open, and it stays 1. Raises `DataError` for empty or broken input.
+    The NLL is convex in 1/T, so the root of its slope is the only minimum; if the slope does not
+    change sign, the result is the better bound (0.05 if all predictions are right). If the logits
+    of every row are equal, every T is optimal and the result is 1. Raises `DataError` for empty or
+    broken input.
 
     Source: Guo et al. 2017, arXiv:1706.04599.
 
@@ -47,10 +48,10 @@ def fit_temperature(logits: npt.ArrayLike, targets: npt.ArrayLike) -> Temperatur
     """
     scores = check_logits(logits)
     if len(scores) == 0:
-        raise DataError("a temperature cannot be fitted on no samples at all")
-    shares = check_targets(targets, *scores.shape)
+        raise DataError("a temperature cannot be fitted without samples")
+    soft = check_targets(targets, *scores.shape)
     scores = scores - scores.max(axis=1, keepdims=True)
-    wanted = (shares * scores).sum(axis=1)
+    wanted = (soft * scores).sum(axis=1)
 
     def slope(log_temperature: float) -> float:
         """Derivative of the NLL with respect to 1/T."""

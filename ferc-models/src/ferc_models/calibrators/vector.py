@@ -11,11 +11,11 @@ from ferc_models.calibrators.inputs import check_samples
 def fit_vector(logits: npt.ArrayLike, targets: npt.ArrayLike) -> Affine:
     """Return w [K] and b [K] with the smallest NLL of ``softmax(w * l + b)``, no regularisation.
 
-    logits: [N, K], finite. targets: classes int [N], or shares [N, K] whose rows sum to 1.
+    logits: [N, K], finite. targets: classes int [N], or distributions [N, K].
 
-    The search starts at w = 1, b = 0 (nothing changed) and never ends at a larger NLL. Where there
-    is no finite optimum (all predictions right, or a class that no sample has), it ends when the
-    NLL no longer falls noticeably. Raises `DataError` for empty or broken input.
+    The search starts at the identity, w = 1 and b = 0, and never ends at a larger NLL. Without a
+    finite optimum (all predictions right, or a class without samples), it ends when the NLL stops
+    decreasing noticeably. Raises `DataError` for empty or broken input.
 
     Source: Guo et al. 2017, arXiv:1706.04599, section 4.2.
 

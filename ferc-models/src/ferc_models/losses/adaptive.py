@@ -1,4 +1,4 @@
-"""Class-adaptive label smoothing: a margin on logits, enforced by multipliers that adapt.
+"""Class-adaptive label smoothing: a margin on logits, enforced by adaptive multipliers.
 
 Source: Liu et al. 2023, "Class Adaptive Network Calibration", arXiv:2211.15088, and its code.
 """
@@ -16,7 +16,7 @@ from ferc_models.options import choice, number
 
 LEAST, MOST = 1e-6, 1e6  # of a multiplier, which starts with the least
 FIRST_RHO, LARGEST_RHO, GROWTH = 1.0, 10.0, 1.2
-PROGRESS = 0.9  # rho grows where the excess is above this share of that of the epoch before
+PROGRESS = 0.9  # rho grows where the excess is above this fraction of the previous epoch's
 SMALLEST_MARGIN = 1e-3
 
 Penalty = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -35,8 +35,8 @@ def cals_alm(
     margin) / margin is positive for logits too far below the largest. lambda and rho of each class
     adapt to the validation logits: see `ClassAdaptive.after_epoch`.
 
-    penalty: P, "phr", "p2" or "p3". margin: at least 0.001; 10 is FER-C's and the class's default
-    in the authors' code, whose configuration has 20. rho_step: epochs between two looks at rho.
+    penalty: P, "phr", "p2" or "p3". margin: at least 0.001; 10 is FER-C's and the default of the
+    authors' class, whose configuration has 20. rho_step: epochs between two updates of rho.
     Source: arXiv:2211.15088.
     """
     function = PENALTIES[choice("penalty", penalty, PENALTIES)]
@@ -47,10 +47,10 @@ def cals_alm(
 
 
 class ClassAdaptive(nn.Module):
-    """The penalty of `cals_alm`; all it remembers are its buffers.
+    """The penalty of `cals_alm`; its whole state is in its buffers.
 
     multiplier, rho: lambda and rho [K]; excess: mean h [K] of the validation images after the
-    last epoch; epochs: how many have passed.
+    last epoch; epochs: number of finished epochs.
     """
 
     multiplier: Tensor
@@ -63,12 +63,12 @@ class ClassAdaptive(nn.Module):
         self.penalty, self.margin, self.rho_step = penalty, margin, rho_step
         self.register_buffer("multiplier", torch.full((num_classes,), LEAST))
         self.register_buffer("rho", torch.full((num_classes,), FIRST_RHO))
-        # nothing is an increase over what was before the first epoch
+        # infinite, so that the first epoch is never an increase
         self.register_buffer("excess", torch.full((num_classes,), torch.inf))
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the penalty of logits [B, K], a scalar; the targets play no part."""
+        """Return the penalty of logits [B, K], a scalar; the targets are ignored."""
         h = self.excess_of(full_precision(logits))
         return self.penalty(h, self.multiplier.to(h), self.rho.to(h)).mean()
 
@@ -77,7 +77,7 @@ class ClassAdaptive(nn.Module):
 
         lambda_k becomes the mean slope of P over the samples, each clamped to [1e-6, 1e6]. Every
         ``rho_step`` epochs rho_k grows by 1.2, up to 10, where the mean of h_k is above 0.9 times
-        that after the epoch before, or above 0 where that was negative.
+        that of the previous epoch, or above 0 where that was negative.
         """
         h = self.excess_of(logits.detach().to(self.multiplier)).requires_grad_()
         with torch.enable_grad():
@@ -92,7 +92,7 @@ class ClassAdaptive(nn.Module):
         self.excess.copy_(excess)
 
     def excess_of(self, logits: Tensor) -> Tensor:
-        """Return h [B, K], how far each logit is out of the margin, in margins."""
+        """Return h [B, K], how far each logit exceeds the margin, in units of the margin."""
         return (logits.amax(dim=1, keepdim=True) - logits - self.margin) / self.margin
 
 

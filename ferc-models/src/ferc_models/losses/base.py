@@ -1,7 +1,7 @@
 """What all losses share: full precision, the log-softmax, class weights, hard targets.
 
-Everything is computed from the log-softmax in float32, or in float64 where the logits are, also
-under autocast: a clamp on probabilities, as in the reference code, would stop the learning of
+Everything is computed from the log-softmax in float32, or in float64 if the logits are float64,
+also under autocast. The reference code clamps probabilities, which stops the learning of
 confidently wrong samples.
 """
 
@@ -21,8 +21,19 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 Prior = npt.NDArray[np.float64]
 
 
+class SoftTargetsError(RequestError):
+    """A loss that needs hard targets was given soft ones."""
+
+    def __init__(self, loss: str) -> None:
+        self.loss = loss
+        super().__init__(
+            f"loss {loss!r} needs hard targets, one class for each image, but these are soft; "
+            "use hard targets or a loss that takes soft ones, such as 'ce'"
+        )
+
+
 def balance(class_prior: Prior, class_weights: str) -> Prior | None:
-    """Return the class weights [K], or None; a class without images weighs like the rarest."""
+    """Return the class weights [K], or None; a class without images gets that of the rarest."""
     if choice("class_weights", class_weights, ("none", "balanced")) == "none":
         return None
     prior = np.asarray(class_prior, dtype=np.float64)
@@ -36,15 +47,12 @@ def log_softmax(logits: Tensor) -> Tensor:
 
 
 def full_precision(logits: Tensor) -> Tensor:
-    """Return the logits in float32, or as they are when they are float64."""
+    """Return the logits in float32; float64 logits are returned unchanged."""
     return logits if logits.dtype == torch.float64 else logits.float()
 
 
 def check_hard(loss: str, targets: Tensor) -> None:
-    """Raise `RequestError` unless each row of the targets [B, K] is all of one class."""
+    """Raise `SoftTargetsError` unless each row of the targets [B, K] is one-hot."""
     one_hot = ((targets == 0) | (targets == 1)).all() & (targets.sum(dim=1) == 1).all()
     if not one_hot:
-        raise RequestError(
-            f"loss {loss!r} needs hard targets, one class for each image, and was given soft "
-            "ones; train with hard targets or with another loss"
-        )
+        raise SoftTargetsError(loss)

@@ -19,8 +19,8 @@ HARD, HARD_GAMMA = 0.5, 3.0
 def cross_entropy(num_classes: int, class_prior: Prior, class_weights: str = "none") -> Loss:
     """Cross-entropy, -sum_k w_k y_k log p_k.
 
-    class_weights: "none", w_k = 1, or "balanced", w_k = (share of the largest class) / (share of
-    class k), as the authors of FER-C train.
+    class_weights: "none", w_k = 1, or "balanced", w_k = (images of the largest class) / (images
+    of class k), as in the authors' code of FER-C.
     """
     return by_class(torch.neg, class_prior, class_weights)
 
@@ -40,12 +40,12 @@ def focal(
 def focal_adaptive(
     num_classes: int, class_prior: Prior, gamma: float = 3.0, class_weights: str = "none"
 ) -> Loss:
-    """Focal loss whose exponent is larger the less probable the target (FLSD-53).
+    """Focal loss whose exponent is larger for less probable targets (FLSD-53).
 
     gamma: the exponent where p_y >= 0.5, 0 or at least 1; it is 5 where p_y < 0.2 and 3 between.
-    The exponent is chosen, not differentiated. ``class_weights`` as in `cross_entropy`.
+    No gradient flows through the choice. ``class_weights`` as in `cross_entropy`.
 
-    Hard targets only, as the exponent belongs to one target class; `RequestError` for others.
+    Hard targets only, because the exponent belongs to one class; `SoftTargetsError` for others.
     Source: Mukhoti et al. 2020, arXiv:2002.09437 (gamma = 3); their code sums over the batch.
     """
     gamma = focal_gamma(gamma)
@@ -81,9 +81,9 @@ def poly(
 ) -> Loss:
     """Poly-1, sum_k w_k y_k (-log p_k + epsilon (1 - p_k)), with epsilon at least -1.
 
-    ``class_weights`` as in `cross_entropy`; they weigh both terms. Source: Leng et al. 2022,
+    ``class_weights`` as in `cross_entropy`; they apply to both terms. Source: Leng et al. 2022,
     arXiv:2204.12511. The reference code of FER-C subtracts sum_k (1 - y_k p_k) with
-    epsilon = -1: the same gradient for hard targets, a value that is larger by K - 1.
+    epsilon = -1: the same gradient for hard targets, and a value larger by K - 1.
     """
     epsilon = number("epsilon", epsilon, -1)
     return by_class(lambda log_p: epsilon * missing(log_p) - log_p, class_prior, class_weights)

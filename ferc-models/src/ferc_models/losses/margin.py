@@ -1,4 +1,4 @@
-"""Losses that keep the logits of a prediction within a margin of each other."""
+"""Losses that keep the logits of a prediction within a margin of the largest one."""
 
 from __future__ import annotations
 

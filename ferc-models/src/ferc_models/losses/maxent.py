@@ -11,7 +11,6 @@ from torch import Tensor
 from ferc_core.errors import RequestError
 from ferc_models.losses.base import Loss, Prior, log_softmax
 from ferc_models.losses.classification import focal
-from ferc_models.losses.margin import mbls
 from ferc_models.losses.multipliers import multipliers
 from ferc_models.options import choice, number
 
@@ -42,15 +41,16 @@ def maxent(
         "both", E and the central variance sum_k p_k (k - E)^2, each with its own lambda.
     target: whose moment is wanted. "global", that of the prior q; "local", that of the sample's own
         target y; "global+local", both distances are added.
-    prior: q, "uniform" or "empirical", the class shares of the training.
+    prior: q, "uniform" or "empirical", the class frequencies of the training labels.
     strength: lambda. "newton1", for mean and global alone, is FER-C's: one Newton step for each
         sample, see `newton_step`. It is one-sided: only predictions with E < mu are pushed. "dual"
         solves, once for each class, for the multipliers of the distribution of largest entropy
-        that has the wanted moments, see `dual`. A number is taken as lambda itself.
+        that has the wanted moments, see `dual`; a target whose largest value is shared by several
+        classes gets the mean of theirs. A number is taken as lambda itself.
 
-    ``gamma`` and ``class_weights`` as in `focal`; the weights do not touch the constraint.
+    ``gamma`` and ``class_weights`` as in `focal`; the weights do not apply to the constraint.
 
-    Raises `RequestError` for combinations without a meaning. Source: FER-C, eq. 12, with the
+    Raises `RequestError` for meaningless combinations. Source: FER-C, eq. 12, with the
     multiplier of the authors' code; Neo et al. 2024, "MaxEnt Loss", arXiv:2310.17159, for the
     other constraints and targets.
     """
@@ -59,8 +59,8 @@ def maxent(
     choice("prior", prior, PRIORS)
     check_combination(num_classes, constraint, target, strength, prior)
     classification = focal(num_classes, class_prior, gamma, class_weights)
-    shares = np.full(num_classes, 1 / num_classes) if prior == "uniform" else class_prior
-    q = torch.tensor(shares, dtype=torch.float64)[None]
+    probs = np.full(num_classes, 1 / num_classes) if prior == "uniform" else class_prior
+    q = torch.tensor(probs, dtype=torch.float64)[None]
     wanted = moments(q, constraint)
     weigh = build_strength(strength, constraint, target, q)
 
@@ -78,21 +78,14 @@ def maxent(
     return loss
 
 
-def maxent_mbls(num_classes: int, class_prior: Prior) -> Loss:
-    """``maxent`` plus ``mbls(margin=10,weight=1,reduction=sum)``: FER-C, eq. 14."""
-    first = maxent(num_classes, class_prior)
-    second = mbls(num_classes, class_prior, margin=10, weight=1, reduction="sum")
-    return lambda logits, targets: first(logits, targets) + second(logits, targets)
-
-
 def check_combination(
     num_classes: int, constraint: str, target: str, strength: str | float, prior: str
 ) -> None:
-    """Raise `RequestError` for options of `maxent` that mean nothing together."""
+    """Raise `RequestError` for options of `maxent` that are meaningless together."""
     if strength == "newton1" and (constraint, target) != ("mean", "global"):
         raise RequestError(
-            f"strength=newton1 is a step towards the global mean, not for constraint={constraint} "
-            f"with target={target}; use strength=dual or a number"
+            f"strength=newton1 is for the global mean only, not for constraint={constraint} with "
+            f"target={target}; use strength=dual or a number"
         )
     if constraint == "both" and num_classes < 3:
         raise RequestError(
@@ -101,7 +94,7 @@ def check_combination(
         )
     if target == "local" and strength != "dual" and prior == "empirical":
         raise RequestError(
-            "prior=empirical plays no part with target=local and a fixed strength; leave it out"
+            "prior=empirical has no effect with target=local and a fixed strength; leave it out"
         )
 
 
@@ -111,13 +104,19 @@ def build_strength(strength: str | float, constraint: str, target: str, q: Tenso
         return lambda p, y: newton_step(p, moments(q, "mean").to(p))
     if strength == "dual":
         by_class = torch.as_tensor(np.abs(dual(constraint, target, q)))
-        return lambda p, y: by_class.to(p)[y.argmax(dim=1)]
+        return lambda p, y: largest(y) @ by_class.to(p)
     if isinstance(strength, str):
         raise RequestError(
             f"option 'strength' must be newton1 or dual or a number, not {strength!r}"
         )
     fixed = number("strength", strength)
     return lambda p, y: torch.full_like(p[:, :1], fixed)
+
+
+def largest(y: Tensor) -> Tensor:
+    """Return the uniform distributions [B, K] over the classes with the largest target value."""
+    among = (y == y.amax(dim=1, keepdim=True)).to(y)
+    return among / among.sum(dim=1, keepdim=True)
 
 
 def newton_step(p: Tensor, mu: Tensor) -> Tensor:
@@ -135,8 +134,8 @@ def dual(constraint: str, target: str, q: Tensor) -> Prior:
     """Return the multipliers [K, D] for targets of each class, float64.
 
     They are those of the distribution of largest entropy with the moments of the prior q [1, K],
-    or, where the target is local too, with those of (q + one-hot) / 2: a one-hot target's own
-    moments are had by no distribution of finite multipliers.
+    or, where the target is local too, with those of (q + one-hot) / 2: no distribution with
+    finite multipliers has the moments of a one-hot target.
 
     Source: Neo et al. 2024, arXiv:2310.17159. Their code leaves the distribution unnormalised,
     adds a term to the derivative, stops after 20 steps, and mixes the classes' means within each
@@ -147,38 +146,38 @@ def dual(constraint: str, target: str, q: Tensor) -> Prior:
     mixed = q.expand(num_classes, -1) if target == "global" else (q + own) / 2
     means = moments(mixed, "mean")[:, 0]
     rows = []
-    for shares, mean in zip(mixed.numpy(), means.tolist(), strict=True):
-        found = multipliers(features(num_classes, constraint, mean), shares)
+    for probs, mean in zip(mixed.numpy(), means.tolist(), strict=True):
+        found = multipliers(features(num_classes, constraint, mean), probs)
         if found is None:
             raise RequestError(
-                "strength=dual has no finite multiplier for the classes of this training, of which "
-                "too few have images; use prior=uniform"
+                "strength=dual has no finite multiplier, because too few of the classes have "
+                "training images; use prior=uniform"
             )
         rows.append(found)
     solved: Prior = np.array(rows)
     if np.abs(solved).max() < NO_MULTIPLIER:
         raise RequestError(
-            f"strength=dual is 0: even shares have the global moments of constraint={constraint} "
-            "already, so nothing would be constrained; use another target, prior or strength"
+            f"strength=dual is 0: the uniform distribution already has the global moments of "
+            f"constraint={constraint}; use another target, prior or strength"
         )
     return solved
 
 
 def features(num_classes: int, constraint: str, mean: float) -> Prior:
-    """Return t [K, D], whose means a distribution with this ``mean`` has as its moments."""
+    """Return t [K, D], whose expected values are the moments of a distribution with ``mean``."""
     x = np.arange(num_classes, dtype=np.float64)
     columns = {"mean": [x], "variance": [x**2], "both": [x, (x - mean) ** 2]}
     stacked: Prior = np.stack(columns[constraint], axis=1)
     return stacked
 
 
-def moments(shares: Tensor, constraint: str) -> Tensor:
+def moments(probs: Tensor, constraint: str) -> Tensor:
     """Return the moments [B, D] of distributions over the class indices, [B, K]."""
-    x = torch.arange(shares.shape[1], dtype=shares.dtype, device=shares.device)
+    x = torch.arange(probs.shape[1], dtype=probs.dtype, device=probs.device)
     if constraint == "variance":
-        return (shares * x.square()).sum(dim=1, keepdim=True)
-    mean = (shares * x).sum(dim=1, keepdim=True)
+        return (probs * x.square()).sum(dim=1, keepdim=True)
+    mean = (probs * x).sum(dim=1, keepdim=True)
     if constraint == "mean":
         return mean
-    variance = (shares * (x - mean).square()).sum(dim=1, keepdim=True)
+    variance = (probs * (x - mean).square()).sum(dim=1, keepdim=True)
     return torch.cat([mean, variance], dim=1)

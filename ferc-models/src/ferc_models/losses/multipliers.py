@@ -18,23 +18,23 @@ STEPS = 100  # far more than Newton's method needs where there is a minimum
 TOLERANCE = 1e-10  # of the means, relative to the largest feature
 
 
-def multipliers(features: Floats, shares: Prior) -> Floats | None:
-    """Return lambda [D] of the distribution with the largest entropy and the means of ``shares``.
+def multipliers(features: Floats, probs: Prior) -> Floats | None:
+    """Return lambda [D] of the distribution with the largest entropy and the means of ``probs``.
 
-    features: t [K, D]. shares: a distribution [K], whose means sum_k shares_k t_k are wanted.
+    features: t [K, D]. probs: a distribution [K], whose means sum_k probs_k t_k are wanted.
     The features must not depend on each other linearly.
 
-    Returns None where so few classes have a share that the wanted means may be at the edge of what
-    is possible, and lambda infinite: a mean index of 0, say.
+    Returns None where so few classes have a positive probability that the wanted means may lie at
+    the edge of the possible, such as a mean index of 0, where lambda is infinite.
 
     >>> multipliers(np.array([[0.0], [1.0]]), np.array([0.8, 0.2]))  # log 4
     array([1.38629436])
     """
-    if np.count_nonzero(shares) <= features.shape[1]:
+    if np.count_nonzero(probs) <= features.shape[1]:
         return None
     scale = np.abs(features).max(axis=0)
     scaled = features / scale
-    wanted, found = shares @ scaled, np.zeros(features.shape[1])
+    wanted, found = probs @ scaled, np.zeros(features.shape[1])
     for _ in range(STEPS):
         p = softmax(-scaled @ found)
         centred = scaled - p @ scaled
@@ -45,7 +45,7 @@ def multipliers(features: Floats, shares: Prior) -> Floats | None:
             step = np.linalg.solve(centred.T @ (p[:, None] * centred), surplus)
         except np.linalg.LinAlgError:
             return None
-        # damped so that it always descends: log Z is self-concordant in the range of the step
+        # Damped so that it always descends: log Z is self-concordant in the range of the step
         # (Sun and Tran-Dinh 2019, arXiv:1703.04599, nu = 2)
         spread = np.ptp(scaled @ step)
         found = found + step * np.log1p(spread) / spread

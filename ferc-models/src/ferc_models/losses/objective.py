@@ -2,8 +2,8 @@
 
 A registered loss is built as ``build(num_classes, class_prior [K], **options)`` and is then a
 function, or a module with buffers, of ``logits`` [B, K] and ``targets`` [B, K] that returns a
-scalar, the mean over the batch. Targets may be soft: rows of shares that sum to 1. A loss that
-adapts itself has a method ``after_epoch(logits, targets)``; what it remembers are its buffers.
+scalar, the mean over the batch. Targets may be soft: rows of probabilities. A loss that adapts
+itself has a method ``after_epoch(logits, targets)``; what it remembers are its buffers.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
-from ferc_core import registry
-from ferc_core.base.calls import Call, parse_call, split_sum
+from ferc_core.errors import FercError, PluginError, as_failure
+from ferc_core.plugins.objective import terms
+from ferc_core.plugins.registry import Chosen
+from ferc_core.spec import Loss
 from ferc_models.losses.base import Prior
 
 Term = Callable[[Tensor, Tensor], Tensor]
@@ -41,28 +43,30 @@ class Objective(nn.Module):
 
 
 def build_loss(expression: str, num_classes: int, class_prior: Prior) -> Objective:
-    """Build the objective that an expression names.
+    """Build the objective that an expression such as ``focal(gamma=2)+mbls`` names.
 
-    The name of a registered loss, which may itself hold a plus sign (``maxent+mbls``), or terms
-    ``name`` or ``name(option=value, ...)`` joined by ``+``. Where every term is a penalty, ``ce``
-    is added.
+    It means what it means on the command line: see `ferc_core.plugins.objective`. All spellings
+    of a sum give the same bits, because the terms are added in one order.
 
-    Raises `UnknownNameError` for an unknown loss or option and `RequestError` for an impossible
-    value.
+    Raises `UnknownNameError` for an unknown loss or option, `RequestError` for an impossible
+    value and `PluginError` for a loss that cannot be built.
     """
-    losses = registry().losses
-    if expression.strip() in losses:
-        calls = [Call(expression.strip())]
-    else:
-        calls = [parse_call(term) for term in split_sum(expression)]
-    if all(losses[call.name].penalty for call in calls):
-        calls = [Call("ce"), *calls]
-    return Objective([build_term(call, num_classes, class_prior) for call in calls])
+    return Objective([build_term(term, num_classes, class_prior) for term in terms(expression)])
 
 
-def build_term(call: Call, num_classes: int, class_prior: Prior) -> Term:
+def build_term(term: Chosen[Loss], num_classes: int, class_prior: Prior) -> Term:
     """Build one registered loss with its options."""
-    entry = registry().losses[call.name]
-    entry.check_options(call.options)
-    loss: Term = entry(num_classes, class_prior, **call.options)
+    try:
+        loss: Term = term(num_classes, class_prior)
+    except FercError:
+        raise
+    except Exception as error:  # a plugin's code may raise anything
+        raise PluginError(f"loss '{term}' cannot be built: {as_failure(error)}") from error
+    if not callable(loss):
+        raise PluginError(f"loss '{term}' is a {type(loss).__name__}, which cannot be called")
     return loss
+
+
+def maxent_mbls(num_classes: int, class_prior: Prior) -> Objective:
+    """Build the preset ``maxent+mbls``, FER-C's calibrated objective (eq. 14)."""
+    return build_loss("maxent+mbls", num_classes, class_prior)

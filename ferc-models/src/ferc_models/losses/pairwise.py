@@ -24,14 +24,14 @@ def cpc(
     BEC, binary exclusion: -0.5 log sigmoid(l_i - l_j), summed over all pairs (i, j) of these, i = j
     included (a constant), over (K - 1)(K - 2). Both are means over the batch.
 
-    Hard targets and K >= 3 only, else `RequestError`; ``class_weights``, as in `cross_entropy`,
-    weigh the CE. Source: Cheng and Vasconcelos 2022, CVPR, "Calibrating Deep Neural Networks by
-    Pairwise Constraints". Both weights are 1 in FER-C, whose code feeds probabilities instead of
-    logits and drops the class weights; the code of Liu et al. (CALS) trains with lambda_bdc = 0.1
-    and adds 1e-7 to the differences in BEC.
+    Hard targets only, else `SoftTargetsError`; K >= 3, else `RequestError`. ``class_weights``, as
+    in `cross_entropy`, apply to the CE. Source: Cheng and Vasconcelos 2022, CVPR, "Calibrating Deep
+    Neural Networks by Pairwise Constraints". Both weights are 1 in FER-C, whose code passes
+    probabilities instead of logits and ignores the class weights; the code of Liu et al. (CALS)
+    trains with lambda_bdc = 0.1 and adds 1e-7 to the differences in BEC.
     """
     if num_classes < 3:
-        raise RequestError(f"loss 'cpc' compares classes beside the target: K = {num_classes} < 3")
+        raise RequestError(f"loss 'cpc' needs at least 3 classes, not {num_classes}")
     lambda_bdc, lambda_bec = number("lambda_bdc", lambda_bdc), number("lambda_bec", lambda_bec)
     classification = cross_entropy(num_classes, class_prior, class_weights)
     others = num_classes - 1

@@ -1,8 +1,9 @@
-"""Losses that want right predictions to be certain and wrong ones to be uncertain.
+"""Losses that make right predictions certain and wrong ones uncertain.
 
 The uncertainty of a prediction is the entropy of its softmax, u = -sum_k p_k log p_k in nats. A
-prediction is right when its largest class is that of the target, soft targets included: the
-reference code takes the argmax over the whole batch at once, and so calls nearly all wrong.
+prediction is right when its class has the largest target value of the row, soft targets included;
+if several classes share the largest value, each of them is right. The reference code takes the
+argmax over the whole batch at once and so counts nearly all predictions as wrong.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ferc_models.options import number
 
 THRESHOLDS = 21  # of AvUC, from the smallest to the largest uncertainty of a batch
 SMALLEST_AREA = 1e-10  # keeps logarithm and quotient finite where all are wrong and certain
-MIXED_IN = 1e-5  # share of the uniform distribution that Soft-AvUC mixes into a prediction
+MIXED_IN = 1e-5  # weight of the uniform distribution that Soft-AvUC mixes into a prediction
 SMALLEST_GOOD = 1e-5  # below the fraction of Soft-AvUC
 EDGE = 1e-6  # distance of the relative entropy of Soft-AvUC from 0 and 1
 SMALLEST_TEMPERATURE = 1e-3
@@ -32,11 +33,11 @@ def avuc(
 
     The area is that under AvU = (n_ac + n_iu) / (n_ac + n_au + n_ic + n_iu) over 21 thresholds,
     spread evenly from the smallest to the largest uncertainty of the batch. Accurate or inaccurate,
-    certain (u at most the threshold) or uncertain samples count softly, s the largest p_k:
+    certain (u at most the threshold) or uncertain samples are counted softly, with s = max_k p_k:
 
         n_ac: s (1 - tanh u)   n_au: s tanh u   n_ic: (1 - s)(1 - tanh u)   n_iu: (1 - s) tanh u
 
-    Where all are wrong and certain the area is 0 and only the cross-entropy learns.
+    Where all are wrong and certain, the area is 0 and only the cross-entropy has a gradient.
     ``class_weights`` as in `cross_entropy`. Source: Krishnan and Tickoo 2020, arXiv:2012.07923,
     and the authors' code for the area. As in FER-C, beta = 3 and u is that of the softmax, without
     sampling.
@@ -67,8 +68,8 @@ def soft_avuc(
 
     temperature: at least 0.001; threshold: between 0 and 1. ``class_weights`` as in
     `cross_entropy`. Source: Karandikar et al. 2021, arXiv:2108.00106, eq. 15, and the authors'
-    code, which uses tanh of the entropy in nats. Temperature, threshold and weight are FER-C's;
-    its own form of the loss, with 21 hard thresholds and a focal loss, is another one.
+    code, which uses tanh of the entropy in nats. Temperature, threshold and weight are FER-C's,
+    whose own form of the loss differs: 21 hard thresholds and a focal loss.
     """
     temperature = number("temperature", temperature, SMALLEST_TEMPERATURE)
     threshold, weight = number("threshold", threshold), number("weight", weight)
@@ -112,5 +113,6 @@ def entropy(log_p: Tensor) -> Tensor:
 
 
 def is_right(scores: Tensor, targets: Tensor) -> Tensor:
-    """Return whether the largest score of each row is that of its target, bool [B]."""
-    return scores.argmax(dim=1) == targets.argmax(dim=1)
+    """Return whether the predicted class of each row has its largest target value, bool [B]."""
+    predicted = targets.gather(1, scores.argmax(dim=1, keepdim=True)).squeeze(1)
+    return predicted == targets.amax(dim=1)

@@ -1,1 +1,1 @@
-"""FER methods: a network, and how it learns."""
+"""FER methods, each with its network and its training loss."""

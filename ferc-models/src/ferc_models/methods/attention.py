@@ -1,4 +1,4 @@
-"""Class attention maps that must not change when the face is mirrored; shared by eac and mek.
+"""Class attention maps that must be consistent under mirroring, for eac and mek.
 
 Source: Zhang et al. 2022, "Learn From All: Erasing Attention Consistency for Noisy Label Facial
 Expression Recognition", arXiv:2207.10299, section 3; the attention map of a class is its class
@@ -35,17 +35,16 @@ class AttentionNetwork(nn.Module):
         """Return the attention maps [B, K, h, w] of feature maps [B, C, h, w].
 
         Map k is sum_c W_kc F_c, where W are the weights of the classifier. They are constants
-        here: the maps teach the features where to look, not the classifier what to weigh.
+        here: gradients of the maps reach the features, not the classifier.
         """
         return nn.functional.conv2d(features, self.classifier.weight.detach()[:, :, None, None])
 
 
 def look_twice(network: AttentionNetwork, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Look at images [B, 3, S, S] and at their mirror images.
+    """Pass images [B, 3, S, S] and their mirror images through the network.
 
-    Returns the logits [B, K] of the images as they are, and for each class how far attention
-    depends on the side, [B, K]: the mean over the map of (M(x) - mirrored M(mirrored x))^2, at
-    least 0.
+    Returns the logits [B, K] of the unmirrored images, and the inconsistency of attention for each
+    class, [B, K]: the mean over the map of (M(x) - mirrored M(mirrored x))^2, at least 0.
     """
     features = network.backbone(images)
     mirrored = network.backbone(images.flip(3))

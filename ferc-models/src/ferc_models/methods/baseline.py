@@ -1,4 +1,4 @@
-"""The method ``baseline``: a timm backbone with a linear classifier, and nothing else.
+"""The method ``baseline``: a timm backbone with a linear classifier.
 
 Source: FER-C, section 5.
 """

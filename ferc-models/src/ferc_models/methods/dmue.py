@@ -1,16 +1,16 @@
-"""The method ``dmue``: auxiliary branches tell what else an image might show, and how surely.
+"""The method ``dmue``: auxiliary branches mine soft labels and estimate label uncertainty.
 
-For each class c, a copy of the network's last stage learns to tell the other classes apart from
-images that are not of class c. What it says of images of class c is a soft label, from which
-the main branch learns beside the given one. The main branch also learns to relate images as the
-auxiliary ones do, and a small network learns how much each image's label is to be trusted. When
-the model is used, only the main branch is left.
+For each class c, a copy of the network's last stage is trained to classify the images of all other
+classes. Its prediction for an image of class c is a soft label, from which the main branch learns
+in addition to the given one. The main branch also learns the pairwise similarities of the auxiliary
+branches, and a small network estimates how reliable each image's label is. Only the main branch is
+kept in the trained model.
 
 Source: She et al. 2021, "Dive into Ambiguity: Latent Distribution Mining and Pairwise Uncertainty
-Estimation for Facial Expression Recognition", arXiv:2104.00232; constants as FER-C trains it.
-Errors of the reference code are put right: the confidence network learns, absent classes do not
-count, no 0/0, and mining labels leaves the branches' batch normalisation as it is. The stem is
-timm's, with the ReLU that the reference leaves out, as ImageNet weights expect.
+Estimation for Facial Expression Recognition", arXiv:2104.00232; constants as in FER-C. Errors of
+the reference code are corrected: the confidence network is trained, absent classes are ignored,
+there is no 0/0, and mining does not change the branches' batch-normalisation statistics. The stem
+is timm's, with the ReLU that the reference omits, as ImageNet weights expect.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from ferc_models.losses import Objective
 from ferc_models.methods.dmue_parts import (
     branch_labels,
     confidence_network,
+    evaluating,
     linear_classifier,
-    looking,
     mined_labels,
     ramp_down,
     ramp_up,
@@ -41,7 +41,7 @@ from ferc_models.methods.dmue_parts import (
 )
 from ferc_models.options import choice, number
 from ferc_models.recipe import Learner, Recipe
-from ferc_models.training import Batch
+from ferc_models.training import Batch, largest_class
 
 SOFT_WEIGHT = 0.5  # of the mined labels; reference code
 SIMILARITY_WEIGHT = 1000  # of the similarity-preserving term; reference code
@@ -60,8 +60,8 @@ class DmueNetwork(nn.Module):
         self.backbone = create_pooled(backbone, image_size, pretrained=pretrained)
         if not isinstance(self.backbone, ResNet):
             raise RequestError(
-                f"method 'dmue' copies the last stage of a residual network, which {backbone!r} "
-                "is not: use 'resnet18', 'resnet50' or another ResNet of timm"
+                f"method 'dmue' needs a residual network, and backbone {backbone!r} is not one; "
+                "use 'resnet18', 'resnet50' or another ResNet of timm"
             )
         self.width: int = self.backbone.num_features
         self.classifier = linear_classifier(self.width, num_classes)
@@ -79,7 +79,7 @@ class DmueNetwork(nn.Module):
         return maps
 
     def features(self, maps: Tensor, last_stage: nn.Module) -> Tensor:
-        """Return what a last stage makes of shared maps, pooled, [B, C]."""
+        """Return the pooled features [B, C] of a last stage for shared maps."""
         pooled: Tensor = self.backbone.forward_head(last_stage(maps))
         return pooled
 
@@ -87,13 +87,12 @@ class DmueNetwork(nn.Module):
 class DmueLearner(Learner):
     """The network with its auxiliary branches.
 
-    ramp: length of the two ramps in epochs, see `ramp_up`; She et al. take 4 to 14
-    classifier_rate: how many times faster than the rest the classifiers and the confidence
-    network learn
+    ramp: length of the two ramps in epochs, see `ramp_up`; She et al. use 4 to 14
+    classifier_rate: factor on the learning rate of the classifiers and the confidence network
     similarity: what of an auxiliary branch is compared with the main features: its "features", as
-    the paper has it, or its "logits", as in the reference code; from random weights, the logits
-    draw the features together before they have learned anything
-    train_score: False leaves the confidence network as it starts, as in the authors' code of both
+    in the paper, or its "logits", as in the reference code; from random weights, "logits" makes
+    the features collapse before they have learned anything
+    train_score: False leaves the confidence network untrained, as in the authors' code of both
     papers, on which their published numbers rest
     """
 
@@ -124,8 +123,8 @@ class DmueLearner(Learner):
         self.confidence = confidence_network(len(classes)).requires_grad_(train_score)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the weighted sum of losses; to branches, a soft target is its largest class."""
-        labels = batch.targets.argmax(dim=1)
+        """Return the weighted sum of losses; branches take the largest class of a soft target."""
+        labels = largest_class(batch.targets, batch.labels)
         maps = self.network.shared(batch.images)
         features = self.network.features(maps, self.network.backbone.layer4)
         logits = self.network.classifier(features)
@@ -145,7 +144,7 @@ class DmueLearner(Learner):
     ) -> tuple[Tensor, Tensor]:
         """Return the branches' cross-entropy and similarity loss, each a mean over the branches.
 
-        A branch without at least two images is left out: batch normalisation needs them.
+        A branch with fewer than the two images that batch normalisation needs is left out.
         """
         own, similar = [], []
         for c, (branch, classifier) in enumerate(zip(self.branches, self.classifiers, strict=True)):
@@ -162,18 +161,18 @@ class DmueLearner(Learner):
         return torch.stack(own).mean(), torch.stack(similar).mean()
 
     def mine(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """Return soft labels [N, K], each from the branch that never learns from its class."""
+        """Return soft labels [N, K], each from the branch that is not trained on its class."""
         mined = maps.new_zeros(len(maps), len(self.branches))
         for c, (branch, classifier) in enumerate(zip(self.branches, self.classifiers, strict=True)):
             rows = (labels == c).nonzero()[:, 0]
             if len(rows):
-                with looking(branch):
+                with evaluating(branch):
                     logits = classifier(self.network.features(maps[rows], branch))
                     mined[rows] = mined_labels(logits, c)
         return mined
 
     def groups(self, rate: float) -> list[dict[str, Any]]:
-        """Return two groups: the stages, and what learns ``classifier_rate`` times faster."""
+        """Return two groups: the stages, and the parts with ``classifier_rate`` times the rate."""
         fast = [
             parameter
             for part in (self.network.classifier, self.classifiers, self.confidence)

@@ -1,7 +1,7 @@
-"""What DMUE's losses are made of, each part a function of tensors.
+"""The parts of DMUE's losses, as functions of tensors.
 
-Throughout, N images have labels t in 0 .. K-1, and the auxiliary branch c tells the K - 1
-classes other than c apart, in their usual order.
+Throughout, N images have labels t in 0 .. K-1, and the auxiliary branch c classifies the K - 1
+classes other than c, in their usual order.
 
 Source: She et al. 2021, "Dive into Ambiguity", arXiv:2104.00232, section 3; constants and details
 from its reference code (FaceX-Zoo) and from that of FER-C.
@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-TEMPERATURE = 1.2  # of mined labels; they are raised to 1 / 1.2, which in fact flattens them
+TEMPERATURE = 1.2  # of mined labels; raised to the power 1 / 1.2, they become flatter
 CLASSIFIER_STD = 0.001  # standard deviation of a classifier's initial weights
-SMALLEST_RANGE = 1e-6  # of cosines in `statistics`; below it they differ by rounding alone
+SMALLEST_RANGE = 1e-6  # of cosines in `statistics`; smaller differences are rounding
 
 
 def ramp_up(epoch: int, length: float) -> float:
-    """Return the weight of what the auxiliary branches teach, for an ``epoch`` from 0.
+    """Return the weight of the main branch's losses in ``epoch``, counted from 0.
 
     It rises from exp(-5) to 1 within ``length`` epochs.
     """
@@ -31,7 +31,7 @@ def ramp_up(epoch: int, length: float) -> float:
 
 
 def ramp_down(epoch: int, length: float) -> float:
-    """Return the weight of the auxiliary branches' own loss, for an ``epoch`` from 0.
+    """Return the weight of the auxiliary branches' own loss in ``epoch``, counted from 0.
 
     It is 1 for ``length`` epochs and then falls towards exp(-1).
     """
@@ -39,44 +39,45 @@ def ramp_down(epoch: int, length: float) -> float:
 
 
 def branch_labels(labels: Tensor, branch: int) -> Tensor:
-    """Return what branch ``branch`` calls the classes of labels [N], none of which is its own."""
+    """Return the numbers that branch ``branch`` has for labels [N], none of which is its own."""
     return torch.where(labels < branch, labels, labels - 1)
 
 
 def mined_labels(logits: Tensor, branch: int) -> Tensor:
-    """Return soft labels [N, K] from the logits [N, K - 1] that branch ``branch`` gives its class.
+    """Return soft labels [N, K] from a branch's logits [N, K - 1] for images of its own class.
 
-    Rows sum to 1 and are 0 at ``branch``: they say what else the image might show.
+    Rows sum to 1 and are 0 at ``branch``: they are distributions over the other classes.
     """
-    shares = torch.softmax(logits / TEMPERATURE, dim=1)
-    own = shares.new_zeros(len(shares), 1)
-    return torch.cat([shares[:, :branch], own, shares[:, branch:]], dim=1)
+    probs = torch.softmax(logits / TEMPERATURE, dim=1)
+    own = probs.new_zeros(len(probs), 1)
+    return torch.cat([probs[:, :branch], own, probs[:, branch:]], dim=1)
 
 
 def soft_loss(logits: Tensor, labels: Tensor, mined: Tensor) -> Tensor:
     """Return the mean squared distance of softmax(logits) from mined labels, all [N, K].
 
-    The true class counts as 0 on both sides; the other probabilities are not rescaled for it.
+    The true class is set to 0 on both sides; the other probabilities are not rescaled.
     """
     others = torch.softmax(logits, dim=1).scatter(1, labels[:, None], 0.0)
     return functional.mse_loss(others, mined)
 
 
 def similarity_loss(branch: Tensor, main: Tensor) -> Tensor:
-    """Return how differently two views of N images, [N, D] and [N, E], relate them.
+    """Return the difference between the similarities of N images in two views.
 
-    It is the mean squared distance of the views' Gram matrices, each row scaled to length 1.
+    It is the mean squared distance of the Gram matrices of the views, [N, D] and [N, E], with each
+    row scaled to length 1.
     """
     grams = (functional.normalize(view @ view.T, dim=1) for view in (branch, main))
     return functional.mse_loss(*grams)
 
 
 def statistics(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Return [N, 2K], what an image's confidence is judged by.
+    """Return the input [N, 2K] of the confidence network.
 
-    First the mean cosine of its features [N, C] and those of each class in the batch, scaled to
-    0 .. 1 over the classes that are there (0 for the others, and for all where nothing tells them
-    apart); then its one-hot label.
+    First the mean cosine between an image's features [N, C] and those of each class in the batch,
+    scaled to 0 .. 1 over the classes in the batch (0 for absent classes, and for all if the cosines
+    are equal); then its one-hot label.
     """
     directions = functional.normalize(features, dim=1)
     one_hot = functional.one_hot(labels, num_classes).to(directions)
@@ -100,15 +101,15 @@ def confidence_network(num_classes: int) -> nn.Module:
 
 
 def linear_classifier(width: int, num_classes: int) -> nn.Linear:
-    """Return a classifier without bias that starts near 0."""
+    """Return a classifier without bias and with small initial weights."""
     classifier = nn.Linear(width, num_classes, bias=False)
     nn.init.normal_(classifier.weight, std=CLASSIFIER_STD)
     return classifier
 
 
 @contextmanager
-def looking(module: nn.Module) -> Iterator[None]:
-    """Run a block in which a module neither learns nor counts what it sees, then put it back."""
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Run a block with a module in evaluation mode and without gradients."""
     training = module.training
     module.eval()
     try:

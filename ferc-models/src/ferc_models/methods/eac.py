@@ -1,11 +1,11 @@
 """The method ``eac``: erasing attention consistency.
 
-Parts of the training images are erased, and the attention maps of an image and of its mirror
-image must agree; so a network cannot remember a wrong label by one small part of a face.
+Parts of the training images are erased, and the attention maps of an image and its mirror image
+must agree, so that a network cannot memorise a wrong label by one small part of a face.
 
-Source: Zhang et al. 2022, arXiv:2207.10299. FER-C's own script gives the consistency a weight of
-0.1 on tokens whose channels and places are mixed up, and erases test images, too; this is the
-method of its authors.
+Source: Zhang et al. 2022, arXiv:2207.10299, as the method's authors train it. FER-C's own script
+weights the consistency by 0.1, mixes up channels and positions of the maps, and also erases test
+images.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ferc_models.training import Batch
 
 
 class EacLearner(Learner):
-    """Objective of the images as they are + weight * mean inconsistency of the attention.
+    """Objective of the unmirrored images + weight * mean inconsistency of the attention.
 
     weight: lambda of the paper, at least 0; 5 is the authors', 0.1 FER-C's.
     """

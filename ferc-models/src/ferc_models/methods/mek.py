@@ -1,12 +1,12 @@
 """The method ``mek``: extra knowledge of rare expressions, mined from the images of all classes.
 
-Labels are smoothed towards the rare classes, and attention must be the same for an image and its
-mirror image, most of all that of the rare classes.
+Labels are smoothed towards rare classes, and attention must be consistent under mirroring, with
+the largest weight for rare classes.
 
 Source: Zhang et al. 2023, "Leave No Stone Unturned: Mine Extra Knowledge for Imbalanced Facial
-Expression Recognition", and the authors' training script. They take a Swin-T with patches of 2 on
-images of 112 pixels, erased and with RandAugment; here it is any backbone with feature maps, and
-images are erased alone.
+Expression Recognition", and the authors' training script. They use a Swin-T with patches of 2 on
+images of 112 pixels, with erasing and RandAugment; here any backbone with feature maps is used, and
+erasing is the only augmentation.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class MekLearner(Learner):
     The inconsistency is the mean over images of sum_k w_k d_k, where d_k is that of class k and
     w_k its `class_rarity`.
 
-    smoothing: share e of a label that goes to the other classes, from 0 to below 1.
-    weight: of the consistency, at least 0.
+    smoothing: the probability e that a label gives to the other classes, from 0 to below 1.
+    weight: of the inconsistency, at least 0.
     """
 
     rarity: Tensor
@@ -57,15 +57,18 @@ class MekLearner(Learner):
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of a batch, a scalar."""
         logits, inconsistency = look_twice(self.network, batch.images)
-        targets = smooth(batch.targets, self.others, self.smoothing)
         by_image = (inconsistency * self.rarity).sum(dim=1)
-        return self.objective(logits, targets) + self.weight * by_image.mean()
+        return self.objective(logits, self.targets(batch)) + self.weight * by_image.mean()
+
+    def targets(self, batch: Batch) -> Tensor:
+        """Return the re-balanced smooth labels [B, K] of a batch."""
+        return smooth(batch.targets, self.others, self.smoothing)
 
 
 def class_rarity(class_prior: Prior) -> Tensor:
-    """Return how rare each class is, float32 [K]: proportional to 1 / share, with a mean of 1.
+    """Return how rare each class is, float32 [K]: proportional to 1 / frequency, with mean 1.
 
-    A class without images is as rare as the rarest other one. The authors' w_k = N / (10 n_k)
+    A class without images counts as rare as the rarest other one. The authors' w_k = N / (10 n_k)
     have the same ratios; on RAF-DB their mean is 1.45.
     """
     weights = 1 / np.where(class_prior > 0, class_prior, class_prior[class_prior > 0].min())
@@ -73,19 +76,19 @@ def class_rarity(class_prior: Prior) -> Tensor:
 
 
 def other_classes(rarity: Tensor) -> Tensor:
-    """Return how each class shares out what its label gives away, [K, K]; rows sum to 1.
+    """Return how the smoothing of each class is distributed, [K, K]; rows sum to 1.
 
-    Class k gives nothing to itself and w_j / sum_{i != k} w_i to class j.
+    Of class k, class j gets w_j / sum_{i != k} w_i, and k itself nothing.
     """
-    shares = rarity.expand(len(rarity), -1).clone().fill_diagonal_(0)
-    return shares / shares.sum(dim=1, keepdim=True)
+    others = rarity.expand(len(rarity), -1).clone().fill_diagonal_(0)
+    return others / others.sum(dim=1, keepdim=True)
 
 
 def smooth(targets: Tensor, others: Tensor, smoothing: float) -> Tensor:
-    """Return re-balanced smooth labels [B, K] for targets [B, K]; rows that sum to 1 still do.
+    """Return re-balanced smooth labels [B, K] for targets [B, K]; row sums stay the same.
 
-    (1 - e) y_j + e sum_k y_k r_kj with r from `other_classes`: for a one-hot target the authors'
-    1 - e at the class itself and e w_j / sum_{i != k} w_i elsewhere.
+    (1 - e) y_j + e sum_k y_k r_kj with r from `other_classes`: for a one-hot target 1 - e at the
+    class itself and e w_j / sum_{i != k} w_i elsewhere, as in the authors' script.
     """
     return (1 - smoothing) * targets + smoothing * targets @ others
 

@@ -1,7 +1,7 @@
 """The method ``rul``: Relative Uncertainty Learning.
 
-A network learns how uncertain an image is by mixing its features with another image's: the
-more uncertain one gets more of the mixture, and the mixture has to be recognised as both.
+A network learns the uncertainty of an image by mixing its features with another image's: the more
+uncertain image has the larger weight in the mixture, which must be classified as both.
 
 Source: Zhang, Wang and Deng 2021, "Relative Uncertainty Learning for Facial Expression
 Recognition", NeurIPS; constants of its authors' code.
@@ -23,15 +23,15 @@ from ferc_models.training import Batch
 WIDTH = 64  # of the embeddings
 BN_EPS = 2e-5
 DROPOUT = 0.4
-# ours: u between e^-10 and e^10, so that a quotient of two is a finite number in float32
+# FER-C's: u between e^-10 and e^10, so that a quotient of two is finite in float32
 LOG_VARIANCE = (-10.0, 10.0)
 
 
 class RulNetwork(nn.Module):
     """A backbone's feature maps, embedded in 64 dimensions, and a linear classifier on them.
 
-    ``dropout`` is the share of the feature maps' values that are left out in training: 0.4 as the
-    method's authors have it, 0 with FER-C's.
+    ``dropout`` is the fraction of the feature maps' values that are dropped in training: 0.4 in the
+    code of the method's authors, 0 in FER-C's.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class RulLearner(Learner):
     """The objective on mixed embeddings, and a second head for the uncertainty.
 
     mixed_loss: "add-up", half the loss for an image's own target and half for its partner's, or
-                "overwrite", the loss for its own target alone: so FER-C's numbers came about
+                "overwrite", the loss for its own target alone, on which FER-C's numbers rest
     """
 
     network: RulNetwork
@@ -81,7 +81,7 @@ class RulLearner(Learner):
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of a batch in which every image is mixed with a random one."""
-        partners = torch.randperm(len(batch.rows))  # on the CPU: the same ones on every device
+        partners = torch.randperm(len(batch.rows))  # on the CPU: the same on every device
         return self.paired_loss(batch, partners.to(batch.images.device))
 
     def paired_loss(self, batch: Batch, partners: Tensor) -> Tensor:
@@ -111,7 +111,8 @@ def mixture(mu: Tensor, log_variance: Tensor, partners: Tensor) -> Tensor:
     """Mix every embedding mu_i [B, D] with its partner's, in proportion to their uncertainties.
 
     z_i = (u_i mu_i + u_j mu_j) / (u_i + u_j) with j = partners[i] and u_i > 0 the mean variance
-    exp(log_variance[i]) over the dimensions. The more uncertain one weighs more, as in the paper.
+    exp(log_variance[i]) over the dimensions. The more uncertain one has the larger weight, as in
+    the paper.
     """
     u = log_variance.clamp(*LOG_VARIANCE).exp().mean(dim=1, keepdim=True)
     own = u / (u + u[partners])

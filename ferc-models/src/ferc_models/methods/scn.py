@@ -1,4 +1,4 @@
-"""The method ``scn``: a Self-Cure Network, which weighs its images and corrects their labels.
+"""The method ``scn``: a Self-Cure Network, which weights its images and corrects their labels.
 
 Source: Wang et al. 2020, "Suppressing Uncertainties for Large-Scale Facial Expression
 Recognition", CVPR, arXiv:2002.10392. Defaults are those of FER-C's authors.
@@ -16,17 +16,17 @@ from ferc_models.features import create_pooled
 from ferc_models.losses import Objective
 from ferc_models.options import number
 from ferc_models.recipe import Learner, Recipe
-from ferc_models.training import Batch
+from ferc_models.training import Batch, largest_class
 
-# of FER-C's authors; Wang et al. have 0.15 or 0.07, 0.2, 0.7, and relabel from the 10th epoch
+# of FER-C's authors; Wang et al. use 0.15 or 0.07, 0.2, 0.7, and relabel from the 10th epoch
 MARGIN_1, MARGIN_2, BETA, RELABEL_EPOCH = 0.15, 0.9, 0.7, 2
 
 
 class ScnNetwork(nn.Module):
     """Logits alpha (W f + b) with alpha = sigmoid(v f + c) of pooled features f [B, C].
 
-    The weight alpha, in (0, 1), says how sure an image's label is; it scales the logits in
-    training and at test alike.
+    The weight alpha, in (0, 1), estimates how certain an image's label is; it scales the logits in
+    training and evaluation alike.
     """
 
     def __init__(
@@ -52,15 +52,15 @@ class ScnNetwork(nn.Module):
 class ScnLearner(Learner):
     """The objective on weighted logits, plus rank regularisation; and relabelling.
 
-    margin_1:      by how much the mean weight of the sure images shall exceed the others'
-    beta:          share of a batch that is taken as sure, 0 to 1
-    margin_2:      a label is replaced where the likeliest class is likelier than the labelled
-                   one by more than this; 1 keeps all labels
+    margin_1:      margin by which the mean weight of the certain images must exceed the others'
+    beta:          fraction of a batch that counts as certain, 0 to 1
+    margin_2:      a label is replaced if the probability of the likeliest class exceeds that of
+                   the labelled one by more than this; 1 keeps all labels
     relabel_epoch: first epoch with relabelling, counted from 0
 
-    Its buffers are the class that each row of `Task.train` is labelled with, ``labels`` [N], and
-    whether that is a new one, ``relabelled`` [N]; a new label counts from the next batch on. The
-    task itself is never changed.
+    Its buffers are the label of each row of `Task.train`, ``labels`` [N], and whether it was
+    replaced, ``relabelled`` [N]; a new label is used from the next batch on. The task itself is
+    never changed.
     """
 
     network: ScnNetwork
@@ -85,28 +85,28 @@ class ScnLearner(Learner):
         if self.beta > 1:
             raise RequestError(f"option 'beta' must be a number from 0 to 1, not {beta!r}")
         self.relabel_epoch = number("relabel_epoch", relabel_epoch)
-        labels = torch.tensor(task.train.targets.argmax(axis=1))
+        labels = largest_class(torch.tensor(task.train.targets), torch.tensor(task.train.labels))
         self.register_buffer("labels", labels)
         self.register_buffer("relabelled", torch.zeros_like(labels, dtype=torch.bool))
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the loss of a batch for the labels as they are; then correct them."""
-        rows = torch.tensor(batch.rows, device=batch.images.device)
+        """Return the loss of a batch for the current labels; then correct them."""
         logits, alpha = self.network.weighted(batch.images)
-        classification = self.objective(logits, self.corrected(rows, batch.targets))
+        classification = self.objective(logits, self.targets(batch))
         if batch.epoch - 1 >= self.relabel_epoch:  # epochs of a batch count from 1
-            self.relabel(rows, logits.detach())
+            self.relabel(torch.tensor(batch.rows, device=logits.device), logits.detach())
         return classification + rank_loss(alpha, self.beta, self.margin_1)
 
-    def corrected(self, rows: Tensor, targets: Tensor) -> Tensor:
-        """Return the targets [B, K] of rows [B], one-hot where the label is a new one."""
-        one_hot = nn.functional.one_hot(self.labels[rows], targets.shape[1]).to(targets)
-        return torch.where(self.relabelled[rows, None], one_hot, targets)
+    def targets(self, batch: Batch) -> Tensor:
+        """Return the targets [B, K] of a batch, one-hot where the label was replaced."""
+        rows = torch.tensor(batch.rows, device=batch.targets.device)
+        one_hot = nn.functional.one_hot(self.labels[rows], batch.targets.shape[1])
+        return torch.where(self.relabelled[rows, None], one_hot.to(batch.targets), batch.targets)
 
     def relabel(self, rows: Tensor, logits: Tensor) -> None:
-        """Give rows [B] the predicted class where it is much likelier than the labelled one.
+        """Give rows [B] the predicted class where it is much more probable than the labelled one.
 
-        The labelled class of a soft target is its largest. Source: Wang et al., "Relabeling".
+        The label of a soft target is its largest class. Source: Wang et al., "Relabeling".
         """
         probs = logits.softmax(dim=1)
         likeliest, predicted = probs.max(dim=1)
@@ -119,8 +119,8 @@ class ScnLearner(Learner):
 def rank_loss(alpha: Tensor, beta: float, margin: float) -> Tensor:
     """Return max(0, margin - (mean of the largest weights - mean of the others)), a scalar.
 
-    The largest are int(beta B) of the weights alpha [B]; 0 where one of both groups is empty, as
-    in a batch of one image. Source: Wang et al., "Rank Regularization".
+    The largest are int(beta B) of the weights alpha [B]; 0 if one of the groups is empty, as in a
+    batch of one image. Source: Wang et al., "Rank Regularization".
     """
     high = int(beta * len(alpha))
     if high in (0, len(alpha)):

@@ -1,8 +1,8 @@
 """The method ``swinv2_t``: a Swin Transformer V2 with a linear classifier.
 
-Source: Liu et al. 2022, arXiv:2111.09883; FER-C, section 5. A linear classifier on the pooled
-features is the default; the authors of FER-C keep the classifier of ImageNet's 1000 classes and
-put theirs behind it.
+Source: Liu et al. 2022, arXiv:2111.09883; FER-C, section 5. The default is a linear classifier on
+the pooled features; the authors of FER-C keep the classifier of ImageNet's 1000 classes and put
+theirs behind it.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from ferc_models.options import choice
 from ferc_models.recipe import Recipe
 
 TINY = "swinv2_tiny_window8_256"  # embed 96, depths 2 2 6 2, heads 3 6 12 24, patches of 4 pixels
-# Small enough for faces of 64 pixels on a laptop's CPU; our own.
+# FER-C's: small enough for faces of 64 pixels on a laptop's CPU.
 MINI = {"embed_dim": 24, "depths": (1, 2, 1, 1), "num_heads": (1, 2, 4, 8)}
 IMAGENET = 1000  # classes of the backbone's own classifier
 
 STAGES = 4
-STRIDE = 32  # pixels that one place of the last stage covers; 16, 8 and 4 in those before
-LARGEST = 512  # image size that the advice names; any other that fits is taken, too
-# Sides of an attention window, the first that fits is taken: tiny had 8 in its own training, and
-# 4 gives mini shifted windows on images of 64 pixels.
+STRIDE = 32  # pixels per position of the last stage; 16, 8 and 4 in the stages before
+LARGEST = 512  # image size that messages suggest; larger ones that fit are accepted
+# Sides of an attention window; the first that fits is used. Tiny was pretrained with 8, and 4 gives
+# mini shifted windows on images of 64 pixels.
 WINDOWS = {"tiny": (8, 7, 6, 5), "mini": (4, 7, 6, 5)}
-PRETRAINED_WINDOW = 8  # to which tiny's position bias is scaled, whatever the window (section 3.3)
+PRETRAINED_WINDOW = 8  # to which tiny's position bias is scaled for any window (section 3.3)
 
 
 class SwinNetwork(nn.Module):
     """A Swin Transformer V2 and a linear classifier behind it.
 
-    backbone: a name of timm that starts with "swin" is taken as it is; for any other this is the
-    tiny SwinV2, with the attention window that fits the images.
-    head: "pooled" puts the classifier behind the pooled features, "imagenet" behind the logits of
-    the backbone's own 1000 classes, as the authors of FER-C do.
-    size: "tiny" or, of the SwinV2 alone, "mini", with 0.7 million parameters.
+    backbone: a name of timm that starts with "swin"; the tiny SwinV2 gets the attention window that
+    fits the images.
+    head: "pooled" puts the classifier on the pooled features, "imagenet" on the logits of the
+    backbone's own 1000 classes, as the authors of FER-C do.
+    size: "tiny" or, for the tiny SwinV2 alone, "mini", with 0.7 million parameters.
 
-    Raises `RequestError` for an impossible option or image size, and `RunError` when pretrained
-    weights cannot be fetched.
+    Raises `RequestError` for another backbone and an impossible option or image size, and
+    `RunError` if pretrained weights cannot be fetched.
     """
 
     def __init__(
@@ -57,12 +57,17 @@ class SwinNetwork(nn.Module):
         pooled = choice("head", head, ("pooled", "imagenet")) == "pooled"
         size = choice("size", size, WINDOWS)
         if size == "mini" and pretrained:
-            raise RequestError("there are no pretrained weights for size=mini: use size=tiny")
-        name = backbone if backbone.startswith("swin") else TINY
-        options = shape_options(name, image_size, size) | {"num_classes": 0 if pooled else IMAGENET}
-        self.backbone, (width,) = build(name, image_size, **options)
+            raise RequestError("there are no pretrained weights for size=mini; use size=tiny")
+        if not backbone.startswith("swin"):
+            raise RequestError(
+                f"method 'swinv2_t' needs a Swin transformer, which backbone {backbone!r} is not; "
+                f"leave the backbone out for {TINY!r}, or use the method 'baseline'"
+            )
+        options = shape_options(backbone, image_size, size)
+        options["num_classes"] = 0 if pooled else IMAGENET
+        self.backbone, (width,) = build(backbone, image_size, **options)
         if pretrained:
-            self.backbone = fetch(name, image_size, **options)
+            self.backbone = fetch(backbone, image_size, **options)
         self.head = nn.Linear(width, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -71,10 +76,10 @@ class SwinNetwork(nn.Module):
 
 
 def shape_options(name: str, image_size: int, size: str) -> dict[str, Any]:
-    """Return what timm must be told to build a backbone for the images: size and windows."""
+    """Return timm's options for the size and the windows of a backbone."""
     if name.partition(".")[0] != TINY:
         if size == "mini":
-            raise RequestError(f"size=mini is for {TINY!r} alone: leave it out with {name!r}")
+            raise RequestError(f"size=mini is for {TINY!r} alone; leave it out with {name!r}")
         return {}
     return {
         "window_size": window(image_size, WINDOWS[size]),
@@ -89,21 +94,21 @@ def window(image_size: int, sides: tuple[int, ...]) -> int:
     if not fitting:
         sizes = [s for s in range(STRIDE, LARGEST + 1, STRIDE) if any(fits(w, s) for w in sides)]
         raise RequestError(
-            f"no attention window of swinv2_t fits images of {image_size}x{image_size}: use an "
+            f"no attention window of swinv2_t fits images of {image_size}x{image_size}; use an "
             f"image size of {', '.join(map(str, sizes))}"
         )
     return fitting[0]
 
 
 def fits(side: int, image_size: int) -> bool:
-    """Say whether windows of a side tile the feature grids of all stages.
+    """Return whether windows of a side tile the feature grids of all stages.
 
-    A grid that is smaller than a window is one window.
+    A grid that is smaller than a window becomes one window.
     """
     last, left_over = divmod(image_size, STRIDE)
     grids = [last * 2**i for i in range(STAGES)]
     return last > 0 and left_over == 0 and all(grid % min(side, grid) == 0 for grid in grids)
 
 
-RECIPE = Recipe("swinv2_t", SwinNetwork)
+RECIPE = Recipe("swinv2_t", SwinNetwork, backbone=TINY)
 fit, load = RECIPE.fit, RECIPE.load

@@ -11,12 +11,13 @@
     def register_methods(register):
         register(ready_made("my-net", build, "my_net.pth", normalise="half"))
 
-``ferc run --plugin my_plugin.py --method my-net`` then scores it as it is: nothing is trained.
+``ferc run --plugin my_plugin.py --method my-net`` then scores it; nothing is trained.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,20 +43,20 @@ def ready_made(
 ) -> Method:
     """Return a method that is a trained torch network.
 
-    name:      what ``--method`` calls it
+    name:      its name for ``--method``
     build:     ``build(num_classes)`` returns the network, which maps float images [B, 3, S, S]
                to [B, K], in the order of the dataset's classes. It is called when the network is
-               needed; what imports torch belongs into it, so that listing plugins stays fast
-    weights:   its state_dict in a .safetensors, .pth or .pt file that holds tensors alone, all of
-               which must fit; None where ``build`` returns the network with its weights. A user
-               may name another file: ``--method "my-net(weights=other.pth)"``
+               needed; import torch inside it, so that listing plugins stays fast
+    weights:   its state_dict in a .safetensors, .pth or .pt file that holds only tensors, all of
+               which must fit; None if ``build`` returns the network with its weights. Users may
+               name another file: ``--method "my-net(weights=other.pth)"``
     normalise: "imagenet" (ImageNet's mean and standard deviation), "half" (values from -1 to 1),
                "unit" (0 to 1) or "raw" (0 to 255)
     channels:  "rgb" or "bgr"
-    output:    "logits", or "probs" where the network ends with a softmax
+    output:    "logits", or "probs" if the network ends with a softmax
 
     A network that cannot be used (weights missing or of another network, another number of
-    classes, an image size that it does not take) raises a `RequestError` when the method is run.
+    classes, an unsupported image size) raises a `RequestError` before the run begins.
     """
 
     def fit(task: Task) -> ReadyPredictor:
@@ -64,9 +65,12 @@ def ready_made(
 
         return open_network(task, name, build, weights, Convention(normalise, channels, output))
 
+    def check(task: Task) -> None:
+        fit(replace(task, say=lambda _: None))
+
     def load(path: Path, device: str = "auto") -> ReadyPredictor:
         from ferc_models.ready.network import load_network
 
         return load_network(path, name, build, device)
 
-    return Method(name, fit, load=load, trains=False, summary=summary, source=source)
+    return Method(name, fit, load=load, check=check, trains=False, summary=summary, source=source)

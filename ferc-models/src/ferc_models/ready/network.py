@@ -1,4 +1,4 @@
-"""Ready-made torch networks: weights into the network, the network into a predictor."""
+"""Ready-made torch networks: loading their weights and wrapping them as predictors."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ferc_core.base.text import listed
 from ferc_core.errors import DataError, RequestError
 from ferc_core.task import Task
 from ferc_models.options import check_options
@@ -51,7 +52,7 @@ def open_network(
 def load_network(path: Path, name: str, build: Build, device: str) -> ReadyPredictor:
     """Read what the predictor of `open_network` wrote.
 
-    Raises `RequestError` or `DataError` when there is no such file, or another one.
+    Raises `RequestError` if there is no such file, `DataError` if it is not of this network.
     """
     tensors, card = read_ready(path, name)
     network = built(build, len(card.classes), name)
@@ -62,7 +63,7 @@ def load_network(path: Path, name: str, build: Build, device: str) -> ReadyPredi
 
 
 def built(build: Build, num_classes: int, name: str) -> nn.Module:
-    """Build the network, whatever it draws from torch's generator being the same every time."""
+    """Build the network; what it draws from torch's generator is the same every time."""
     with seeded(0):
         network = build(num_classes)
     if not isinstance(network, nn.Module):
@@ -82,16 +83,16 @@ def as_predictor(network: nn.Module, card: ReadyCard, device_name: str) -> Ready
             answer = network(batch)
         if not isinstance(answer, Tensor):
             kind = type(answer).__name__
-            raise RequestError(f"{card.name} gives a {kind}, and not the tensor of logits alone")
+            raise RequestError(f"{card.name} returns a {kind}; it must return a tensor of logits")
         return answer.float().cpu().numpy()
 
     return ReadyPredictor(card, compute, network.state_dict())
 
 
 def misfits(network: nn.Module, tensors: Mapping[str, Tensor]) -> str:
-    """Say what keeps tensors from being the weights of a network; empty when they are."""
+    """Return why tensors are not the weights of a network; empty if they are."""
     wanted = network.state_dict()
-    # Files from before torch 0.4.1 lack the counters of batch normalisation; nothing reads them.
+    # Files from before torch 0.4.1 lack the counters of batch normalisation, which nothing reads.
     missing = [n for n in wanted if n not in tensors and not n.endswith("num_batches_tracked")]
     unknown = [n for n in tensors if n not in wanted]
     other = [
@@ -99,9 +100,5 @@ def misfits(network: nn.Module, tensors: Mapping[str, Tensor]) -> str:
         for n in wanted
         if n in tensors and tensors[n].shape != wanted[n].shape
     ]
-    found = {"it lacks": missing, "it has besides": unknown, "of other shapes are": other}
-    return "; ".join(
-        f"{what} {', '.join(names[:3])}{f' and {len(names) - 3} more' if names[3:] else ''}"
-        for what, names in found.items()
-        if names
-    )
+    found = {"missing": missing, "unexpected": unknown, "of another shape": other}
+    return "; ".join(f"{what}: {listed(names, 3)}" for what, names in found.items() if names)

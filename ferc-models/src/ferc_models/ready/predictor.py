@@ -1,4 +1,4 @@
-"""A model that was trained elsewhere: what it takes for an image, what its answers mean."""
+"""A model that was trained elsewhere: its input and output conventions, and its predictor."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from ferc_core.base.text import shortened
 from ferc_core.errors import DataError, FercError, RequestError, RunError
 from ferc_core.task import Task
 from ferc_models.images import MEAN, STD, Images
@@ -18,7 +19,7 @@ from ferc_models.options import choice
 from ferc_models.saved.tensors import read_tensors, write_tensors
 
 FORMAT = 1
-BATCH = 128  # images that a model is shown at once
+BATCH = 128  # images that go through a model at once
 FEW = 8  # images that it is tried on
 SUM_TOLERANCE = 1e-3  # how far probabilities may be from a sum of 1
 
@@ -37,12 +38,12 @@ OUTPUTS = ("logits", "probs")
 
 @dataclass(frozen=True)
 class Convention:
-    """How a model wants its images and what it gives; raises `RequestError` for other words.
+    """The input and output of a model; raises `RequestError` for other words.
 
     normalise: imagenet (mean and standard deviation of ImageNet), half (-1 to 1), unit (0 to 1)
-               or raw (0 to 255); the statistics belong to the colours, in whatever order
-    channels:  rgb, or bgr for models that blue comes first for
-    output:    logits, or probs where a softmax is part of the model
+               or raw (0 to 255); the statistics follow the colours, whatever their order
+    channels:  rgb, or bgr for models that take blue first
+    output:    logits, or probs if a softmax is part of the model
     """
 
     normalise: str = "imagenet"
@@ -55,23 +56,23 @@ class Convention:
         choice("output", self.output, OUTPUTS)
 
     def pixels(self, images: Images) -> Floats:
-        """Return uint8 RGB images [B, S, S, 3] as the model wants them, in the same shape."""
+        """Return uint8 RGB images [B, S, S, 3] as the model takes them, in the same shape."""
         offset, scale = np.array(NORMALISATIONS[self.normalise], dtype=np.float32)
         pixels: Floats = (images.astype(np.float32) - offset) / scale
         return pixels if self.channels == "rgb" else pixels[..., ::-1]
 
     def logits(self, values: Floats) -> Floats:
-        """Return the answers [B, K] as logits; of probabilities, these are the logarithms.
+        """Return the model's outputs [B, K] as logits: the logarithms, if they are probabilities.
 
-        A probability of 0 counts as the smallest positive float32. Raises `RequestError` for
-        probabilities that are none.
+        A probability of 0 counts as the smallest normal float32. Raises `RequestError` if the
+        model does not return probabilities although it should.
         """
         if self.output == "logits":
             return values
         if not are_probabilities(values):
             raise RequestError(
-                "output=probs was said, but the model's outputs are no probabilities that sum "
-                "to 1; if a softmax is still to come, say output=logits"
+                "with output=probs the model must return probabilities that sum to 1; if it does "
+                "not end with a softmax, use output=logits"
             )
         smallest = np.finfo(np.float32).tiny
         return np.log(np.maximum(values, smallest))
@@ -79,9 +80,9 @@ class Convention:
 
 @dataclass(frozen=True)
 class ReadyCard:
-    """What a ready-made model is: the method it came by, and how it is to be used.
+    """What a ready-made model is: its method, and how it is used.
 
-    ``name`` is for messages, and ``options`` are what the method needs to use it again.
+    ``name`` is for messages; ``options`` are what the method needs to load it again.
     """
 
     method: str
@@ -96,8 +97,8 @@ class ReadyCard:
 class ReadyPredictor:
     """A model with its convention.
 
-    ``compute`` maps pixels float32 [B, S, S, 3], B at least 1, to values [B, K]; ``tensors`` are
-    what the model is stored as.
+    ``compute`` maps pixels float32 [B, S, S, 3], B at least 1, to values [B, K]; the model is
+    stored as ``tensors``.
     """
 
     card: ReadyCard
@@ -107,8 +108,8 @@ class ReadyPredictor:
     def logits(self, images: Images) -> Floats:
         """Return logits float32 [B, K] for uint8 RGB images [B, S, S, 3].
 
-        Raises `RequestError` for images or answers of another shape, or that the model fails on,
-        and `RunError` for answers that are not finite.
+        Raises `RequestError` for images or outputs of another shape and if the model fails on the
+        images, and `RunError` for outputs that are not finite.
         """
         parts = [
             self.card.convention.logits(self.values(images[start : start + BATCH]))
@@ -117,30 +118,30 @@ class ReadyPredictor:
         return np.concatenate([np.empty((0, len(self.card.classes)), np.float32), *parts])
 
     def values(self, images: Images) -> Floats:
-        """Return the model's own answers [B, K] for a few images."""
+        """Return the model's own outputs [B, K] for a few images."""
         card, side = self.card, self.card.image_size
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
             raise RequestError(
                 f"this model takes uint8 RGB images [B, {side}, {side}, 3], "
-                f"not {images.dtype} {list(images.shape)}: resize them first"
+                f"not {images.dtype} {list(images.shape)}; resize them first"
             )
         try:
             values = self.compute(card.convention.pixels(images))
         except FercError:
             raise
-        except Exception as error:  # anybody's model fails in its own way
+        except Exception as error:  # a model may raise anything
             raise RequestError(
-                f"{card.name} fails on {side}x{side} images, which --image-size can change "
-                f"({in_one_line(error)})"
+                f"{card.name} fails on {side}x{side} images ({in_one_line(error)}); "
+                "--image-size changes their size"
             ) from error
         check_shape(card, values, len(images))
         if not np.isfinite(values).all():
-            raise RunError(f"{card.name} gives values that are not finite")
+            raise RunError(f"{card.name} returns values that are not finite")
         return values.astype(np.float32)
 
     def save(self, path: Path) -> None:
-        """Write tensors and card to ``path``, a .safetensors file, at once or not at all."""
-        # Copies, because safetensors takes no tensors that share memory, as tied weights do.
+        """Write tensors and card to ``path``, a .safetensors file, atomically."""
+        # Copies, because safetensors refuses tensors that share memory, as tied weights do.
         tensors = {name: tensor.detach().cpu().clone() for name, tensor in self.tensors.items()}
         write_tensors(path, tensors, {"format": FORMAT, **asdict(self.card)})
 
@@ -149,30 +150,34 @@ def check_shape(card: ReadyCard, values: npt.NDArray[Any], count: int) -> None:
     """Raise `RequestError` unless there is a value for each image and class."""
     if values.ndim != 2 or len(values) != count:
         raise RequestError(
-            f"{card.name} gives an array {list(values.shape)} for {count} images; "
-            f"it should give [{count}, {len(card.classes)}], a row of logits for each"
+            f"{card.name} returns an array {list(values.shape)} for {count} images; "
+            f"it must return [{count}, {len(card.classes)}], a row of logits for each"
         )
     if values.shape[1] != len(card.classes):
         raise RequestError(
-            f"{card.name} knows {values.shape[1]} classes, and the data has {len(card.classes)}: "
+            f"{card.name} has {values.shape[1]} classes, but the dataset has {len(card.classes)}: "
             f"{', '.join(card.classes)}"
         )
 
 
 def introduce(predictor: ReadyPredictor, task: Task) -> None:
-    """Try a model on a few validation images, and say what the user should know about it."""
-    rows = np.arange(min(FEW, len(task.validation)))
-    values = predictor.values(task.validation.images(rows))
+    """Try a model on a few validation images, and tell the user what to know about it.
+
+    Without validation images, a black one is taken.
+    """
+    rows, side = np.arange(min(FEW, len(task.validation))), task.image_size
+    black = np.zeros((1, side, side, 3), np.uint8)
+    values = predictor.values(task.validation.images(rows) if len(rows) else black)
     predictor.card.convention.logits(values)
-    task.say(f"its outputs are taken for {', '.join(task.classes)}, in this order")
+    task.say(f"its outputs are taken to be {', '.join(task.classes)}, in this order")
     if predictor.card.convention.output == "logits" and are_probabilities(values):
-        task.say("its outputs look like probabilities; if they are, say output=probs")
+        task.say("its outputs look like probabilities; if they are, use output=probs")
     if task.weights:
-        task.say("--weights is for methods that train here, and is not used")
+        task.say("--weights is ignored: it is for methods that are trained")
 
 
 def are_probabilities(values: Floats) -> bool:
-    """Say whether all rows [B, K] hold no negative number and sum to 1."""
+    """Return whether all rows [B, K] are non-negative and sum to 1."""
     off = np.abs(values.sum(axis=1) - 1)
     return bool((values >= 0).all() and (off <= SUM_TOLERANCE).all())
 
@@ -180,8 +185,8 @@ def are_probabilities(values: Floats) -> bool:
 def read_ready(path: Path, method: str) -> tuple[dict[str, Tensor], ReadyCard]:
     """Return tensors and card of what `ReadyPredictor.save` wrote.
 
-    Raises `RequestError` when there is no such file, and `DataError`, naming the file, when it is
-    cut short or of another method.
+    Raises `RequestError` if there is no such file, and `DataError`, naming the file, if it is
+    damaged or of another method.
     """
     tensors, header = read_tensors(path)
     if header.get("method") != method:
@@ -201,10 +206,9 @@ def read_ready(path: Path, method: str) -> tuple[dict[str, Tensor], ReadyCard]:
             options=dict(header["options"]),
         )
     except (KeyError, TypeError, ValueError, RequestError) as error:
-        raise DataError(f"{path} lacks what belongs to a ready-made model: {error}") from error
+        raise DataError(f"{path} does not describe a ready-made model: {error}") from error
 
 
 def in_one_line(error: Exception, longest: int = 200) -> str:
-    """Return what an error says, shortened."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= longest else f"{text[:longest]} ..."
+    """Return an error's message in one line, shortened."""
+    return shortened(" ".join(str(error).split()), longest)

@@ -1,1 +1,1 @@
-"""What is kept of a network: tensors and header, the trained model, the state of a training."""
+"""Files of networks: tensors with a header, the trained model, the state of a training."""

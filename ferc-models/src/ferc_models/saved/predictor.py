@@ -1,4 +1,4 @@
-"""A trained network with all that it takes to use it, kept in one safetensors file."""
+"""A trained network with everything needed to use it, stored in one safetensors file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ferc_models.runtime import choose_device
 from ferc_models.saved.tensors import read_tensors, write_tensors
 
 FORMAT = 1
-BATCH = 128  # images that go through the network at once, whatever the caller hands over
+BATCH = 128  # images that go through the network at once, however many the caller passes
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Card:
     """What a network is and how it was trained.
 
     ``history`` has one mapping for each epoch: its number, training loss, and validation macro-F1
-    and accuracy. ``options`` are those of the method that shape the network; ``notes`` are
+    and accuracy. ``options`` are the method's options that shape the network; ``notes`` are
     sentences for the user.
     """
 
@@ -42,8 +42,8 @@ class Card:
 class NetworkPredictor:
     """A network that maps normalised images to logits, in evaluation mode.
 
-    It takes images of the one size that it was trained on and normalises them itself, with
-    ImageNet's mean and standard deviation.
+    It takes images of the size that it was trained on and normalises them with ImageNet's mean and
+    standard deviation.
     """
 
     def __init__(self, network: nn.Module, card: Card, device: torch.device) -> None:
@@ -60,7 +60,7 @@ class NetworkPredictor:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
             raise RequestError(
                 f"this model takes uint8 RGB images [B, {side}, {side}, 3], "
-                f"not {images.dtype} {list(images.shape)}: resize them first"
+                f"not {images.dtype} {list(images.shape)}; resize them first"
             )
         parts = [
             network_logits(self.network, images[start : start + BATCH], self.device)
@@ -69,7 +69,7 @@ class NetworkPredictor:
         return np.concatenate([np.empty((0, len(self.card.classes)), np.float32), *parts])
 
     def save(self, path: Path) -> None:
-        """Write tensors and card to ``path``, a .safetensors file, at once or not at all."""
+        """Write tensors and card to ``path``, a .safetensors file, atomically."""
         write_tensors(path, self.network.state_dict(), {"format": FORMAT, **asdict(self.card)})
 
 
@@ -87,8 +87,8 @@ def load_predictor(
 ) -> NetworkPredictor:
     """Read what `NetworkPredictor.save` wrote; ``build`` makes the untrained network of a card.
 
-    Raises `RequestError` when there is no such file, and `DataError`, naming the file, when it is
-    cut short, of another method, or does not fit the network that it names.
+    Raises `RequestError` if there is no such file, and `DataError`, naming the file, if it is
+    damaged, of another method, or does not fit the network that it names.
     """
     tensors, header = read_tensors(path)
     card = read_card(header, path)
@@ -125,4 +125,4 @@ def read_card(header: dict[str, Any], path: Path) -> Card:
             history=tuple(header["history"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} lacks what belongs to a model: {error}") from error
+        raise DataError(f"{path} does not describe a trained model: {error}") from error

@@ -1,7 +1,7 @@
-"""The state of a training after an epoch, kept so that an interrupted training goes on.
+"""The state of a training after an epoch, from which an interrupted training is resumed.
 
-One file holds network, optimiser, best network so far and history, and is replaced at once: a
-kill at any moment leaves the state after the last epoch or after the one before.
+One file holds network, optimiser, best network so far and history, and is replaced atomically: a
+kill at any moment leaves the state after the last epoch or the previous one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FORMAT = 1
 
 @dataclass
 class State:
-    """How far a training is: ``history`` has an entry for each finished epoch."""
+    """The progress of a training: ``history`` has an entry for each finished epoch."""
 
     history: list[dict[str, float]] = field(default_factory=list)
     best_f1: float = -1.0
@@ -39,7 +39,7 @@ class State:
 
 
 def describe(task: Task, method: str) -> dict[str, Any]:
-    """Return all that decides what a training learns; another description, another training."""
+    """Return everything that determines the result of a training; it identifies the training."""
     described = {
         "format": FORMAT,
         "method": method,
@@ -84,16 +84,16 @@ def load_state(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
 ) -> State:
-    """Put what ``path`` holds into network and optimiser; a fresh `State` if there is no file.
+    """Load ``path`` into network and optimiser; return a fresh `State` if there is no file.
 
-    Raises `RequestError` when it is the state of another training, `DataError` when it is damaged.
+    Raises `RequestError` if it is the state of another training, `DataError` if it is damaged.
     """
     if not path.exists():
         return State()
     try:
         tensors, header = read_tensors(path)
     except DataError as error:
-        raise DataError(f"{error}; delete it to train anew") from error
+        raise DataError(f"{error}; delete it to start over") from error
     check_same_training(path, header.get("task", {}), description)
     network.load_state_dict(part(tensors, "network."))
     for index, parameter in parameters(optimizer):
@@ -110,7 +110,7 @@ def check_same_training(
         if found.get(name) != wanted:
             raise RequestError(
                 f"{path} belongs to another training: its {name} is {found.get(name)!r}, not "
-                f"{wanted!r}; delete the file to train anew, or use another directory"
+                f"{wanted!r}; delete the file to start over, or use another directory"
             )
 
 
@@ -129,7 +129,7 @@ def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def like(parameter: Tensor, tensor: Tensor) -> Tensor:
-    """Return a tensor with device and memory layout of ``parameter``: same layout, same bits."""
+    """Return a copy with device and memory layout of ``parameter``, on which the bits depend."""
     return torch.empty_like(parameter, requires_grad=False).copy_(tensor)
 
 
@@ -142,6 +142,6 @@ def data_digest(examples: Examples) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Return a short hash of what a file holds."""
+    """Return a short hash of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
