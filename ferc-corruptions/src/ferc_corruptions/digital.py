@@ -64,7 +64,7 @@ def saturate(
     """Change the saturation of every pixel, hue and value unchanged.
 
     Severities 1 to 3 only scale it, so they return grey images (those of FER+, for example) exactly
-    as they are; 4 and 5 also add an offset, which turns grey into red.
+    as they are; 4 and 5 also add an offset, which tints grey red.
     """
     return apply_saturate(image, constants("saturate", severity, table))
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ferc_core.errors import RequestError, UnknownNameError
+from ferc_core.spec import check_severity
 
 IMAGENET_C = "imagenet-c"
 TINY_IMAGENET_C = "tiny-imagenet-c"
@@ -103,6 +104,5 @@ def constants(name: str, severity: int, table: str = IMAGENET_C) -> Any:
     rows = TABLES[table].get(name)
     if rows is None:
         raise RequestError(f"corruption {name!r} has no constants in severity table {table!r}")
-    if severity not in range(1, len(rows) + 1):
-        raise RequestError(f"severity must be 1, 2, 3, 4 or 5, not {severity}")
+    check_severity(severity)
     return rows[severity - 1]
