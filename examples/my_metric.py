@@ -1,4 +1,4 @@
-"""A metric of your own, worked out from stored predictions; nothing is trained or predicted again.
+"""A metric of your own, computed from stored predictions; nothing is trained or predicted again.
 
     ferc results ferc-runs/toyfaces-... --plugin examples/my_metric.py --by severity \
         --metric confidence --metric accuracy
@@ -16,4 +16,12 @@ def confidence(probs: np.ndarray, targets: np.ndarray) -> float:
 
 @hookimpl
 def register_metrics(register):
-    register(Metric("confidence", confidence, summary="Mean confidence.", higher_is_better=True))
+    register(
+        Metric(
+            "confidence",
+            confidence,
+            summary="Mean confidence.",
+            higher_is_better=True,
+            unit="fraction",  # shown in percent
+        )
+    )
