@@ -1,4 +1,4 @@
-"""Random fields, and the noises that are made of them."""
+"""Random fields, and the noise corruptions made of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from test_corruptions import CORRUPTIONS, SEVERITIES, generator, grey
+from helpers.scenes import CORRUPTIONS, SEVERITIES, generator, grey
 
 from ferc_corruptions import fields, noise
 from ferc_corruptions.severities import constants
@@ -33,21 +33,21 @@ def test_normal_values_have_the_moments_and_tails_of_a_normal_distribution():
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
-def test_gaussian_noise_on_mid_grey_has_its_strength_and_clips_like_a_normal(severity):
+def test_gaussian_noise_has_its_standard_deviation_and_clips_like_a_normal(severity):
     c = constants("gaussian_noise", severity)
     made = CORRUPTIONS["gaussian_noise"](grey(128, 512), severity, generator()).astype(float)
     for level in (0, 255):
         edge = (1 - 128) if level == 0 else 255 - 128  # below 1 is cut to 0
-        share = math.erfc(abs(edge) / 255 / c / math.sqrt(2)) / 2
-        error = math.sqrt(share / made.size)
-        assert abs(np.mean(made == level) - share) < 5 * error + 1e-5
+        tail = math.erfc(abs(edge) / 255 / c / math.sqrt(2)) / 2
+        error = math.sqrt(tail / made.size)
+        assert abs(np.mean(made == level) - tail) < 5 * error + 1e-5
     inside = made[(made > 0) & (made < 255)] - 127.5  # truncation costs half a level
     assert abs(inside.mean()) < 0.5
     if severity == 1:
         assert inside.std() == pytest.approx(255 * c, rel=5e-3)
 
 
-def test_speckle_noise_grows_with_the_value_and_leaves_black_alone():
+def test_speckle_noise_is_proportional_to_the_value():
     def make(level):
         return CORRUPTIONS["speckle_noise"](grey(level), 1, generator()).astype(float)
 
@@ -57,15 +57,15 @@ def test_speckle_noise_grows_with_the_value_and_leaves_black_alone():
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
-def test_impulse_noise_hits_its_share_of_values_half_black_half_white(severity):
+def test_impulse_noise_sets_its_fraction_of_values_half_to_black_half_to_white(severity):
     made = CORRUPTIONS["impulse_noise"](grey(100, 512), severity, generator())
-    share = constants("impulse_noise", severity) / 2
-    error = 5 * math.sqrt(share / made.size)
-    assert abs(np.mean(made == 255) - share) < error
-    assert abs(np.mean(made == 0) - share) < error
+    each = constants("impulse_noise", severity) / 2
+    error = 5 * math.sqrt(each / made.size)
+    assert abs(np.mean(made == 255) - each) < error
+    assert abs(np.mean(made == 0) - each) < error
     assert set(np.unique(made)) == {0, 100, 255}
-    hit = made != 100  # channels are hit one by one
-    assert abs(np.mean(hit[..., 0] & hit[..., 1]) - 4 * share**2) < 0.01
+    hit = made != 100  # channels are hit independently
+    assert abs(np.mean(hit[..., 0] & hit[..., 1]) - 4 * each**2) < 0.01
 
 
 def poisson(mean: float, up_to: int) -> np.ndarray:
@@ -74,7 +74,7 @@ def poisson(mean: float, up_to: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("c", [3, 5, 12, 25, 60, 15, 30, 50, 100, 250])
-def test_the_alias_table_of_shot_noise_holds_the_poisson_distribution_of_every_level(c):
+def test_the_alias_table_of_shot_noise_is_the_poisson_distribution_of_each_level(c):
     entries = noise._alias_table(c).reshape(256, -1).astype(np.int64)
     room = fields.RANKS // entries.shape[1]
     limit, own, other = entries >> 16, entries >> 8 & 255, entries & 255
@@ -97,7 +97,7 @@ def test_shot_noise_draws_poisson_counts(severity):
     assert np.all(np.abs(seen - expected) < 5 * np.sqrt(expected / made.size) + 2e-5)
 
 
-def test_without_light_there_are_no_photons():
+def test_shot_noise_leaves_black_unchanged():
     for severity in SEVERITIES:
         assert not CORRUPTIONS["shot_noise"](grey(0, 64), severity, generator()).any()
 

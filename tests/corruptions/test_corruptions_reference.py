@@ -1,19 +1,20 @@
 """Parity with ``imagecorruptions``: given the same random field, at most one grey level apart.
 
-The reference draws from NumPy's global generator. A tape in its place hands out the numbers and
-keeps them, so that our pure ``apply_`` functions can be given the same field.
+The reference draws from NumPy's global generator. A `Tape` replaces it and records the draws, so
+that our pure ``apply_`` functions can be given the same field.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from itertools import product
 
 import cv2
 import numpy as np
 import pytest
+from helpers.scenes import BENCHMARK, CORRUPTIONS, RANDOM, SEVERITIES, rmse
 
-from ferc_core import registry
 from ferc_corruptions import blur, digital, elastic, extras, noise, weather
 from ferc_corruptions.severities import constants
 
@@ -25,18 +26,11 @@ with warnings.catch_warnings():
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of the reference
 
-CORRUPTIONS = registry().corruptions
-BENCHMARK = [name for name, entry in CORRUPTIONS.items() if entry.in_benchmark]
-SEVERITIES = range(1, 6)
 SIZES = ((224, 224), (100, 100), (48, 48), (112, 96), (375, 500))
-RANDOM = (
-    *("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "motion_blur"),
-    *("glass_blur", "snow", "elastic_transform", "spatter"),
-)
 
 
 class Tape:
-    """Stands in for ``numpy.random``; ``log`` holds standard draws: normal, in (-1, 1), counts."""
+    """Replaces ``numpy.random``; ``log`` holds standard draws: normal, in (-1, 1), counts."""
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
@@ -66,7 +60,7 @@ def taped(monkeypatch, call: Callable[[], np.ndarray], seed: int):
 
 @numba.njit
 def glass_steps(seed: int, count: int, reach: int) -> np.ndarray:
-    """What the reference's compiled glass blur draws: (dx, dy), from the last pixel to the first"""
+    """Return what the reference's compiled glass blur draws: (dx, dy), the last pixel first."""
     np.random.seed(seed)  # noqa: NPY002
     steps = np.empty((count, 2), np.int64)
     for i in range(count):
@@ -84,7 +78,7 @@ def glass_field(image: np.ndarray, seed: int, c: tuple[float, int, int]) -> np.n
 
 
 def impulse_field(image: np.ndarray, seed: int, c: float) -> np.ndarray:
-    """The reference's two draws for each value: is it hit, and with which."""
+    """Return the reference's two draws for each value, whether it is hit and to what, as ranks."""
     rng = np.random.default_rng(seed)
     hit, salt = rng.random(image.shape) <= c, rng.random(image.shape) <= 0.5
     return np.where(hit, np.where(salt, 0, 65535), 32768).astype(np.uint16)
@@ -130,17 +124,18 @@ def photo(height: int, width: int) -> np.ndarray:
     return cv2.resize(data.astronaut(), (width, height), interpolation=cv2.INTER_AREA)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", BENCHMARK)
-def test_a_photograph_is_at_most_one_level_off(monkeypatch, name, size):
-    for severity in SEVERITIES:
+def test_a_photograph_differs_by_at_most_one_level(monkeypatch, name):
+    for size, severity in product(SIZES, SEVERITIES):
+        if size == (375, 500) and severity in (2, 4):
+            continue  # the reference is slow here
         most, mean = distance(*both(monkeypatch, name, photo(*size), severity, 7 * severity))
-        assert most <= 1, severity
-        assert mean < 0.005, severity
+        assert most <= 1, (size, severity)
+        assert mean < 0.005, (size, severity)
 
 
 @pytest.mark.parametrize("name", BENCHMARK)
-def test_random_pixels_and_greys_are_at_most_one_level_off(monkeypatch, name):
+def test_random_colours_and_greys_differ_by_at_most_one_level(monkeypatch, name):
     pixels = np.random.default_rng(3).integers(0, 256, (64, 49, 3), dtype=np.uint8)
     for image in (pixels, np.repeat(pixels[..., :1], 3, axis=2)):
         for severity in SEVERITIES:
@@ -150,8 +145,8 @@ def test_random_pixels_and_greys_are_at_most_one_level_off(monkeypatch, name):
 
 
 @pytest.mark.parametrize("name", [n for n in BENCHMARK if n != "contrast"])
-def test_flat_images_come_out_alike_although_the_reference_truncates(monkeypatch, name):
-    """All but contrast: the mean that it sums up value by value strays by a rounding error."""
+def test_flat_images_agree_although_the_reference_truncates(monkeypatch, name):
+    """All but contrast: its mean, summed value by value, is off by a rounding error."""
     for level in (0, 1, 37, 100, 128, 201, 254, 255):
         image = np.full((40, 45, 3), (level, 255 - level, level // 2), np.uint8)
         for severity in SEVERITIES:
@@ -160,12 +155,12 @@ def test_flat_images_come_out_alike_although_the_reference_truncates(monkeypatch
             assert mean < 0.05, (level, severity)
 
 
-@pytest.mark.parametrize("severity", SEVERITIES)
+@pytest.mark.parametrize("severity", [1, 3, 5])
 @pytest.mark.parametrize("name", RANDOM)
-def test_whole_calls_do_as_much_harm_as_those_of_the_reference(monkeypatch, name, severity):
-    """The fields that we draw ourselves: the root mean squared errors of many seeds agree."""
+def test_whole_calls_degrade_an_image_as_much_as_the_reference(monkeypatch, name, severity):
+    """With fields that we draw ourselves, the root mean squared errors of many seeds agree."""
     image, count = photo(48, 48), 60
-    harm = np.empty((2, count))
+    error = np.empty((2, count))
     for seed in range(count):
         seeded = {"seed": seed} if name in {"impulse_noise", "glass_blur"} else {}
         theirs, _ = taped(
@@ -175,30 +170,30 @@ def test_whole_calls_do_as_much_harm_as_those_of_the_reference(monkeypatch, name
         )
         ours = CORRUPTIONS[name](image, severity, np.random.default_rng(seed))
         for i, made in enumerate((theirs, ours)):
-            harm[i, seed] = np.sqrt(np.mean((made.astype(float) - image) ** 2))
-    gap = abs(harm[0].mean() - harm[1].mean())
-    assert gap < 4.5 * np.sqrt(harm.var(axis=1, ddof=1).sum() / count)
+            error[i, seed] = rmse(made, image)
+    gap = abs(error[0].mean() - error[1].mean())
+    assert gap < 4.5 * np.sqrt(error.var(axis=1, ddof=1).sum() / count)
 
 
-def test_elastic_constants_are_those_of_the_library():
+def test_elastic_constants_match_the_library():
     for severity, times in zip(SEVERITIES, (0.05, 0.065, 0.085, 0.1, 0.12), strict=True):
         length, sigma, shear = constants("elastic_transform", severity)
         assert length == pytest.approx(250 * times * 0.005)
         assert (sigma, shear) == (0.01, 0)
 
 
-def test_plasma_is_the_reference_cloud(monkeypatch):
+def test_plasma_matches_the_reference(monkeypatch):
     module = reference.corruptions
     for decay in (2, 1.7, 1.4):
         cloud, log = taped(monkeypatch, lambda d=decay: module.plasma_fractal(64, d), 5)
-        # the reference's order within a step: middles, top edges, left edges; as ours
+        # both draw in the order middles, top edges, left edges
         draws = iter(log)
         ours = extras.plasma(64, decay, lambda shape, draws=draws: next(draws))
         assert np.abs(cloud - ours).max() < 1e-5
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
-def test_fog_and_frost_are_at_most_one_level_off(monkeypatch, severity):
+def test_fog_and_frost_differ_by_at_most_one_level(monkeypatch, severity):
     image, cloud = photo(96, 112), np.random.default_rng(1).random((128, 128), np.float32)
     c = constants("fog", severity)
     with monkeypatch.context() as patch:
@@ -208,7 +203,7 @@ def test_fog_and_frost_are_at_most_one_level_off(monkeypatch, severity):
     assert most <= 1
     assert mean < 0.005
 
-    # texture 2, cut out at row 7 and column 9
+    # texture 2, cropped at row 7 and column 9
     choice = iter((2, 7, 9))
     with monkeypatch.context() as patch:
         patch.setattr(np.random, "randint", lambda *_: next(choice))

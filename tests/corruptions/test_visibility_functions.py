@@ -30,7 +30,7 @@ def flat(level: int) -> np.ndarray:
     return np.full((40, 50, 3), level, np.uint8)
 
 
-def test_they_are_registered_with_their_scopes():
+def test_visibility_functions_are_registered_with_their_scopes():
     scopes = {name: VISIBILITIES[name].scope for name in NAMES}
     assert scopes == {"l2": "average", "ssim": "average", "psnr": "average", "l2-uint8": "image"}
 
@@ -38,7 +38,7 @@ def test_they_are_registered_with_their_scopes():
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1000), height=st.integers(32, 90), width=st.integers(32, 90))
-def test_identical_images_are_at_0_and_no_value_is_negative(name, seed, height, width):
+def test_identical_images_have_no_degradation_and_others_some(name, seed, height, width):
     clean, corrupted = pair(seed, (height, width))
     assert VISIBILITIES[name](clean, clean.copy()) == 0
     value = VISIBILITIES[name](clean, corrupted)
@@ -47,14 +47,14 @@ def test_identical_images_are_at_0_and_no_value_is_negative(name, seed, height, 
 
 
 @pytest.mark.parametrize("name", ["l2", "psnr", "ssim"])
-def test_more_noise_is_worse(name):
+def test_more_noise_is_a_larger_degradation(name):
     values = [VISIBILITIES[name](*pair(1, noise=sigma)) for sigma in (2, 5, 10, 20, 40, 80)]
     assert values == sorted(values)
     assert values[0] < values[-1] / 3
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_images_of_two_sizes_are_refused(name):
+def test_images_of_different_sizes_are_refused(name):
     clean, _ = pair()
     with pytest.raises(RequestError, match="clean image is 80x64 and the corrupted one 80x63"):
         VISIBILITIES[name](clean, clean[1:])
@@ -68,7 +68,7 @@ def test_l2_of_hand_computed_images():
     assert l2(flat(100), half) == pytest.approx(30 / 255 / math.sqrt(2))
 
 
-def test_psnr_is_the_loss_in_decibels_from_an_error_of_one_level():
+def test_psnr_is_the_loss_in_decibels_relative_to_an_error_of_one_level():
     assert psnr(flat(10), flat(13)) == pytest.approx(10)  # mean squared error 9
     assert psnr(flat(0), flat(255)) == pytest.approx(20 * math.log10(255), abs=1e-4)
 
@@ -107,7 +107,7 @@ def test_ssim_of_two_flat_images_is_that_of_their_means():
     assert ssim(flat(50), flat(150)) == pytest.approx(expected, abs=1e-6)
 
 
-def test_l2_uint8_wraps_around():
+def test_l2_uint8_wraps_differences_and_squares():
     assert l2_uint8(flat(10), flat(13)) == 9
     assert l2_uint8(flat(13), flat(10)) == 9  # (-3 mod 256)**2 = 253**2 = 9 mod 256
     assert l2_uint8(flat(0), flat(16)) == 0  # 256 mod 256

@@ -1,9 +1,9 @@
-"""The bytes that the corruptions made when they were last changed on purpose.
+"""Hashes of the bytes that the corruptions made when they were last changed on purpose.
 
-    python tests/golden_corruptions.py
+    python tests/helpers/golden_corruptions.py
 
-writes them anew to ``golden_corruptions.json``: after a change that is meant to alter images, or
-for other versions of the libraries. `test_corruptions` compares.
+writes tests/golden/corruptions.json after a change that is meant to alter images, or with other
+versions of the libraries. On another machine that makes the same bytes it adds the machine.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from ferc_core import registry
 from ferc_core.base.seeds import generator
 from ferc_core.testing import picture
 
-FILE = Path(__file__).with_suffix(".json")
+FILE = Path(__file__).parents[1] / "golden" / "corruptions.json"
 SIDE, SEVERITIES = 64, (1, 5)
 
 
-def conditions() -> dict[str, str]:
-    """What else the last bit of a sum may depend on: libraries, and what the processor can do."""
-    return {
-        "numpy": np.__version__,
-        "opencv-python": cv2.__version__,
-        "machine": f"{platform.machine()}: {cv2.getCPUFeaturesLine()}",
-    }
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that the last bit of a sum may depend on."""
+    return {"numpy": np.__version__, "opencv-python": cv2.__version__}
+
+
+def machine() -> str:
+    """Return the architecture and the instruction sets that OpenCV finds."""
+    return f"{platform.machine()}: {cv2.getCPUFeaturesLine()}"
 
 
 def made() -> dict[str, str]:
@@ -48,11 +49,20 @@ def made() -> dict[str, str]:
 
 
 def kept() -> dict[str, Any]:
-    """Return what the file holds: conditions and hashes."""
+    """Return the content of the file: versions, machines and hashes."""
     content: dict[str, Any] = json.loads(FILE.read_text())
     return content
 
 
+def write() -> None:
+    """Write the hashes of this machine."""
+    new = {"versions": versions(), "machines": [machine()], "hashes": made()}
+    old = kept()
+    if all(old[key] == new[key] for key in ("versions", "hashes")):
+        new["machines"] = sorted({*old["machines"], machine()})
+    FILE.write_text(json.dumps(new, indent=2) + "\n")
+    print(f"wrote {FILE}")
+
+
 if __name__ == "__main__":
-    FILE.write_text(json.dumps({"conditions": conditions(), "hashes": made()}, indent=2) + "\n")
-    print(f"wrote {FILE.name}")
+    write()
