@@ -1,10 +1,23 @@
-"""FER-C: how trustworthy is a facial-expression-recognition model?"""
+"""FER-C: how trustworthy is a facial-expression-recognition model?
+
+    import ferc_core as ferc
+
+    faces = ferc.open_dataset("toyfaces")
+    run = ferc.evaluate(model, faces, name="mine", out="r")
+    run.summary()
+
+The verbs are in `ferc_core.api`; what a plugin registers is in `ferc_core.spec`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ferc_core.errors import FercError
 from ferc_core.plugins.hooks import hookimpl
 from ferc_core.plugins.host import registry
 from ferc_core.spec import (
     Calibrator,
+    Command,
     Corruption,
     DatasetSource,
     Executor,
@@ -17,13 +30,25 @@ from ferc_core.spec import (
     Visibility,
 )
 
+if TYPE_CHECKING:
+    from ferc_core.api import corrupt, evaluate, open_dataset, open_run, run, score
+    from ferc_core.faces import About, Face, FaceSet, FaceSplit
+    from ferc_core.task import Epoch, Examples, Task
+
 __version__ = "0.1.0"
 
 __all__ = [
+    "About",
     "Calibrator",
+    "Command",
     "Corruption",
     "DatasetSource",
+    "Epoch",
+    "Examples",
     "Executor",
+    "Face",
+    "FaceSet",
+    "FaceSplit",
     "FercError",
     "LabelScheme",
     "Loss",
@@ -31,7 +56,32 @@ __all__ = [
     "Metric",
     "Predictor",
     "Reporter",
+    "Task",
     "Visibility",
+    "corrupt",
+    "evaluate",
     "hookimpl",
+    "open_dataset",
+    "open_run",
     "registry",
+    "run",
+    "score",
 ]
+
+# Imported when they are first used, so that the import of this package stays light.
+_LATER = {
+    "api": ("corrupt", "evaluate", "open_dataset", "open_run", "run", "score"),
+    "faces": ("About", "Face", "FaceSet", "FaceSplit"),
+    "task": ("Epoch", "Examples", "Task"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _LATER.items():
+        if name in names:
+            return getattr(import_module(f"ferc_core.{module}"), name)
+    raise AttributeError(f"module 'ferc_core' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

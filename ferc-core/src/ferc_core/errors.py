@@ -8,6 +8,7 @@
     ├── PluginError                a plugin broke its contract
     ├── StoreError                 a file could not be written
     └── RunError                   a part of the work failed; the rest goes on
+        └── PartsFailed            several, or one of several; knows their causes
 
 Every message is one sentence that says what is wrong and, where there is a remedy, what to do.
 """
@@ -15,7 +16,7 @@ Every message is one sentence that says what is wrong and, where there is a reme
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class FercError(Exception):
@@ -61,6 +62,16 @@ class RunError(FercError):
     """A part of the work was understood and failed; other parts may succeed."""
 
 
+class PartsFailed(RunError):
+    """Parts of the work failed and the others are done; ``causes`` has the error of each."""
+
+    def __init__(self, causes: Mapping[str, Exception]) -> None:
+        self.causes = dict(causes)
+        parts = "; ".join(f"{part}: {cause}" for part, cause in self.causes.items())
+        count = f"{len(self.causes)} part{'s' if len(self.causes) > 1 else ''}"
+        super().__init__(f"{count} failed: {parts}")
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean 'x'?`` for a near name, else the list of known ones."""
     names = sorted(known)
@@ -70,8 +81,10 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f"known are {', '.join(names)}" if names else "there is none"
 
 
-def as_failure(error: Exception) -> FercError:
+def as_failure(error: BaseException) -> FercError:
     """Return an error as it is when it is ours, and as one sentence with its type otherwise."""
     if isinstance(error, FercError):
         return error
-    return RunError(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    failure = RunError(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    failure.__cause__ = error  # whose traceback --debug shows
+    return failure

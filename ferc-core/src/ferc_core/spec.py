@@ -1,15 +1,20 @@
 """What a plugin registers: one small frozen dataclass per kind.
 
 The function of an entry is a callable, or a lazy ``"package.module:attribute"`` that is imported
-when the entry is first used; so listing entries never imports torch. All functions are pure,
-arrays in and arrays out. N samples, K classes; images are uint8 RGB ``[H, W, 3]``.
+when the entry is first used, so that listing entries never imports torch. All functions are pure,
+arrays in and arrays out, of the type that the field ``function`` gives. Their further parameters
+that have a default are options, which users write in parentheses. N samples, K classes; images
+are uint8 RGB ``[H, W, 3]``.
+
+A kind is its class here and its line in `ferc_core.plugins.registry.Registries`; its hook, its
+list on the command line and its completion follow from these two.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
@@ -21,12 +26,14 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
+    import polars as pl
 
     from ferc_core.faces import FaceSet
     from ferc_core.task import Task
 
     Image = npt.NDArray[np.uint8]
     Floats = npt.NDArray[np.floating[Any]]
+    Targets = npt.NDArray[np.float64]
 
 Lazy: TypeAlias = Callable[..., Any] | str
 
@@ -44,20 +51,26 @@ def resolve(target: Lazy) -> Callable[..., Any]:
         found = importlib.import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise PluginError(f"{target!r} cannot be imported: {error}") from error
+    except Exception as error:  # a plugin's module is foreign code and may raise anything
+        raise PluginError(
+            f"{target!r} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
     return found  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What every registered thing has: a name, its function, one line about it, its source."""
+    """What every registered thing has: a name, its function, a one-line summary, its source."""
 
     name: str
     function: Lazy
-    reserved: ClassVar[tuple[str, ...]] = ()  # keywords that are not for the user
     summary: str = field(default="", kw_only=True)
     source: str = field(default="", kw_only=True)
+
+    kind: ClassVar[str] = ""  # plural, as in `ferc list` and in the name of the hook
+    singular: ClassVar[str] = ""  # as in messages
+    home: ClassVar[str] = ""  # the distribution that brings FER-C's own entries
+    reserved: ClassVar[tuple[str, ...]] = ()  # keywords that are not for the user
 
     @cached_property
     def loaded(self) -> Callable[..., Any]:
@@ -69,15 +82,38 @@ class Entry:
         return self.loaded(*args, **options)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raise `UnknownNameError` for an option that the function has no keyword for."""
+        """Raise `RequestError` for an option that the function lacks or of a wrong type."""
         if not options:  # nothing to look up, so nothing to import
             return
         parameters = inspect.signature(self.loaded).parameters.values()
-        known = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty}
-        known -= set(self.reserved)
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            for name in options.keys() - known:
+        known = {
+            p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty
+        }
+        for name in self.reserved:
+            known.pop(name, None)
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        for name, value in options.items():
+            if name in known:
+                wanted = wrong_type(known[name], value)
+                if wanted:
+                    raise RequestError(
+                        f"option {name!r} of {self.name!r} must be {wanted}, not {value!r}"
+                    )
+            elif not open_ended:
                 raise UnknownNameError(f"option of {self.name!r}", name, known)
+
+
+def wrong_type(parameter: inspect.Parameter, value: object) -> str:
+    """Return what an option must be where its default tells that ``value`` is something else."""
+    default, is_bool = parameter.default, isinstance(value, bool)
+    if isinstance(default, bool):
+        return "" if is_bool else "true or false"
+    if not isinstance(default, int | float) or "str" in str(parameter.annotation):
+        return ""
+    if is_bool or not isinstance(value, int | float):
+        return "a number"
+    whole = isinstance(default, int) and "float" not in str(parameter.annotation)
+    return "a whole number" if whole and isinstance(value, float) else ""
 
 
 @dataclass(frozen=True)
@@ -88,10 +124,13 @@ class Corruption(Entry):
     empty when it has one fixed scale. ``in_benchmark`` marks the 17 of FER-C (paper, A.2).
     """
 
-    reserved: ClassVar = ("table",)
+    function: Callable[[Image, int, np.random.Generator], Image] | str
     group: str = field(default="other", kw_only=True)
     in_benchmark: bool = field(default=False, kw_only=True)
     severity_tables: tuple[str, ...] = field(default=(), kw_only=True)
+
+    kind, singular, home = "corruptions", "corruption", "ferc-corruptions"
+    reserved = ("table",)
 
     def __call__(
         self,
@@ -104,15 +143,20 @@ class Corruption(Entry):
     ) -> Image:
         """Return the corrupted image; checks what goes in and what comes out."""
         check_image(image)
-        if severity not in SEVERITIES:
-            raise RequestError(f"severity must be 1, 2, 3, 4 or 5, not {severity}")
+        check_severity(severity)
+        if not hasattr(rng, "bit_generator"):
+            raise RequestError(
+                "rng must be a numpy.random.Generator, such as numpy.random.default_rng(0), "
+                f"not {type(rng).__name__}"
+            )
         if table is not None and self.severity_tables:
             options = {**options, "table": table}
         result: Image = self.loaded(image, severity, rng, **options)
-        if result.dtype != image.dtype or result.shape != image.shape:
+        found = getattr(result, "dtype", None), getattr(result, "shape", None)
+        if found != (image.dtype, image.shape):
+            what = type(result).__name__ if None in found else f"{found[0]} {found[1]}"
             raise PluginError(
-                f"corruption {self.name!r} returned {result.dtype} {result.shape} "
-                f"for uint8 {image.shape}"
+                f"corruption {self.name!r} returned {what} for an image uint8 {image.shape}"
             )
         return result
 
@@ -121,17 +165,19 @@ class Corruption(Entry):
 class Visibility(Entry):
     """``f(clean, corrupted) -> float``: a degradation, 0 = identical, larger = worse.
 
-    Where a part of the work concerns the clean image alone, ``prepare(clean)`` does it, once for
-    all forms of an image, and ``f`` is given what it returns in place of the clean image.
-    ``scope`` says how the suite turns degradations into a visibility v in [0, 1] by default:
-    see :mod:`ferc_core.labels.visibility`.
+    Where a part of the work concerns the clean image alone, ``prepare(clean)`` does it once for
+    all cells, and ``f`` is given what it returns in place of the clean image. ``scope`` is the
+    default normalisation to a visibility v in [0, 1]: see `ferc_core.labels.visibility`.
     """
 
+    function: Callable[[Any, Image], float] | str
     scope: Literal["average", "image", "dataset"] = field(default="average", kw_only=True)
-    prepare: Lazy | None = field(default=None, kw_only=True)
+    prepare: Callable[[Image], Any] | str | None = field(default=None, kw_only=True)
+
+    kind, singular, home = "visibilities", "visibility", "ferc-corruptions"
 
     def against(self, clean: Image, **options: Any) -> Callable[[Image], float]:
-        """Return the function that measures the forms of one image."""
+        """Return the function that measures corrupted forms of one image."""
         known = clean if self.prepare is None else resolve(self.prepare)(clean)
         return partial(self.loaded, known, **options)
 
@@ -145,48 +191,39 @@ class LabelScheme(Entry):
     """``f(targets [N,K], visibility [N], **options) -> [N,K]``; rows sum to 1.
 
     ``base`` names the targets it is given: the annotated class, the valence-arousal mixture
-    (paper, eq. 6), both fused (eq. 7), or the dataset's own label distributions.
+    (paper, eq. 6), both fused (eq. 7), or the dataset's own label distributions. A run measures
+    visibility only for a scheme with ``uses_visibility``; others are given ones.
     """
 
+    function: Callable[[Targets, Targets], Targets] | str
     base: Literal["one-hot", "gmm", "fused", "dataset"] = field(default="one-hot", kw_only=True)
+    uses_visibility: bool = field(default=True, kw_only=True)
+
+    kind, singular = "label_schemes", "label scheme"
 
 
 @dataclass(frozen=True)
 class DatasetSource(Entry):
-    """``open(root, **options) -> FaceSet``; ``root`` is None when ``needs_root`` is False."""
+    """``open(root, **options) -> FaceSet``; ``root`` is None when ``needs_root`` is False.
 
+    ``defaults`` are the settings (image_size, epochs, backbone, batch_size, learning_rate) that a
+    run on this dataset takes where neither the user nor the method says otherwise; ``note`` is
+    said at the beginning of a run.
+    """
+
+    function: Callable[..., FaceSet] | str
     needs_root: bool = field(default=True, kw_only=True)
+    defaults: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    note: str = field(default="", kw_only=True)
+
+    kind, singular = "datasets", "dataset"
 
     def open(self, root: Path | str | None = None, **options: Any) -> FaceSet:
-        """Open the dataset that lies at ``root``."""
+        """Open the dataset at ``root``."""
         faces: FaceSet = self.loaded(root, **options)
         return faces
 
     __call__ = open
-
-
-@dataclass(frozen=True)
-class Method(Entry):
-    """``fit(task) -> Predictor``, and ``load(path, device) -> Predictor`` for what it saved.
-
-    ``defaults`` are ``backbone``, ``batch_size`` and ``learning_rate`` where the method's authors
-    use others than the usual ones and the user asks for none. A ready-made model does not learn
-    from the task: it has ``trains=False``, and is there once whatever losses and seeds are asked.
-    """
-
-    load: Lazy = field(kw_only=True)
-    defaults: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
-    trains: bool = field(default=True, kw_only=True)
-
-    def fit(self, task: Task) -> Predictor:
-        """Train on ``task`` and return the predictor of its best epoch."""
-        predictor: Predictor = self.loaded(task)
-        return predictor
-
-    def load_predictor(self, path: Path, device: str = "auto") -> Predictor:
-        """Read a predictor that :meth:`Predictor.save` wrote, to run on "auto", "cpu" or "cuda"."""
-        predictor: Predictor = resolve(self.load)(path, device)
-        return predictor
 
 
 class Predictor(Protocol):
@@ -201,44 +238,130 @@ class Predictor(Protocol):
 
 
 @dataclass(frozen=True)
+class Method(Entry):
+    """``fit(task) -> Predictor``, and ``load(path, device) -> Predictor`` for what it saved.
+
+    ``defaults`` are ``backbone``, ``batch_size`` and ``learning_rate`` where the method's authors
+    use others than the usual ones and the user asks for none. ``check(task)`` raises
+    `RequestError` for what `fit` would refuse; a run calls it before anything long begins. A
+    ready-made model does not learn from the task: it has ``trains=False``, and is there once
+    whatever losses and seeds are asked for.
+    """
+
+    function: Callable[[Task], Predictor] | str
+    load: Callable[..., Predictor] | str = field(kw_only=True)
+    check: Callable[[Task], None] | str | None = field(default=None, kw_only=True)
+    defaults: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    trains: bool = field(default=True, kw_only=True)
+
+    kind, singular, home = "methods", "method", "ferc-models"
+
+    def fit(self, task: Task) -> Predictor:
+        """Train on ``task`` and return the predictor of its best epoch."""
+        predictor: Predictor = self.loaded(task)
+        return predictor
+
+    def load_predictor(self, path: Path, device: str = "auto") -> Predictor:
+        """Read a predictor that `Predictor.save` wrote, to run on "auto", "cpu" or "cuda"."""
+        predictor: Predictor = resolve(self.load)(path, device)
+        return predictor
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Leave the options of a method to its ``check`` and ``fit``, which are given a task."""
+
+
+@dataclass(frozen=True)
 class Loss(Entry):
     """``build(num_classes, class_prior [K], **options) -> f(logits, targets [B,K]) -> scalar``.
 
     A ``penalty`` looks at the logits alone and needs a loss beside it: ``--loss penalty`` means
-    ``ce+penalty``.
+    ``ce+penalty``. A preset has a sum for its name, ``a+b``, and in ``terms`` what that sum stands
+    for, written out; ``aliases`` are further names of it. See `ferc_core.plugins.objective`.
     """
 
+    function: Callable[[int, Targets], Callable[[Any, Any], Any]] | str
     penalty: bool = field(default=False, kw_only=True)
+    terms: tuple[str, ...] = field(default=(), kw_only=True)
+    aliases: tuple[str, ...] = field(default=(), kw_only=True)
+
+    kind, singular, home = "losses", "loss", "ferc-models"
 
 
 @dataclass(frozen=True)
 class Calibrator(Entry):
     """``fit(logits [N,K], targets [N] or [N,K]) -> transform(logits [M,K]) -> probs [M,K]``.
 
-    One with ``domains=True`` is fitted on the validation images in all forms, clean and
-    corrupted, and is given the number of the form of each row: ``fit(..., domains=int [N])``.
+    One with ``domains=True`` is fitted on the validation images in all cells, clean and
+    corrupted, and is given the number of the cell of each row: ``fit(..., domains=int [N])``.
     """
 
-    reserved: ClassVar = ("domains",)
+    function: Callable[[Floats, Any], Callable[[Floats], Floats]] | str
     domains: bool = field(default=False, kw_only=True)
+
+    kind, singular, home = "calibrators", "calibrator", "ferc-models"
+    reserved = ("domains",)
 
 
 @dataclass(frozen=True)
 class Metric(Entry):
-    """``f(probs [N,K], targets) -> float``; ``target`` is "hard" (int [N]) or "soft" ([N,K])."""
+    """``f(probs [N,K], targets) -> float``; ``target`` is "hard" (int [N]) or "soft" ([N,K]).
 
+    title:     what tables call it; by default its name
+    unit:      "fraction" is shown in percent, "nats" and "plain" as it is
+    views:     where it is shown unasked: "clean" and "corrupted", the columns of the summary, and
+               "by", the tables by corruption, severity, ...
+    resampled: ``f(probs [N,K], targets [N,K], counts [D,N]) -> [D]``, the metric of D samples that
+               hold row n ``counts[d, n]`` times, N in all; a fast form for the bootstrap
+    """
+
+    function: Callable[[Any, Any], float] | str
     target: Literal["hard", "soft"] = field(default="hard", kw_only=True)
     higher_is_better: bool = field(default=False, kw_only=True)
+    title: str = field(default="", kw_only=True)
+    unit: Literal["fraction", "nats", "plain"] = field(default="fraction", kw_only=True)
+    views: tuple[Literal["clean", "corrupted", "by"], ...] = field(default=(), kw_only=True)
+    resampled: Callable[[Floats, Floats, Floats], Floats] | str | None = field(
+        default=None, kw_only=True
+    )
+
+    kind, singular, home = "metrics", "metric", "ferc-metrics"
 
 
 @dataclass(frozen=True)
 class Executor(Entry):
     """``map(function, items, workers) -> iterator of results``, in the order of the items."""
 
+    function: Callable[[Callable[[Any], Any], Iterable[Any], int], Iterator[Any]] | str
+
+    kind, singular = "executors", "executor"
+
 
 @dataclass(frozen=True)
 class Reporter(Entry):
-    """``render(frame: polars.DataFrame) -> str``: a table of scores as text of some format."""
+    """``render(frame: polars.DataFrame) -> str``: a table of scores as text of some format.
+
+    ``suffixes`` are those of files in that format, ".csv" for example: ``--out x.csv`` chooses it.
+    """
+
+    function: Callable[[pl.DataFrame], str] | str
+    suffixes: tuple[str, ...] = field(default=(), kw_only=True)
+
+    kind, singular = "reporters", "reporter"
+
+
+@dataclass(frozen=True)
+class Command(Entry):
+    """A command of ``ferc``: a Typer app, named lazily, imported when it is called or helps."""
+
+    kind, singular = "commands", "command"
+
+
+def check_severity(severity: object) -> None:
+    """Raise `RequestError` unless ``severity`` is 1, 2, 3, 4 or 5."""
+    if not hasattr(severity, "__index__") or isinstance(severity, bool):
+        raise RequestError(f"severity must be a whole number, 1 to 5, not {severity!r}")
+    if severity not in SEVERITIES:
+        raise RequestError(f"severity must be 1, 2, 3, 4 or 5, not {severity}")
 
 
 def check_image(image: Image, name: str = "image") -> None:

@@ -1,7 +1,6 @@
-"""How long work shows itself; `ferc_core.cli.bars` does it for people.
+"""Progress reporting, by context: whoever works calls `say` and `track`, whoever watches shows it.
 
-What is far from the command line, such as the loader of a dataset, asks `current` for the
-watcher of the command that it works for.
+`ferc_core.base.display.Display` shows progress to people. Where nobody watches, nothing is shown.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ from typing import Protocol
 
 
 class Advance(Protocol):
-    """Moves a progress bar on by ``step`` and may change what is written beside it."""
+    """Moves a progress bar on by ``step`` and may change the note beside it."""
 
     def __call__(self, step: float, note: str = "") -> None:
         """Move on."""
 
 
 class Watcher(Protocol):
-    """Shows what goes on: progress bars on a terminal, lines in a log, or nothing."""
+    """Shows progress: bars on a terminal, lines in a log, or nothing."""
 
-    def track(self, label: str, total: float) -> AbstractContextManager[Advance]:
-        """Show progress of one piece of work."""
+    def track(self, label: str, total: float, marks: int) -> AbstractContextManager[Advance]:
+        """Show the progress of one piece of work; see the function `track`."""
 
     def say(self, text: str) -> None:
         """Show a line."""
@@ -33,27 +32,40 @@ class Silent:
     """A watcher that shows nothing."""
 
     @contextmanager
-    def track(self, label: str, total: float) -> Iterator[Advance]:
+    def track(self, label: str, total: float, marks: int) -> Iterator[Advance]:
         """Show nothing."""
-        yield lambda step, note="": None
+        yield ignore
 
     def say(self, text: str) -> None:
         """Show nothing."""
 
 
-_current: ContextVar[Watcher] = ContextVar("watcher", default=Silent())  # noqa: B039
+def ignore(step: float, note: str = "") -> None:
+    """Show no progress."""
 
 
-def current() -> Watcher:
-    """Return the watcher of the work that calls this; a silent one where nobody watches."""
-    return _current.get()
+_watcher: ContextVar[Watcher] = ContextVar("watcher", default=Silent())  # noqa: B039
 
 
 @contextmanager
 def watching(watcher: Watcher) -> Iterator[None]:
-    """Make ``watcher`` the current one."""
-    token = _current.set(watcher)
+    """Let ``watcher`` show what happens in this context."""
+    token = _watcher.set(watcher)
     try:
         yield
     finally:
-        _current.reset(token)
+        _watcher.reset(token)
+
+
+def say(text: str) -> None:
+    """Show a line."""
+    _watcher.get().say(text)
+
+
+def track(label: str, total: float, marks: int = 0) -> AbstractContextManager[Advance]:
+    """Show the progress of one piece of work.
+
+    A log gets a line when the work is done, and before that one after each of ``marks`` equal
+    parts, or after each tenth of work that takes long.
+    """
+    return _watcher.get().track(label, total, marks)

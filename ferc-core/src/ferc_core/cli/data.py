@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ferc_core.base.calls import parse_call
 from ferc_core.base.text import shortened
 from ferc_core.cli import options as o
-from ferc_core.cli.plugins import AsJson, warn
-from ferc_core.errors import RequestError, RunError
-from ferc_core.plugins.host import registry, use_plugin_files
+from ferc_core.errors import RequestError
+from ferc_core.plugins.host import registry
 
 if TYPE_CHECKING:
     from ferc_core.data.checks import Report
     from ferc_core.data.findings import Finding
-    from ferc_core.faces import FaceSet
 
 SHOWN = 10  # names of a kind on the terminal
 
@@ -34,15 +28,19 @@ app = typer.Typer(
 
 Name = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="Dataset, with options as in 'affectnet(classes=7)'."),
+    typer.Argument(
+        metavar="NAME",
+        help="Dataset, with options as in 'affectnet(classes=7)'.",
+        autocompletion=lambda incomplete: o.completions("datasets", incomplete),
+    ),
 ]
 
 
-@app.command("check")
+@app.command()
+@o.takes("data_root", "split")
 def check(
+    settings: dict[str, Any],
     name: Name,
-    data_root: o.DataRoot = None,
-    split: o.Split = None,
     limit: Annotated[
         int,
         typer.Option(metavar="N", min=0, help="Read at most N images of each split. 0: all."),
@@ -51,7 +49,8 @@ def check(
         int | None,
         typer.Option(metavar="N", min=0, help="Threads that read images. Default: the cores."),
     ] = None,
-    as_json: AsJson = False,
+    as_json: o.AsJson = False,
+    quiet: o.Quiet = False,
     plugin: o.PluginFiles = None,
 ) -> None:
     """Check a dataset: what it is, what it holds beside what was published, what may harm a run.
@@ -59,90 +58,66 @@ def check(
     Reads every image once. The last line says "sound" or "not sound"; exit code 1 when a run
     would fail or its result would mislead.
     """
-    use_plugin_files(plugin or [])
-    warn()
-    from ferc_core.data import checks as checking
+    o.begin(plugin)
+    from ferc_core.data import checks
+    from ferc_core.data.opening import open_dataset
 
-    with stoppable():
-        faces = opened(name, data_root)
+    dataset, root = registry().datasets.choose(name), settings.get("data_root", "")
+    with o.showing(quiet):
+        faces = open_dataset(dataset, root)
         threads = (os.cpu_count() or 1) if workers is None else workers
-        report = checking.check(faces, split or "", limit, threads)
+        report = checks.check(faces, settings.get("split", ""), limit, threads)
     if as_json:
-        about = {"dataset": str(parse_call(name)), "data_root": data_root}
-        found = {**about, **checking.as_json(report)}
+        about = {"dataset": str(dataset), "data_root": root or None}
+        found = {**about, **checks.as_json(report)}
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        source = registry().datasets[parse_call(name).name]
-        where = f", in {data_root}" if data_root else ""
-        what = faces.about.release or source.summary.rstrip(".")
-        typer.echo(f"{parse_call(name)}: {what}{where}")
+        where = f", in {root}" if root else ""
+        what = faces.about.release or dataset.entry.summary.rstrip(".")
+        typer.echo(f"{dataset}: {what}{where}")
         typer.echo(text(report))
     if report.problems:
         raise typer.Exit(1)
 
 
-@app.command("preview")
+@app.command()
+@o.takes("data_root", "gmm")
 def preview(
+    settings: dict[str, Any],
     name: Name,
-    data_root: o.DataRoot = None,
     split: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Split whose faces are shown. Default: train.",
-            rich_help_panel=o.DATA,
-        ),
+        typer.Option(metavar="NAME", help="Split whose faces are shown. Default: train."),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Another number, other faces.")] = 0,
-    gmm: o.Gmm = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.png", help="Where it goes. Default: NAME-preview.png."),
+        typer.Option(metavar="FILE.png", help="The image file. Default: NAME-preview.png."),
     ] = None,
     plugin: o.PluginFiles = None,
 ) -> None:
     """Draw some faces of each class with their labels, and what is known beside the labels.
 
     Where valence and arousal are known, the training faces are drawn in their plane with the
-    mixture that soft labels are made from (--gmm borrows another dataset's); where distributions
+    mixture that soft labels are made from (--gmm takes another dataset's); where distributions
     are known, their means.
     """
-    use_plugin_files(plugin or [])
-    warn()
-    path = out or Path(f"{parse_call(name).name}-preview.png")
+    o.begin(plugin)
+    dataset = registry().datasets.choose(name)
+    path = out or Path(f"{dataset.name}-preview.png")
     if path.suffix.lower() != ".png":
-        raise RequestError(f"the preview is a PNG image: give it with --out FILE.png, not {path}")
+        raise RequestError(f"the preview is a PNG image: use --out FILE.png, not {path}")
     from ferc_core.data import preview as drawing
+    from ferc_core.data.opening import open_dataset
     from ferc_core.labels.mixture_file import read_gmm
 
-    with stoppable():
-        faces = opened(name, data_root)
-        lent = read_gmm(Path(gmm)).mixture(faces.classes, faces.name) if gmm else None
-        drawing.draw(faces, path, split or "", seed, lent)
-    typer.echo(f"look at {path}")
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Show the progress of what is done, and end in one sentence on Ctrl-C."""
-    from ferc_core.base.progress import watching
-    from ferc_core.cli.bars import Bars
-
-    try:
-        with Bars() as bars, watching(bars):
-            yield
-    except KeyboardInterrupt:
-        raise RunError("stopped; nothing is written, and the same command starts anew") from None
-
-
-def opened(name: str, data_root: str | None) -> FaceSet:
-    """Open a dataset that is named as in a run."""
-    from ferc_core.experiment.benchmark import open_dataset
-    from ferc_core.experiment.config import Config
-
-    call = parse_call(name)
-    registry().datasets[call.name].check_options(call.options)
-    return open_dataset(Config(dataset=str(call), data_root=data_root or ""), registry())
+    with o.showing():
+        faces = open_dataset(dataset, settings.get("data_root", ""))
+        external = None
+        if "gmm" in settings:
+            external = read_gmm(Path(settings["gmm"])).mixture(faces.classes, faces.name)
+        drawing.draw(faces, path, split or "", seed, external)
+    typer.echo(f"wrote {path}")
 
 
 def text(report: Report) -> str:
@@ -163,29 +138,20 @@ def text(report: Report) -> str:
 
 def table(report: Report) -> str:
     """Return the counts of each split and class, beside the published ones where there are any."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from ferc_core.results.formats import drawn
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    drawn.add_column("class")
+    headings = ["class"]
     rows = [[name] for name in (*report.faces.classes, "all")]
     for split in report.splits:
         compared = split in report.faces.about.published
-        for title in (split, "published", "difference") if compared else (split,):
-            drawn.add_column(title, justify="right")
+        headings += (split, "published", "difference") if compared else (split,)
         total, of_class = report.counts(split)
         for row, count in zip(rows, (*of_class, total), strict=True):
             row.append(f"{count.faces:,}")
             if compared:
                 row.append("" if count.published is None else f"{count.published:,}")
                 row.append("" if count.difference is None else f"{count.difference:+,}")
-    for row in rows:
-        drawn.add_row(*map(Text, row), end_section=row is rows[-2])  # as text: [a] is no style
-    buffer = io.StringIO()
-    Console(file=buffer, width=1000).print(drawn)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+    return drawn(headings, rows, sections=[len(rows) - 2])
 
 
 def known(report: Report) -> str:

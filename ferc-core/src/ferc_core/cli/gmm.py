@@ -1,15 +1,13 @@
-"""``ferc gmm``: the valence-arousal mixture of a dataset, for others to borrow."""
+"""``ferc gmm``: the valence-arousal mixture of a dataset, for other datasets to use."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ferc_core.cli import options as o
-from ferc_core.cli.plugins import warn
-from ferc_core.plugins.host import use_plugin_files
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,17 +15,21 @@ if TYPE_CHECKING:
     from ferc_core.labels.mixture_file import GmmFile
 
 app = typer.Typer(
-    help="The valence-arousal mixture of a dataset, for others to borrow.",
+    help="The valence-arousal mixture of a dataset, for other datasets to use.",
     no_args_is_help=True,
 )
 
 
+@app.callback()
+def group() -> None:
+    """Make a group of the one command."""
+
+
 @app.command()
+@o.takes("dataset", "data_root", "on_bad_image")
 def fit(
+    settings: dict[str, Any],
     out: Annotated[Path, typer.Option(metavar="FILE.json", help="Where the parameters go.")],
-    dataset: o.Dataset = None,
-    data_root: o.DataRoot = None,
-    on_bad_image: o.OnBadImage = None,
     plugin: o.PluginFiles = None,
 ) -> None:
     """Fit the mixture on the training split of a dataset, and write its parameters.
@@ -37,27 +39,27 @@ def fit(
 
         ferc gmm fit --dataset affectnet --data-root PATH --out affectnet-gmm.json
     """
-    given = {k: v for k, v in locals().items() if k != "out"}
-    use_plugin_files(plugin or [])
-    warn()
-    from ferc_core.base.calls import parse_call
-    from ferc_core.cli.bars import interruptible
-    from ferc_core.experiment.benchmark import open_divided
-    from ferc_core.experiment.config import check_choices, read_config
+    o.begin(plugin)
+    from ferc_core.base.progress import say
+    from ferc_core.data.opening import open_divided
+    from ferc_core.experiment.config import read_config
     from ferc_core.labels.mixture_file import check_free, fitted, write_gmm
+    from ferc_core.plugins.host import registry
     from ferc_core.results.formats import table
 
     check_free(out)
-    config = read_config(None, o.settings(given))
-    check_choices(config)
-    with interruptible() as bars:
-        faces, splits = open_divided(config, training=False)
+    config = read_config(None, settings)
+    dataset = registry().datasets.choose(config.dataset)
+    with o.showing():
+        faces, splits = open_divided(
+            dataset, config.data_root, on_bad_image=config.on_bad_image, training=False
+        )
         for note in (*faces.notes, *splits.notes):
-            bars.say(f"  {note}")
-        content = fitted(faces, splits.train, str(parse_call(config.dataset)))
+            say(f"  {note}")
+        content = fitted(faces, splits.train, str(dataset))
         write_gmm(out, content)
     typer.echo(table(gaussians(content)))
-    typer.echo(f"{out} holds the mixture {content.note}; ferc run --gmm {out} borrows it")
+    typer.echo(f"{out} has the mixture {content.note}; ferc run --gmm {out} uses it")
 
 
 def gaussians(content: GmmFile) -> pl.DataFrame:

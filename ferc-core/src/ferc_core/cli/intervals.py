@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ferc_core.cli import options as o
-from ferc_core.cli.plugins import warn
-from ferc_core.plugins.host import registry, use_plugin_files
+from ferc_core.errors import RequestError
+from ferc_core.plugins.host import registry
 
 if TYPE_CHECKING:
     import polars as pl
 
 PEOPLE = ("table", "markdown", "latex")  # formats with rounded scores; others get every column
 
+app = typer.Typer()
 
+
+@app.command()
 def intervals(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.")],
     resamples: Annotated[
@@ -27,7 +30,9 @@ def intervals(
     ] = None,
     level: Annotated[
         float | None,
-        typer.Option(metavar="P", help="Share of the draws that an interval spans. Default: 0.95."),
+        typer.Option(
+            metavar="P", help="Fraction of the draws that an interval spans. Default: 0.95."
+        ),
     ] = None,
     format: o.Format = "table",
     by: Annotated[
@@ -40,11 +45,17 @@ def intervals(
     ] = None,
     metric: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Default: those of ferc results; see ferc list metrics."),
+        typer.Option(
+            metavar="NAME",
+            help="Default: those of ferc results; see ferc list metrics.",
+            autocompletion=lambda incomplete: o.completions("metrics", incomplete),
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(metavar="N", help="Processes side by side. Default: all cores.")
+        int | None, typer.Option(metavar="N", help="Processes in parallel. Default: all cores.")
     ] = None,
+    quiet: o.Quiet = False,
+    log_file: o.LogFile = None,
     plugin: o.PluginFiles = None,
 ) -> None:
     """Show the scores of a run directory with their intervals, and those of differences.
@@ -53,42 +64,38 @@ def intervals(
     loss, calibrator and seed. Each loss is compared with the first, each calibrator with the
     plain softmax. All numbers go to DIR/intervals.parquet; no model is needed.
     """
-    use_plugin_files(plugin or [])
-    warn()
+    o.begin(plugin)
     reporter = registry().reporters[format]
-    from ferc_core.base.parallel import processes
-    from ferc_core.cli.bars import Bars
-    from ferc_core.errors import RequestError, RunError
-    from ferc_core.results.intervals import LEVEL, RESAMPLES, Request, make_intervals
-
     if workers is not None and workers < 1:
         raise RequestError(f"workers must be at least 1, not {workers}")
+    from ferc_core.base.failures import Failures
+    from ferc_core.base.parallel import processes
+    from ferc_core.results.intervals import LEVEL, RESAMPLES, Request, make_intervals
+
     request = Request(
         by or (),
         metric or (),
         RESAMPLES if resamples is None else resamples,
         LEVEL if level is None else level,
     )
-    engine = partial(processes, workers=workers or os.cpu_count() or 1)
-    try:
-        with Bars() as bars:
-            frame = make_intervals(directory, request, engine, bars)
-    except KeyboardInterrupt:
-        raise RunError("stopped; nothing is stored, and the same command starts anew") from None
+    work, failures = partial(processes, workers=workers or os.cpu_count() or 1), Failures()
+    with o.showing(quiet, log_file):
+        frame = make_intervals(directory, request, work, failures)
     if format not in PEOPLE:
         typer.echo(reporter(frame))
-        return
-    scores = frame.filter(frame["against"].is_null())
-    differences = frame.filter(frame["against"].is_not_null())
-    typer.echo(reporter(readable(scores, "score")))
-    if len(differences):
-        typer.echo("\n" + reporter(readable(differences, "difference")))
-    typer.echo(
-        f"Intervals span {100 * request.level:g} % of {request.resamples} draws of the N images; "
-        f"F1, ECE and KSE in percent, NLL in nats; scores are means over {seeds_of(frame)}. "
-        "Corrupted: the mean over all cells.",
-        err=True,
-    )
+    else:
+        scores = frame.filter(frame["against"].is_null())
+        differences = frame.filter(frame["against"].is_not_null())
+        typer.echo(reporter(readable(scores, "score")))
+        if len(differences):
+            typer.echo("\n" + reporter(readable(differences, "difference")))
+        typer.echo(
+            f"Intervals span {100 * request.level:g} % of {request.resamples} draws of the N "
+            "images; F1, ECE and KSE in percent, NLL in nats; scores are means over "
+            f"{seeds_of(frame)}. Corrupted: the mean over all cells.",
+            err=True,
+        )
+    failures.raise_any()
 
 
 def readable(frame: pl.DataFrame, value: str) -> pl.DataFrame:

@@ -8,46 +8,88 @@ from typing import Annotated
 import typer
 
 from ferc_core.cli import options as o
-from ferc_core.cli.plugins import warn
 from ferc_core.errors import RequestError, UnknownNameError
-from ferc_core.plugins.host import registry, use_plugin_files
+from ferc_core.plugins.host import registry
 from ferc_core.results.paper.values import DATASETS, FIGURE_FORMATS, FIGURES, LAYOUTS, TABLES, notes
 
+PAPER = "The paper"
 
+app = typer.Typer()
+
+
+@app.command()
 def results(
     directory: Annotated[
         Path,
         typer.Argument(metavar="DIR", help="A run directory, or a folder of several."),
     ],
-    format: o.Format = "table",
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="table (default), json, csv, markdown, latex.",
+            autocompletion=lambda incomplete: o.completions("reporters", incomplete),
+        ),
+    ] = None,
     by: o.By = None,
     metric: o.Metrics = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write it there; a figure as .png, .svg or .pdf."),
+        typer.Option(
+            metavar="FILE",
+            help="Write it to a file, whose suffix is that of the format: .txt, .json, .csv, .md, "
+            ".tex; a figure as .png, .svg or .pdf.",
+        ),
     ] = None,
-    paper: o.Paper = None,
-    paper_dataset: o.PaperDataset = None,
-    calibrator: o.PaperCalibrator = None,
+    paper: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Show the run beside the paper: table1 to table6, or draw figure5 or figure6.",
+            rich_help_panel=PAPER,
+        ),
+    ] = None,
+    paper_dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The paper's dataset beside those that it lacks: affectnet, affwild or rafdb.",
+            rich_help_panel=PAPER,
+        ),
+    ] = None,
+    calibrator: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Further rows with a post-hoc calibrator of the run.",
+            rich_help_panel=PAPER,
+        ),
+    ] = None,
+    quiet: o.Quiet = False,
     plugin: o.PluginFiles = None,
 ) -> None:
     """Show the scores of a run directory; needs no model.
 
-    Tables for people are in percent (NLL in nats); json and csv give values from 0 to 1, but with
-    --paper the paper's units. A metric that was installed after the run is worked out from the
-    stored predictions. All cells are in DIR/results.parquet.
+    Tables for people are in percent (NLL in nats), with the standard deviation over seeds where
+    there are several; json and csv give values from 0 to 1, but with --paper the paper's units. A
+    metric that was installed after the run is computed from the stored predictions. All cells are
+    in DIR/results.parquet.
 
         ferc results DIR --paper table1 --format latex
     """
-    use_plugin_files(plugin or [])
-    warn()
+    o.begin(plugin)
     o.check_view(by, metric)
     check_paper(paper, paper_dataset, calibrator, by, out)
+    figure = paper in FIGURES
+    format = "table" if figure else o.format_of(out, format)
     reporter = registry().reporters[format]
+    from ferc_core.base.failures import Failures
     from ferc_core.base.files import write_text
     from ferc_core.results.tables import read_results, view
 
-    scores = read_results(directory)
+    failures = Failures()
+    with o.showing(quiet):
+        scores = read_results(directory, failures)
     if paper is None:
         text = reporter(view(scores, by, metric))
     else:
@@ -57,7 +99,7 @@ def results(
 
         cells = compare(scores, paper, calibrator or [], paper_dataset)
         about = remarks(scores, cells, paper, paper_dataset)
-        if paper in FIGURES and out is not None:
+        if figure and out is not None:
             figures.draw(cells, paper, out, paper_dataset)
             typer.echo("\n".join([f"{out} is drawn.", *about, *notes(paper)]))
             return
@@ -69,6 +111,7 @@ def results(
         typer.echo(text)
     else:
         write_text(out, text + "\n")
+    failures.raise_any()
 
 
 def check_paper(
@@ -93,8 +136,8 @@ def check_paper(
     suffix = out.suffix.lower() if out else ""
     if paper in FIGURES and suffix not in FIGURE_FORMATS:
         raise RequestError(
-            f"{paper} is an image: give its file with --out FILE.png, .svg or .pdf"
+            f"{paper} is a figure: name its file with --out FILE.png, .svg or .pdf"
             + (f", not {out}" if out else "")
         )
     if paper in TABLES and suffix in FIGURE_FORMATS:
-        raise RequestError(f"{paper} is a text, not an image: give another file than {out}")
+        raise RequestError(f"{paper} is a table, not a figure; choose another file than {out}")

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from ferc_core.base.parallel import threads
-from ferc_core.base.progress import current
+from ferc_core.base.progress import track
 from ferc_core.data import findings
 from ferc_core.data.findings import Finding
 from ferc_core.data.splits import Splits, divide, first
@@ -133,7 +133,7 @@ def read_images(faces: FaceSet, limit: int, workers: int) -> pl.DataFrame:
         for start in range(0, len(part), CHUNK)
     ]
     found: list[tuple[Any, ...]] = []
-    with current().track("read images", sum(map(len, parts.values()))) as step:
+    with track("read images", sum(map(len, parts.values()))) as step:
         for looked in threads(look_at, chunks, workers):
             found += looked
             step(len(looked))

@@ -14,9 +14,9 @@ from itertools import combinations
 import polars as pl
 
 from ferc_core.base.text import number
+from ferc_core.data.opening import TOLERATED, check_missing
 from ferc_core.data.splits import Splits
 from ferc_core.errors import DataError
-from ferc_core.experiment.benchmark import TOLERATED, check_missing
 from ferc_core.faces import FaceSet
 from ferc_core.spec import SMALLEST_SIDE
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.base.files import replacing
-from ferc_core.base.progress import current
+from ferc_core.base.progress import track
 from ferc_core.base.seeds import rank
 from ferc_core.data.splits import divide
 from ferc_core.errors import RequestError, UnknownNameError
@@ -159,7 +159,7 @@ def draw_faces(axes: Axes, sheet: Sheet) -> None:
     axes.text(sheet.width - GAP, -LIFT, legend(split), fontsize=NOTE, color=FAINT, ha="right")
     order = rank(split.ids, f"preview/{sheet.seed}")
     rows = [order[split.labels[order] == label] for label in range(len(classes))]
-    with current().track("draw faces", sum(len(row[:COLUMNS]) for row in rows)) as step:
+    with track("draw faces", sum(len(row[:COLUMNS]) for row in rows)) as step:
         for label, row in enumerate(rows):
             top = label * sheet.step
             draw_name(axes, classes[label], len(row), top, colour(label))

@@ -12,7 +12,7 @@ from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.faces import FaceSet, FaceSplit
 
 VALIDATION_PER_CLASS = 250  # paper, A.5
-VALIDATION_SHARE = 0.1  # of a class too small to give 250
+VALIDATION_FRACTION = 0.1  # of a class too small to give 250
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def divide(
     """Choose the scored split and a validation split that does not touch it.
 
     Scored is ``scored_name``, or else ``test``, or else ``valid``. The validation split is the
-    set's own ``valid`` unless that is scored or missing; then it is taken out of ``train``.
+    dataset's own ``valid`` unless that is scored or missing; then it is taken out of ``train``.
     ``limit`` keeps at most that many faces of each, always the same ones. Without ``training``
     any split may be scored, and the other two may be empty.
     """
@@ -60,7 +60,7 @@ def divide(
         held_out = validation_rows(train)
         validation = train.take(np.flatnonzero(held_out))
         train = train.take(np.flatnonzero(~held_out))
-        by = "by identity" if train.identities is not None else "by class"
+        by = "by subject" if train.identities is not None else "by class"
         notes.append(f"validation: {len(validation)} faces taken out of 'train', {by}")
     if training and not (len(train) and len(validation)):
         raise DataError(f"{faces.name}: {len(faces.splits['train'])} faces of 'train' are too few")
@@ -75,7 +75,7 @@ def validation_rows(train: FaceSplit) -> npt.NDArray[np.bool_]:
     """
     order = rank(train.ids, "validation")
     counts = np.bincount(train.labels)
-    quota = np.minimum(VALIDATION_PER_CLASS, np.round(VALIDATION_SHARE * counts)).astype(int)
+    quota = np.minimum(VALIDATION_PER_CLASS, np.round(VALIDATION_FRACTION * counts)).astype(int)
     quota[(counts > 1) & (quota == 0)] = 1
     chosen = np.zeros(len(train), dtype=bool)
     if train.identities is None:
@@ -95,30 +95,3 @@ def first(split: FaceSplit, limit: int) -> FaceSplit:
     if not 0 < limit < len(split):
         return split
     return split.take(np.sort(rank(split.ids, "limit")[:limit]))
-
-
-NOISE_SCHEMES = ("exact", "ferc")
-
-
-def flip_labels(
-    labels: npt.NDArray[np.int64], rate: float, num_classes: int, seed: int, scheme: str = "exact"
-) -> npt.NDArray[np.int64]:
-    """Return labels [N] with a share of ``rate`` of them changed.
-
-    "exact": exactly int(rate N) labels, each to another class, drawn from ``seed``. "ferc": as
-    the authors did: int(rate N) draws of a row, with replacement, and of any class, perhaps the
-    row's own; the same ones whatever the seed. So a share of (1 - e^-rate)(K - 1) / K changes.
-    """
-    drawn_from = seed if scheme == "exact" else "ferc"
-    address = key("noise", drawn_from)
-    rng = np.random.Generator(np.random.Philox(key=int.from_bytes(address, "little")))
-    count = int(rate * len(labels))
-    noisy = labels.copy()
-    if scheme == "exact":
-        rows = rng.permutation(len(labels))[:count]
-        noisy[rows] = (labels[rows] + rng.integers(1, num_classes, count)) % num_classes
-    else:
-        classes = rng.integers(num_classes, size=count)
-        for row, drawn in zip(rng.integers(len(labels), size=count), classes, strict=True):
-            noisy[row] = drawn
-    return noisy

@@ -1,1 +1,1 @@
-"""Datasets that the core opens: toy faces, your own, and known ones as their owners ship them."""
+"""Datasets that the core opens: toy faces, your own images, and public datasets as distributed."""

@@ -1,7 +1,7 @@
 """Single values in NumPy files, read by the hundred thousand.
 
-Some sets come with a file for each number. `numpy.load` takes longer for a header than for the
-value; here every different header is understood once, and the files are read by several threads.
+Some datasets have a file for each number. `numpy.load` spends more time on a header than on the
+value; here every distinct header is parsed once, and the files are read by several threads.
 """
 
 from __future__ import annotations
@@ -20,44 +20,42 @@ FILES_AT_A_TIME = 2000
 
 
 class NoScalarError(Exception):
-    """A file holds no single value; the message says what it is instead ("is cut short")."""
+    """A file does not hold a single value; the message says why ("is cut short")."""
 
 
 def read_scalars(
     paths: Sequence[str], advance: Callable[[int], object]
 ) -> tuple[list[str], dict[int, str]]:
-    """Return the values of ``.npy`` files as texts, and what is wrong with those without one.
+    """Return the values of ``.npy`` files as text, and what is wrong with the others by row.
 
-    A value is a text or a number of any kind, in an array of one element. A file that holds none
-    gives "" and an entry (row: what is wrong with it). Pickled objects are never loaded.
-    ``advance`` is called with the number of files that were read since the last call.
+    A value is a text or a number of any type, in an array of one element; a file without one
+    gives "". Pickled objects are never loaded. ``advance`` is called with the number of files
+    read since its last call.
     """
     parts = [paths[i : i + FILES_AT_A_TIME] for i in range(0, len(paths), FILES_AT_A_TIME)]
     values: list[str] = []
     faults: dict[int, str] = {}
     with ThreadPoolExecutor(THREADS) as threads:
-        for texts, wrong in threads.map(_read_part, parts):
-            faults.update((len(values) + i, fault) for i, fault in wrong.items())
-            values += texts
-            advance(len(texts))
+        for part in threads.map(lambda paths: [*map(_read, paths)], parts):
+            faults |= {len(values) + i: fault for i, (_, fault) in enumerate(part) if fault}
+            values += [text for text, _ in part]
+            advance(len(part))
     return values, faults
 
 
-def _read_part(paths: Sequence[str]) -> tuple[list[str], dict[int, str]]:
-    texts, faults = [""] * len(paths), {}
-    for i, path in enumerate(paths):
-        try:
-            with open(path, "rb", buffering=0) as file:
-                texts[i] = scalar(file.read())
-        except NoScalarError as error:
-            faults[i] = str(error)
-        except OSError as error:
-            faults[i] = f"cannot be read ({error.strerror})"
-    return texts, faults
+def _read(path: str) -> tuple[str, str]:
+    """Return the value of a file and "", or "" and what is wrong with the file."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return scalar(file.read()), ""
+    except NoScalarError as error:
+        return "", str(error)
+    except OSError as error:
+        return "", f"cannot be read ({error.strerror})"
 
 
 def scalar(content: bytes) -> str:
-    """Return the only value of a ``.npy`` file as a text; raises `NoScalarError`.
+    """Return the only value of a ``.npy`` file as text; raises `NoScalarError`.
 
     >>> file = io.BytesIO()
     >>> np.save(file, np.float32(-0.25))
@@ -65,8 +63,8 @@ def scalar(content: bytes) -> str:
     '-0.25'
     """
     if not content.startswith(npy.MAGIC_PREFIX):
-        raise NoScalarError("is empty" if not content else "is no NumPy file")
-    # Version 1 has two bytes for the length of its header, the later ones have four.
+        raise NoScalarError("is not a NumPy file" if content else "is empty")
+    # Version 1 stores the length of its header in two bytes, later versions in four.
     start = 10 if content[6:7] == b"\1" else 12
     end = start + int.from_bytes(content[8:start], "little")
     if len(content) < end:
@@ -75,10 +73,10 @@ def scalar(content: bytes) -> str:
     if len(content) < end + dtype.itemsize:
         raise NoScalarError("is cut short")
     value = np.frombuffer(content, dtype, count=1, offset=end)[0]
-    # A float32 is written with its own digits: 0.3, not 0.30000001192092896.
+    # str(float32) keeps the digits of the file: 0.3, not 0.30000001192092896.
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
     if not text.isprintable():
-        raise NoScalarError("holds a damaged text")
+        raise NoScalarError("holds damaged text")
     return text
 
 
@@ -89,10 +87,10 @@ def scalar_type(header: bytes) -> np.dtype[Any]:
     read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     try:
         shape, _, dtype = read_header[npy.read_magic(file)](file)
-    except Exception as error:  # NumPy's parser fails in many ways on a damaged one
+    except Exception as error:  # NumPy's parser fails in many ways on a damaged header
         raise NoScalarError("has a damaged header") from error
     if dtype.hasobject:
         raise NoScalarError("holds pickled Python objects, which are never loaded")
     if np.prod(shape) != 1 or not dtype.itemsize:
-        raise NoScalarError("holds no single value")
+        raise NoScalarError("does not hold a single value")
     return dtype

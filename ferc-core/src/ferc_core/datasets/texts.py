@@ -1,7 +1,7 @@
-"""Text files as the owners of datasets write them: annotations, lists, tables.
+"""Text files of datasets: annotations, lists, tables.
 
-They come from several systems: with a byte-order mark or without, with the line ends of Windows
-or of Unix, with blanks at the ends of lines.
+They come from several systems: with or without a byte-order mark, with Windows or Unix line
+endings, with spaces at the ends of lines.
 """
 
 from __future__ import annotations
@@ -21,47 +21,45 @@ BEGINNING = 1 << 16  # bytes that tell the encoding and the header
 
 
 def read_text(path: Path) -> str:
-    """Return a UTF-8 text with Unix line ends; raises `DataError` that names the file."""
+    """Return a UTF-8 text with Unix line endings; raises `DataError` naming the file."""
     try:
-        return checked(path.read_bytes(), path)
+        return decoded(path.read_bytes(), path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def checked(content: bytes, path: Path) -> str:
-    """Return the content of a text file decoded, with Unix line ends; ``path`` is to name it."""
+def decoded(content: bytes, path: Path) -> str:
+    """Return the content of the text file ``path`` with Unix line endings."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(not_utf8(path, f" (line {line})")) from error
-    if "\0" in text:  # UTF-16 of plain letters is valid UTF-8 with zeros between
+    if "\0" in text:  # UTF-16 of ASCII characters is valid UTF-8 with zeros between
         raise DataError(not_utf8(path))
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def not_utf8(path: Path, where: str = "") -> str:
-    """Return the sentence about a file in another encoding."""
+    """Return the message about a file in another encoding."""
     return f"{path} is not UTF-8 text{where}; save it as UTF-8 ('CSV UTF-8' for a table)"
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the lines of a text file, without blanks at their ends and empty lines at its end."""
-    lines = [line.strip() for line in read_text(path).split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
+    """Return the stripped lines of a text file, without empty lines at its end."""
+    text = read_text(path).rstrip()
+    return [line.strip() for line in text.split("\n")] if text else []
 
 
 def read_csv(
     path: Path, columns: Sequence[str], if_headless: Sequence[str] | None = None
 ) -> pl.DataFrame:
-    """Return columns of a CSV file (or a .gz of one) as stripped texts, "" for an empty cell.
+    """Return columns of a CSV file (or a .gz of one) as stripped text, "" for an empty cell.
 
-    Blanks around column names do not count. A file whose first line holds none of ``columns`` has
-    no header; then ``if_headless`` names all its columns, unless that is None.
+    Spaces around column names are ignored. If the first line has none of ``columns``, the file
+    has no header and ``if_headless`` names all its columns, unless that is None.
 
-    Raises `DataError` for a file that cannot be read, is no UTF-8, has no such column or no rows.
+    Raises `DataError` if the file is unreadable or not UTF-8, lacks a column or has no rows.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
@@ -69,7 +67,7 @@ def read_csv(
     except (OSError, EOFError) as error:
         raise DataError(f"{path} cannot be read as CSV: {error}") from error
     whole_lines = beginning[: beginning.rfind(b"\n") + 1] or beginning
-    first = checked(whole_lines, path).lstrip("\n").partition("\n")[0]
+    first = decoded(whole_lines, path).lstrip("\n").partition("\n")[0]
     cells = [cell.strip() for cell in next(csv.reader([first]), [])]
     headless = if_headless is not None and not set(cells) & set(columns)
     try:
@@ -79,7 +77,7 @@ def read_csv(
         if headless and len(names) != len(known):
             raise DataError(
                 f"{path} has {number(len(names), 'column')} and no header; expected are "
-                f"{len(known)} with commas between them: {', '.join(known)}"
+                f"{len(known)} columns separated by commas: {', '.join(known)}"
             )
         place = {
             known.strip().lstrip(BYTE_ORDER_MARK): n for known, n in zip(known, names, strict=True)

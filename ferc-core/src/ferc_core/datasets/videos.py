@@ -1,8 +1,7 @@
-"""Faces in chosen frames of videos: each video is decoded once, and its faces are kept as files.
+"""Faces in chosen frames of videos: each video is decoded once and its faces are kept as files.
 
-Frames are counted through from the beginning, for seeking is not exact in every build of OpenCV.
-What is kept lies in the user's cache and is read again as long as the video, the boxes and the
-choice of frames stay the same.
+Frames are counted from the beginning, because seeking is not exact in every build of OpenCV. The
+faces are in the user's cache and are reused while video, boxes and chosen frames stay the same.
 """
 
 from __future__ import annotations
@@ -10,7 +9,9 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -20,26 +21,22 @@ from filelock import FileLock
 
 from ferc_core.base.files import read_json, user_cache, write_bytes, write_failure, write_json
 from ferc_core.base.seeds import key
+from ferc_core.datasets.samples import Box, cropped
 from ferc_core.datasets.texts import read_text
 from ferc_core.errors import BadImageError, DataError, StoreError
 from ferc_core.images import png
 from ferc_core.images.io import read_image, to_rgb
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two are the first outside
-
 VERSION = "frames/1"  # a new number for every change of what is kept
 PROBLEMS = "problems.json"  # written last: frame -> why it has no image
 
-# A video that cannot be read becomes an error of ours; FFmpeg need not print it as well.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-
 
 class VideoFrames:
-    """Reads face i of N in videos. It can be sent to another process.
+    """Reads face i of N in videos; picklable.
 
     root:    the folder that all paths are relative to
     videos:  V video files
-    video:   int [N], which of them
+    video:   int [N], index of the video
     frame:   int [N], counted from 0
     boxes:   N files with the corners of the face, see `read_box`
     """
@@ -59,8 +56,8 @@ class VideoFrames:
     def __call__(self, i: int) -> npt.NDArray[np.uint8]:
         """Return face i as uint8 RGB [H, W, 3], its box clipped to the frame.
 
-        Raises `BadImageError` that names video and frame when the video ends before it or cannot
-        be opened, or when the box cannot be used.
+        Raises `BadImageError` naming video and frame if the video ends before it or cannot be
+        opened, or if the box is not usable.
         """
         number, frame = int(self.video[i]), str(self.frame[i])
         if number not in self._kept:
@@ -76,9 +73,9 @@ class VideoFrames:
         return Path(self.root, self.videos[number])
 
     def _keep(self, number: int) -> tuple[Path, dict[str, str]]:
-        """Decode a video unless that has been done; return the folder and what has no image.
+        """Decode a video unless that was done; return its folder and why frames have no image.
 
-        Of several threads and processes one decodes, and the others wait for it.
+        One of several threads and processes decodes; the others wait for it.
         """
         path, boxes, problems = self._path(number), {}, {}
         for row in np.flatnonzero(self.video == number):
@@ -97,15 +94,15 @@ class VideoFrames:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(folder / ".lock"):
-                if not whole(folder, boxes):
+                if not is_complete(folder, boxes):
                     decode(path, boxes, folder)
         except OSError as error:
             raise StoreError(write_failure(folder, error)) from error
         return folder, {**problems, **read_json(folder / PROBLEMS)}
 
 
-def whole(folder: Path, frames: Mapping[int, Box]) -> bool:
-    """Tell whether a folder holds each of the frames, or says why it does not."""
+def is_complete(folder: Path, frames: Mapping[int, Box]) -> bool:
+    """Tell whether a folder holds each of the frames or the reason why it does not."""
     names = set(os.listdir(folder))
     if PROBLEMS not in names:
         return False
@@ -114,74 +111,77 @@ def whole(folder: Path, frames: Mapping[int, Box]) -> bool:
 
 
 def decode(path: Path, boxes: Mapping[int, Box], folder: Path) -> None:
-    """Write the faces of a video to ``folder`` as ``<frame>.png``, and why some are not there."""
+    """Write the faces of a video to ``folder`` as ``<frame>.png``, and why some are missing."""
     problems: dict[str, str] = {}
-
-    def keep(frame: int, image: npt.NDArray[np.uint8]) -> None:
-        left, top, right, bottom = boxes[frame]
-        face = image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
-        if face.size:
-            write_bytes(folder / f"{frame}.png", png.encode(face))
-        else:
-            height, width = image.shape[:2]
-            problems[str(frame)] = (
-                f"the box {left}, {top} to {right}, {bottom} lies outside its {width} x {height}"
-            )
-
-    count = each_frame(path, boxes, keep)
-    if count is None:
-        problems.update({str(frame): "the video cannot be opened" for frame in boxes})
-    else:
-        problems.update(
-            {str(f): f"the video ends after {count} frames" for f in boxes if f >= count}
-        )
+    count = 0
+    with opened(path) as video:
+        end = "the video ends after {} frames" if video.isOpened() else "the video cannot be opened"
+        for image in images_of(video, boxes):
+            if image is not None:
+                face = cropped(image, boxes[count])
+                if face.size:
+                    write_bytes(folder / f"{count}.png", png.encode(face))
+                else:
+                    left, top, right, bottom = boxes[count]
+                    height, width = image.shape[:2]
+                    problems[str(count)] = (
+                        f"the box {left}, {top} to {right}, {bottom} is outside the {width} x "
+                        f"{height} frame"
+                    )
+            count += 1
+    problems |= {str(frame): end.format(count) for frame in boxes if frame >= count}
     write_json(folder / PROBLEMS, problems)
 
 
-def each_frame(
-    path: Path, frames: Mapping[int, Box], use: Callable[[int, npt.NDArray[np.uint8]], None]
-) -> int | None:
-    """Call ``use`` with the number and the image of each of some frames, in their order.
+def images_of(
+    video: cv2.VideoCapture, frames: Mapping[int, Box]
+) -> Iterator[npt.NDArray[np.uint8] | None]:
+    """Yield the image of every frame up to the last wanted one, None for one not among ``frames``.
 
-    Returns the number of frames that were gone through, up to the last one asked for, or None when
-    the video cannot be opened.
+    The iterator ends early where the video does.
     """
-    video = open_video(path)
+    for frame in range(max(frames, default=-1) + 1):
+        if not video.grab():
+            return
+        if frame in frames:
+            there, image = video.retrieve()
+            if not there:
+                return
+            yield np.ascontiguousarray(to_rgb(image)[..., ::-1])
+        else:
+            yield None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[cv2.VideoCapture]:
+    """Open a video with FFmpeg, which OpenCV's wheels contain on every system."""
+    silence()
+    video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
-        if not video.isOpened():
-            return None
-        last = max(frames, default=-1)
-        for number in range(last + 1):
-            if not video.grab():
-                return number
-            if number in frames:
-                there, image = video.retrieve()
-                if not there:
-                    return number
-                use(number, np.ascontiguousarray(to_rgb(image)[..., ::-1]))
-        return last + 1
+        yield video
     finally:
         video.release()
 
 
-def open_video(path: Path) -> cv2.VideoCapture:
-    """Open a video with FFmpeg, which OpenCV's wheels bring along on every system."""
-    return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+@cache
+def silence() -> None:
+    """Keep FFmpeg from printing about a video that becomes a `BadImageError`.
+
+    OpenCV reads this variable when it first opens a video.
+    """
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
 def can_open(path: Path) -> bool:
     """Tell whether OpenCV can open a video."""
-    video = open_video(path)
-    try:
+    with opened(path) as video:
         return bool(video.isOpened())
-    finally:
-        video.release()
 
 
 def read_box(path: Path) -> Box:
     """Return the box around the points of a .pts file, in whole pixels, rounded outwards.
 
-    Raises `DataError` that names the file when it does not hold two points or more.
+    Raises `DataError` naming the file if it does not hold two points or more.
     """
     inside = re.search(r"\{(.*)\}", read_text(path), re.DOTALL)
     try:

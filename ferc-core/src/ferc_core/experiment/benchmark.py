@@ -1,60 +1,144 @@
-"""What is to be done, worked out before anything is: data opened, names resolved, runs listed."""
+"""What a run is to do, worked out before it does anything: entries, data, trials and cells."""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from ferc_core.base.calls import parse_call
 from ferc_core.base.seeds import slug
-from ferc_core.base.text import listed, number
-from ferc_core.data.splits import Splits, divide
+from ferc_core.data.opening import divided, open_divided
+from ferc_core.data.splits import Splits
 from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment.config import Config
+from ferc_core.experiment.entries import Entries, resolve
 from ferc_core.faces import FaceSet, FaceSplit
+from ferc_core.images.store import ImageStore
 from ferc_core.labels.mixture_file import GmmFile, read_gmm
-from ferc_core.labels.schemes import MIXED, takes_mixture
-from ferc_core.plugins.host import Registries, registry
-from ferc_core.suite.corrupt import CLEAN, Cell, Corruptor, Pictures, Suite, cells
+from ferc_core.labels.schemes import MIXED, BaseTargets, base_targets, takes_mixture
+from ferc_core.plugins.host import registry
+from ferc_core.spec import Predictor
+from ferc_core.suite.cells import CLEAN, Cell, cells
+from ferc_core.suite.corrupt import Corruptor, Suite
 
 PARTS = ("train", "validation", "scored")
 NO_LOSS = "-"  # of a model that was not trained here
-TOLERATED = 0.01  # share of faces that may be missing: AffectNet lacks 6 of 291,650
 
 
 @dataclass(frozen=True)
-class Run:
-    """One training: a method, a loss, a rate of label noise and a seed."""
+class Trial:
+    """A method with a loss, a rate of label noise and a seed; or a ready-made model."""
 
     method: str
-    loss: str
-    noise: float
-    seed: int
+    loss: str = NO_LOSS
+    noise: float = 0.0
+    seed: int = 0
 
     @property
     def name(self) -> str:
-        """A name for files and people, different for different runs."""
-        return slug(f"{self.method}-{self.loss}-noise{self.noise:g}-seed{self.seed}")
+        """A name for files, different for different trials."""
+        return slug(f"{self.method}-{self.loss}-noise{self.rate}-seed{self.seed}")
+
+    @property
+    def rate(self) -> str:
+        """The noise in as few digits as tell it from others."""
+        return f"{self.noise:g}" if float(f"{self.noise:g}") == self.noise else repr(self.noise)
+
+    @property
+    def trains(self) -> bool:
+        """Whether it is trained here."""
+        return self.loss != NO_LOSS
 
     def __str__(self) -> str:
-        if self.loss == NO_LOSS:
+        if not self.trains:
             return self.method
-        noise = f", noise {self.noise:g}" if self.noise else ""
+        noise = f", noise {self.rate}" if self.noise else ""
         return f"{self.method} {self.loss}{noise}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A resolved configuration with its data: what `ferc_core.experiment.pipeline` carries out."""
+class Benchmark:
+    """A resolved configuration with its entries, its data, its trials and its cells.
+
+    external: the valence-arousal mixture of another dataset, where labels take it
+    base:     the targets [N, K] of the scored faces that the label scheme starts from
+    models:   predictors that are there already, by trial: those of `ferc_core.evaluate`
+    """
 
     config: Config
+    entries: Entries
     faces: FaceSet
     splits: Splits
-    runs: tuple[Run, ...]
-    forms: tuple[Cell, ...]
-    borrowed: GmmFile | None = None  # the mixture of another dataset, where labels take it
+    trials: tuple[Trial, ...]
+    cells: tuple[Cell, ...]
+    base: BaseTargets = field(repr=False)
+    external: GmmFile | None = None
+    models: Mapping[Trial, Predictor] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, config: Config, *, training: bool = True) -> Benchmark:
+        """Look up all names and open the data; without ``training`` there are no trials.
+
+        Raises `FercError` for whatever can be refused before anything long begins.
+        """
+        config, entries = resolve(config, training=training, scoring=training)
+        faces, splits = open_divided(
+            entries.dataset,
+            config.data_root,
+            split=config.split,
+            limit=config.limit,
+            on_bad_image=config.on_bad_image,
+            training=training,
+        )
+        trials = trials_of(config, entries) if training else ()
+        return cls.of(config, entries, faces, splits, trials)
+
+    @classmethod
+    def of_model(cls, config: Config, faces: FaceSet, name: str, model: Predictor) -> Benchmark:
+        """Return the benchmark of a model that is there already, on faces that are open."""
+        known = faces.name if faces.name in registry().datasets else "folder"
+        config = config.model_copy(update={"dataset": known})
+        config, entries = resolve(config, training=False)
+        splits = divided(faces, config.split, config.limit, training=False)
+        trained = {"methods": (name,), "losses": (), "noise": (), "seeds": ()}
+        config = config.model_copy(update={"dataset": faces.name, **trained})
+        if not len(splits.validation):  # nothing to fit calibrators on
+            config = config.model_copy(update={"calibrators": ()})
+            entries = replace(entries, calibrators=())
+        trial = Trial(name)
+        return replace(cls.of(config, entries, faces, splits, (trial,)), models={trial: model})
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        entries: Entries,
+        faces: FaceSet,
+        splits: Splits,
+        trials: tuple[Trial, ...],
+    ) -> Benchmark:
+        """Put a benchmark together; raises `FercError` where the data cannot serve it."""
+        if len(faces.classes) < 2:
+            raise DataError(f"{faces.name} has only the class {faces.classes[0]!r}; two are needed")
+        config = config.model_copy(update={"split": splits.scored_name})
+        external = external_mixture(config, entries.label_scheme.entry.base, faces, splits.scored)
+        return cls(
+            config=config,
+            entries=entries,
+            faces=faces,
+            splits=splits,
+            trials=trials,
+            cells=(CLEAN, *cells(config.corruptions, config.severities)),
+            base=targets_of(config, entries, faces, splits, external),
+            external=external,
+        )
+
+    def with_splits(self, splits: Splits) -> Benchmark:
+        """Return the benchmark on some of its faces."""
+        base = targets_of(self.config, self.entries, self.faces, splits, self.external)
+        return replace(self, splits=splits, base=base)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -63,84 +147,68 @@ class Plan:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know about the data."""
-        return (*self.faces.notes, *self.splits.notes)
-
-    @cached_property
-    def pictures(self) -> dict[str, Pictures]:
-        """The images of the parts of the data."""
-        return {p: Pictures(getattr(self.splits, p), self.config.image_size) for p in PARTS}
+        """What the user should know about data and labels."""
+        return (*self.faces.notes, *self.splits.notes, *unused(self))
 
     @property
     def mixture_note(self) -> str:
         """Whose valence-arousal mixture the soft labels take, "" where they take none."""
-        base, splits = label_base(self.config), self.splits
-        if not takes_mixture(base, splits.scored, splits.train, self.borrowed):
+        base, splits = self.entries.label_scheme.entry.base, self.splits
+        if not takes_mixture(base, splits.scored, splits.train, self.external):
             return ""
         own = f"fitted on 'train' of {self.faces.name}"
-        return own if self.borrowed is None else self.borrowed.note
+        return own if self.external is None else self.external.note
 
     @property
-    def mixture_record(self) -> dict[str, str]:
-        """The same for the metadata of what is made with soft labels."""
-        return {"ferc.gmm": self.mixture_note} if self.mixture_note else {}
+    def validation_cells(self) -> tuple[Cell, ...]:
+        """The cells of the validation images that the calibrators are fitted on."""
+        domains = any(calibrator.entry.domains for calibrator in self.entries.calibrators)
+        if not self.entries.calibrators and not len(self.splits.validation):
+            return ()
+        return self.cells if domains else (CLEAN,)
+
+    @property
+    def measured_cells(self) -> tuple[Cell, ...]:
+        """All cells that visibility is measured on: the benchmark's and those selected."""
+        return tuple(dict.fromkeys((*self.entries.benchmark_cells, *self.cells[1:])))
 
     @property
     def corruptor(self) -> Corruptor:
-        """What makes the corrupted forms."""
-        config = self.config
-        return Corruptor(self.faces.name, config.severity_table, config.suite_seed)
+        """What makes the corrupted images."""
+        config, corruptions = self.config, self.entries.corruptions
+        return Corruptor(self.faces.name, corruptions, config.severity_table, config.suite_seed)
 
-    @property
-    def suite(self) -> Suite:
-        """The scored split and how its forms are made."""
-        config = self.config
-        return Suite(
-            self.pictures["scored"],
-            self.corruptor,
-            registry().executors[config.executor],
-            config.workers,
-        )
+    def images(self, cache: Path | None = None) -> dict[str, ImageStore]:
+        """Return the images of the parts of the data; ``cache`` is where --cache keeps them."""
+        where = cache if self.config.cache else None
+        side = self.config.image_size
+        return {part: ImageStore(getattr(self.splits, part), side, where) for part in PARTS}
 
-    @property
-    def benchmark_forms(self) -> tuple[Cell, ...]:
-        """All forms that visibility is measured on: the benchmark's and those selected."""
-        names = [name for name, c in registry().corruptions.items() if c.in_benchmark]
-        return tuple(dict.fromkeys((*cells(names), *self.forms[1:])))
+    def suite(self, images: ImageStore) -> Suite:
+        """Return some images in all their cells."""
+        return Suite(images, self.corruptor, self.entries.executor, self.config.workers)
 
 
-def make_plan(config: Config, *, training: bool = True) -> Plan:
-    """Open the data and list the runs, none without ``training``; ``config`` must be resolved."""
-    faces, splits = open_divided(config, training=training)
-    if len(faces.classes) < 2:
-        raise DataError(f"{faces.name} has only the class {faces.classes[0]!r}; two are needed")
-    config = config.model_copy(update={"split": splits.scored_name})
-    runs = runs_of(config) if training else ()
-    borrowed = borrowed_mixture(config, faces, splits.scored)
-    return Plan(config, faces, splits, runs, forms_of(config), borrowed)
+def trials_of(config: Config, entries: Entries) -> tuple[Trial, ...]:
+    """Return every combination of method, loss, noise and seed; a ready-made model stands alone."""
+    trials: list[Trial] = []
+    for name, method in entries.methods.items():
+        if method.entry.trains:
+            parts = itertools.product([name], config.losses, config.noise, config.seeds)
+            trials += [Trial(*each) for each in parts]
+        else:
+            trials.append(Trial(name))
+    return tuple(trials)
 
 
-def open_divided(config: Config, *, training: bool) -> tuple[FaceSet, Splits]:
-    """Open the configured dataset and divide it; the notes of the splits tell what is missing."""
-    faces = open_dataset(config, registry())
-    check_missing(faces, config.on_bad_image)
-    splits = divide(faces, config.split, config.limit, training=training)
-    missing = faces.about.missing
-    if missing:
-        lost = f"{number(sum(missing.values()), 'face')} lost with missing files"
-        splits = replace(splits, notes=(f"{lost}: {listed(list(missing))}", *splits.notes))
-    return faces, splits
-
-
-def borrowed_mixture(config: Config, faces: FaceSet, scored: FaceSplit) -> GmmFile | None:
-    """Return the mixture that ``config.gmm`` names, None where the label scheme takes none.
-
-    Read before anything is trained, so that a wrong file costs no time. Raises `RequestError`.
-    """
+def external_mixture(
+    config: Config, base: str, faces: FaceSet, scored: FaceSplit
+) -> GmmFile | None:
+    """Return the mixture that ``config.gmm`` names, None where the label scheme takes none."""
     if not config.gmm:
         return None
     found = read_gmm(Path(config.gmm))
-    if label_base(config) not in MIXED:
+    if base not in MIXED:
         return None
     if scored.valence_arousal is None:
         raise RequestError(
@@ -151,48 +219,30 @@ def borrowed_mixture(config: Config, faces: FaceSet, scored: FaceSplit) -> GmmFi
     return found
 
 
-def label_base(config: Config) -> str:
-    """Return what the configured label scheme starts from."""
-    return registry().label_schemes[parse_call(config.label_scheme).name].base
+def targets_of(
+    config: Config, entries: Entries, faces: FaceSet, splits: Splits, external: GmmFile | None
+) -> BaseTargets:
+    """Return the targets that the label scheme starts from."""
+    mixture = None if external is None else external.mixture(faces.classes, faces.name)
+    base = entries.label_scheme.entry.base
+    train = splits.train
+    return base_targets(base, splits.scored, train, faces.classes, config.fusion, mixture)
 
 
-def check_missing(faces: FaceSet, on_bad_image: str) -> None:
-    """Raise `DataError` when so many faces are missing that the set is not what was published."""
-    missing = faces.about.missing
-    lost, there = sum(missing.values()), sum(map(len, faces.splits.values()))
-    if on_bad_image == "fail" and lost > TOLERATED * (lost + there):
-        raise DataError(
-            f"{faces.name}: {lost:,} of {lost + there:,} faces are lost with "
-            f"{number(len(missing), 'missing file')}, the first is {next(iter(missing))}; unpack "
-            "the archives again, or go on without them by --on-bad-image skip ('ferc data check' "
-            "names all)"
+def unused(bench: Benchmark) -> list[str]:
+    """Say which settings that were asked for have no effect."""
+    config, scheme, notes = bench.config, bench.entries.label_scheme, []
+    defaults: dict[str, Any] = {name: f.default for name, f in Config.model_fields.items()}
+    if config.fusion != defaults["fusion"] and not (
+        scheme.entry.base == "fused" and bench.mixture_note
+    ):
+        why = "mixes no label with a valence-arousal mixture on this dataset"
+        notes.append(f"--fusion has no effect: label scheme {scheme} {why}")
+    if config.visibility != defaults["visibility"] and not scheme.entry.uses_visibility:
+        notes.append(
+            f"--visibility has no effect: label scheme {scheme} does not use visibility, so none "
+            "is measured"
         )
-
-
-def runs_of(config: Config) -> tuple[Run, ...]:
-    """Return every combination of method, loss, noise and seed; a ready-made model stands alone."""
-    methods = registry().methods
-    runs: list[Run] = []
-    for method in config.methods:
-        if methods[parse_call(method).name].trains:
-            parts = itertools.product([method], config.losses, config.noise, config.seeds)
-            runs += [Run(*each) for each in parts]
-        else:
-            runs.append(Run(method, NO_LOSS, 0.0, 0))
-    return tuple(runs)
-
-
-def forms_of(config: Config) -> tuple[Cell, ...]:
-    """Return the clean cell and every selected (corruption, severity)."""
-    return (CLEAN, *cells(config.corruptions, config.severities))
-
-
-def open_dataset(config: Config, registries: Registries) -> FaceSet:
-    """Open the configured dataset."""
-    call = parse_call(config.dataset)
-    source = registries.datasets[call.name]
-    if source.needs_root and not config.data_root:
-        raise RequestError(f"dataset {call.name!r} lies in a folder: give it with --data-root PATH")
-    if config.data_root and not source.needs_root:
-        raise RequestError(f"dataset {call.name!r} needs no data: leave out --data-root")
-    return source.open(config.data_root or None, **call.options)
+    if config.gmm and bench.external is None:
+        notes.append(f"--gmm has no effect: label scheme {scheme} takes no mixture")
+    return [*notes, *bench.base.notes]

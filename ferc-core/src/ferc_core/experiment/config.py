@@ -1,192 +1,192 @@
-"""The configuration of a benchmark: every option of ``ferc run``, checked and resolved.
+"""The configuration of a run: one table of settings, from which file, command line and docs come.
 
-It comes from a TOML file, from command-line options (which win), or from neither. Fields have
-three parts to play, and a run directory treats them differently:
+A setting belongs to one of four roles, which a run directory treats differently:
 
-* those that *make* training and predictions: another value needs another directory;
-* ``SELECTION`` and ``JUDGING`` choose among what is made and judge it: a directory takes any
-  value, makes what is missing and scores anew;
-* ``RESOURCES`` say where and how fast: they change no result.
+* MAKING decides what training and prediction make: another value needs another directory;
+* SELECTION and JUDGING choose among what is made and judge it: a directory takes any value, makes
+  what is missing and scores anew;
+* RESOURCES say where and how fast: they change no result.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from ferc_core.base.calls import parse_call, split_sum
-from ferc_core.data.splits import NOISE_SCHEMES
+from ferc_core.data.noise import NOISE_SCHEMES
 from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.labels.schemes import FUSION
-from ferc_core.plugins.host import Registries, Registry
-from ferc_core.spec import SEVERITIES, SMALLEST_SIDE, UNCALIBRATED
-from ferc_core.suite.layout import open_build
+from ferc_core.spec import SEVERITIES, SMALLEST_SIDE, check_severity
 
-SELECTION = ("methods", "losses", "noise", "seeds", "corruptions", "severities")
-JUDGING = ("visibility", "visibility_scope", "label_scheme", "fusion", "gmm", "calibrators")
-RESOURCES = ("data_root", "build", "cache", "device", "jobs", "workers", "executor", "out")
+MAKING, SELECTION, JUDGING, RESOURCES = "making", "selection", "judging", "resources"
+# Headings of the help.
+DATA, IMAGES, TRAINING, SCORING, WHERE = (
+    "Data",
+    "Images",
+    "Training",
+    "Labels and scores",
+    "Resources",
+)
 
-# What an experiment on real data trains with unless told otherwise (epochs: a middle of theirs).
-PAPER = {"image_size": 224, "epochs": 20}
-# The same for what a method may have its own defaults for.
-TRAINING = {"backbone": "resnet18", "batch_size": 256, "learning_rate": 2.5e-4}
-# The embedded demonstration: small enough for a laptop's CPU.
-DEMO = {
-    "backbone": "test_resnet",  # timm's smallest ResNet, 0.4 million parameters
-    "image_size": 64,
-    "epochs": 8,
-    "batch_size": 64,
-    "learning_rate": 2e-3,
+# What a training takes where user, method and dataset ask for nothing else (FER-C, section 5;
+# epochs: a middle of those of its methods).
+USUAL = {
+    "image_size": 224,
+    "epochs": 20,
+    "backbone": "resnet18",
+    "batch_size": 256,
+    "learning_rate": 2.5e-4,
 }
-# A build leaves no core to a model.
-BUILD_RESOURCES = {"executor": "processes", "workers": os.cpu_count() or 1}
 
-CHOICES = {
-    "device": ("auto", "cpu", "cuda"),
-    "on_bad_image": ("fail", "skip"),
-    "visibility_scope": ("average", "image", "dataset"),
-    "noise_scheme": NOISE_SCHEMES,
-}
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known of a setting beside its name, type and default.
+
+    panel, value, help: its heading, placeholder and text on the command line
+    option:  its long option where that is not its name; "" for a setting without one
+    role:    what a run directory makes of another value
+    low, high: smallest and largest value, but for a default of 0
+    choices: the values there are; ``kind``: the registry that names them
+    """
+
+    panel: str
+    value: str
+    help: str
+    role: str = MAKING
+    option: str | None = None
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    kind: str = ""
 
 
 class Config(BaseModel):
-    """What to run. Zero, "" and [] stand for the default of the dataset."""
+    """What to run. Zero, "" and () stand for the default of method or dataset."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # data
-    dataset: str = "toyfaces"
-    data_root: str = ""
-    build: str = ""  # a folder of `ferc build` whose images are read instead of made
-    split: str = ""
-    limit: int = 0
-    on_bad_image: str = "fail"
-    # images
-    image_size: int = 0
-    severity_table: str = "imagenet-c"
-    suite_seed: int = 0
-    corruptions: tuple[str, ...] = ()
-    severities: tuple[int, ...] = SEVERITIES
-    # training
-    methods: tuple[str, ...] = ("baseline",)
-    losses: tuple[str, ...] = ("ce", "maxent+mbls")
-    noise: tuple[float, ...] = (0.0,)
-    noise_scheme: str = "exact"
-    soft_augmentation: float = 0.0
-    seeds: tuple[int, ...] = (0,)
-    backbone: str = ""
-    weights: str = ""
-    pretrained: bool = False
-    epochs: int = 0
-    batch_size: int = 0
-    learning_rate: float = 0.0
-    threads: int = 0  # of a training; another number may change the last bits
-    # labels and scores
-    visibility: str = "l2"
-    visibility_scope: str = ""
-    label_scheme: str = "ferc"
-    fusion: float = FUSION
-    gmm: str = ""  # a file of `ferc gmm fit` whose mixture takes the place of our own
-    calibrators: tuple[str, ...] = ("temperature",)
-    # resources
-    cache: bool = False  # keep resized images in the run directory
-    device: str = "auto"
-    jobs: int = 1  # trainings side by side
-    workers: int = -1  # as many as there are cores, but for two that the model keeps busy
-    executor: str = "threads"
-    out: str = ""
+    # fmt: off
+    dataset: Annotated[str, Setting(DATA, "NAME", "Dataset, with options as in 'ferplus(mode=majority)', or the directory of a build. Default: toyfaces.", kind="datasets")] = "toyfaces"
+    data_root: Annotated[str, Setting(DATA, "PATH", "Dataset root directory.", RESOURCES)] = ""
+    build: Annotated[str, Setting(DATA, "DIR", "Build whose images are read instead of made.", RESOURCES, option="")] = ""
+    split: Annotated[str, Setting(DATA, "NAME", "Split to score. Default: test, or valid where there is no test.", choices=("train", "valid", "test"))] = ""
+    limit: Annotated[int, Setting(DATA, "N", "At most N faces of each split, always the same.", low=0)] = 0
+    on_bad_image: Annotated[str, Setting(DATA, "fail|skip", "An unusable image fails the run (default), or is counted and left out.", choices=("fail", "skip"))] = "fail"
 
-    @field_validator("corruptions", "severities", "methods", "losses", "noise", "seeds")
+    image_size: Annotated[int, Setting(IMAGES, "N", "Side of the images. Default: 224; toyfaces 64.", low=SMALLEST_SIDE)] = 0
+    severity_table: Annotated[str, Setting(IMAGES, "NAME", "Strengths: imagenet-c (default), or tiny-imagenet-c as in the authors' figures.")] = "imagenet-c"
+    suite_seed: Annotated[int, Setting(IMAGES, "N", "Seed of the corruptions. Default: 0.", low=0)] = 0
+    corruptions: Annotated[tuple[str, ...], Setting(IMAGES, "NAME", "Corruption. Default: the 17 of the benchmark.", SELECTION, "corruption", kind="corruptions")] = ()
+    severities: Annotated[tuple[int, ...], Setting(IMAGES, "N", "Severity, 1 to 5. Default: all.", SELECTION, "severity")] = SEVERITIES
+
+    methods: Annotated[tuple[str, ...], Setting(TRAINING, "NAME", "Method. Default: baseline.", SELECTION, "method", kind="methods")] = ("baseline",)
+    losses: Annotated[tuple[str, ...], Setting(TRAINING, "EXPR", "Loss or sum of losses: 'ce', 'focal(gamma=2)', 'maxent+mbls'. Default: ce and maxent+mbls.", SELECTION, "loss", kind="losses")] = ("ce", "maxent+mbls")
+    noise: Annotated[tuple[float, ...], Setting(TRAINING, "R", "Fraction of the training labels changed to another class. Default: 0.", SELECTION, low=0, high=1)] = (0.0,)
+    noise_scheme: Annotated[str, Setting(TRAINING, "exact|ferc", "Label-noise scheme: exactly this fraction, each to another class (default), or as the authors did.", choices=NOISE_SCHEMES)] = "exact"
+    soft_augmentation: Annotated[float, Setting(TRAINING, "R", "Fraction of the training images that are corrupted, with labels softened accordingly. Default: 0.", low=0, high=1)] = 0.0
+    seeds: Annotated[tuple[int, ...], Setting(TRAINING, "N", "Seed of a training. Default: 0.", SELECTION, "seed", low=0)] = (0,)
+    backbone: Annotated[str, Setting(TRAINING, "NAME", "A timm model. Default: the method's, mostly resnet18; toyfaces test_resnet.")] = ""
+    weights: Annotated[str, Setting(TRAINING, "FILE", "Pretrained weights, .safetensors or tensors in .pth.")] = ""
+    pretrained: Annotated[bool, Setting(TRAINING, "", "Download timm's weights for the backbone. Without it nothing is downloaded.")] = False
+    epochs: Annotated[int, Setting(TRAINING, "N", "Epochs. Default: 20; toyfaces 8.", low=0)] = 0
+    batch_size: Annotated[int, Setting(TRAINING, "N", "Batch size. Default: the method's, mostly 256; toyfaces 64.", low=0)] = 0
+    learning_rate: Annotated[float, Setting(TRAINING, "X", "Learning rate. Default: the method's, mostly 2.5e-4; toyfaces 2e-3.", low=0)] = 0.0
+    threads: Annotated[int, Setting(TRAINING, "N", "Threads of a training; another number may change its last bits. Default: the cores, divided among the jobs.", low=0)] = 0
+
+    visibility: Annotated[str, Setting(SCORING, "NAME", "Visibility function: l2 (default), ssim, psnr, l2-uint8.", JUDGING, kind="visibilities")] = "l2"
+    visibility_scope: Annotated[str, Setting(SCORING, "average|image|dataset", "What degradations are normalised by. Default: the function's own.", JUDGING, choices=("average", "image", "dataset"))] = ""
+    label_scheme: Annotated[str, Setting(SCORING, "NAME", "Soft labels: ferc (default), fused, gmm, dataset, one-hot, label-smoothing; options as in 'ferc(exponent=4)'.", JUDGING, kind="label_schemes")] = "ferc"
+    fusion: Annotated[float, Setting(SCORING, "X", "Weight of the annotated class in fused labels. Default: 0.5.", JUDGING, low=0, high=1)] = FUSION
+    gmm: Annotated[str, Setting(SCORING, "FILE", "External valence-arousal mixture, from 'ferc gmm fit'. Default: fitted on the training split.", JUDGING)] = ""
+    calibrators: Annotated[tuple[str, ...], Setting(SCORING, "NAME", "Post-hoc calibrator beside the plain softmax; 'none' for none. Default: temperature.", JUDGING, "calibrator", kind="calibrators")] = ("temperature",)
+
+    cache: Annotated[bool, Setting(WHERE, "", "Decode and resize each image once, into files of the run directory.", RESOURCES)] = False
+    device: Annotated[str, Setting(WHERE, "auto|cpu|cuda", "Device of the models. Default: auto.", RESOURCES, choices=("auto", "cpu", "cuda"))] = "auto"
+    jobs: Annotated[int, Setting(WHERE, "N", "Trainings that run in parallel. Default: 1.", RESOURCES, low=1)] = 1
+    workers: Annotated[int, Setting(WHERE, "N", "Workers that corrupt images while a model predicts; 0 for none. Default: all cores but two, at most 8.", RESOURCES, low=-1)] = -1
+    executor: Annotated[str, Setting(WHERE, "NAME", "Worker backend: threads (default), processes, serial.", RESOURCES, kind="executors")] = "threads"
+    out: Annotated[str, Setting(WHERE, "DIR", "Run directory; earlier work in it is resumed. Default: ferc-runs/DATASET-KEY.", RESOURCES)] = ""
+    # fmt: on
+
+    @field_validator("*", mode="before")
     @classmethod
-    def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(dict.fromkeys(values))
+    def _plain(cls, value: Any, info: Any) -> Any:
+        """Take a path for a text, and one value for a list of one."""
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        is_list = isinstance(cls.model_fields[info.field_name].default, tuple)
+        return (value,) if is_list and isinstance(value, str | int | float) else value
 
-    def resolved(self, registries: Registries, *, training: bool = True) -> Config:
-        """Return the configuration with every name known and every default filled in.
-
-        Names of methods, losses and calibrators matter only where there is ``training``. Raises
-        `RequestError` with one sentence for the first thing that cannot be done.
-        """
-        if self.names_build(registries):
-            return self.of_build(Path(self.dataset)).resolved(registries, training=training)
-        check_choices(self)
-        known: dict[str, Registry[Any]] = {
-            "dataset": registries.datasets,
-            "visibility": registries.visibilities,
-            "label_scheme": registries.label_schemes,
-            "executor": registries.executors,
-            "corruptions": registries.corruptions,
-        }
-        if training:
-            registries.metrics.require()
-            known |= {"methods": registries.methods, "calibrators": registries.calibrators}
-        values: dict[str, Any] = {}
-        for name, entries in known.items():
-            calls = getattr(self, name)
-            texts = (calls,) if isinstance(calls, str) else calls
-            canonical = []
-            for text in texts:
-                call = parse_call(text)
-                if name == "calibrators" and call.name == UNCALIBRATED:
-                    continue
-                entry = entries[call.name]  # raises with the nearest name
-                if name != "methods":  # a method reads its options itself
-                    entry.check_options(call.options)
-                canonical.append(str(call))
-            values[name] = canonical[0] if isinstance(calls, str) else tuple(canonical)
-        if training:
-            values["losses"] = tuple(canonical_loss(text, registries) for text in self.losses)
-        if not values["corruptions"]:
-            values["corruptions"] = tuple(
-                name for name, c in registries.corruptions.items() if c.in_benchmark
-            )
-        tables = {t for c in registries.corruptions.values() for t in c.severity_tables}
-        if self.severity_table not in tables:
-            raise UnknownNameError("severity table", self.severity_table, tables)
-        scope = registries.visibilities[parse_call(self.visibility).name].scope
-        values["visibility_scope"] = self.visibility_scope or scope
-        defaults = DEMO if parse_call(self.dataset).name == "toyfaces" else PAPER
-        values |= {name: getattr(self, name) or default for name, default in defaults.items()}
-        values["threads"] = self.threads or max(1, (os.cpu_count() or 1) // self.jobs)
-        if self.workers < 0:
-            values["workers"] = min(8, max(0, (os.cpu_count() or 1) - 2))
-        values["data_root"] = str(Path(self.data_root).resolve()) if self.data_root else ""
-        values["weights"] = str(Path(self.weights).resolve()) if self.weights else ""
-        values["gmm"] = str(Path(self.gmm).resolve()) if self.gmm else ""
-        return self.model_copy(update=values)
-
-    def names_build(self, registries: Registries) -> bool:
-        """Whether the dataset is the folder of a build; a known name never is."""
-        return self.dataset not in registries.datasets and Path(self.dataset).is_dir()
-
-    def of_build(self, root: Path) -> Config:
-        """Return the configuration on the data and the images of a build."""
-        settings = open_build(root).settings
-        for name in self.model_fields_set & (settings.keys() - {*SELECTION, *JUDGING, "dataset"}):
-            if getattr(self, name) != settings[name]:
-                raise RequestError(
-                    f"{root} was built with {name} {settings[name]!r}; leave out the other value"
-                )
-        chosen = {name: getattr(self, name) for name in self.model_fields_set - {"dataset"}}
-        return Config(**{**settings, **chosen, "build": str(root.resolve())})
+    @field_validator("*")
+    @classmethod
+    def _in_range(cls, value: Any, info: Any) -> Any:
+        """Check each value against its setting; repeated ones of a list count once."""
+        name, default = info.field_name, cls.model_fields[info.field_name].default
+        for one in value if isinstance(value, tuple) else (value,):
+            if name == "severities":
+                check_severity(one)
+            elif one != default or one == -1:
+                check_range(SETTINGS[name], word(name), one)
+        return tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
 
     def making(self) -> dict[str, Any]:
-        """Return the fields that decide what training and prediction make."""
-        left_out = {*SELECTION, *JUDGING, *RESOURCES}
-        return {k: v for k, v in self.model_dump().items() if k not in left_out}
+        """Return the settings that decide what training and prediction make."""
+        return {k: v for k, v in self.model_dump().items() if SETTINGS[k].role == MAKING}
 
     def to_toml(self) -> str:
         """Return the configuration as TOML that `read_config` reads back."""
-        lines = (f"{name} = {json.dumps(v)}" for name, v in self.model_dump().items())
-        return "\n".join(lines) + "\n"
+        return tomli_w.dumps(self.model_dump())
 
 
-def read_config(path: Path | None, options: dict[str, Any]) -> Config:
+SETTINGS: Mapping[str, Setting] = {
+    name: next(part for part in field.metadata if isinstance(part, Setting))
+    for name, field in Config.model_fields.items()
+}
+
+
+def word(name: str) -> str:
+    """Return what a setting is called in a sentence: "label scheme", "noise", "seed"."""
+    return (SETTINGS[name].option or name).replace("_", " ")
+
+
+def check_range(setting: Setting, what: str, value: Any) -> None:
+    """Raise `RequestError` for a value outside the range of its setting."""
+    low, high = setting.low, setting.high
+    if setting.choices and value not in setting.choices and what != "split":
+        raise UnknownNameError(what, value, setting.choices)
+    if low is not None and high is not None:
+        if not low <= value <= high:
+            raise RequestError(f"{what} must be between {low} and {high}, not {value:g}")
+    elif low is not None and not value >= low:
+        raise RequestError(f"{what} must be at least {low}, not {value:g}")
+
+
+def configured(values: Mapping[str, Any], where: str = "the configuration") -> Config:
+    """Return the configuration with these values; None stands for the default.
+
+    Raises `RequestError` with one sentence for a name or a value that cannot be.
+    """
+    for name in values.keys() - Config.model_fields.keys():
+        raise UnknownNameError(f"setting in {where}", name, Config.model_fields)
+    try:
+        return Config(**{name: value for name, value in values.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+        raise RequestError(
+            f"{word(str(first['loc'][0]))}: {message}, not {first['input']!r}"
+        ) from error
+
+
+def read_config(path: Path | None, options: Mapping[str, Any]) -> Config:
     """Return the configuration of a TOML file, overridden by ``options`` that are not None."""
     configs = read_configs(path, options)
     if len(configs) > 1:
@@ -194,7 +194,7 @@ def read_config(path: Path | None, options: dict[str, Any]) -> Config:
     return configs[0]
 
 
-def read_configs(path: Path | None, options: dict[str, Any]) -> tuple[Config, ...]:
+def read_configs(path: Path | None, options: Mapping[str, Any]) -> tuple[Config, ...]:
     """Return the configuration of a TOML file, or one for each of its ``[[data]]`` tables.
 
     A table holds what is different for its dataset; ``options`` that are not None override all.
@@ -203,7 +203,8 @@ def read_configs(path: Path | None, options: dict[str, Any]) -> tuple[Config, ..
     parts = values.pop("data", [{}])
     if not isinstance(parts, list) or not parts or not all(isinstance(p, dict) for p in parts):
         raise RequestError(f"{path}: data must be one or several tables [[data]]")
-    return tuple(checked({**values, **part}, path, options) for part in parts)
+    asked = {name: value for name, value in options.items() if value is not None}
+    return tuple(configured({**values, **part, **asked}, str(path)) for part in parts)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -213,56 +214,4 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise RequestError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path} is no valid TOML: {error}") from error
-
-
-def checked(values: dict[str, Any], path: Path | None, options: dict[str, Any]) -> Config:
-    """Return the configuration with these values, overridden by ``options`` that are not None."""
-    for name in values.keys() - Config.model_fields.keys():
-        raise UnknownNameError(f"setting in {path}", name, Config.model_fields)
-    values = values | {name: value for name, value in options.items() if value is not None}
-    try:
-        return Config(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RequestError(f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
-
-
-def check_choices(config: Config) -> None:
-    """Raise `RequestError` for a value outside its range."""
-    for severity in config.severities:
-        if severity not in SEVERITIES:
-            raise RequestError(f"severity must be 1, 2, 3, 4 or 5, not {severity}")
-    if config.image_size and config.image_size < SMALLEST_SIDE:
-        raise RequestError(f"image size must be at least {SMALLEST_SIDE}, not {config.image_size}")
-    if config.jobs < 1:
-        raise RequestError(f"jobs must be at least 1, not {config.jobs}")
-    for name in ("limit", "epochs", "batch_size", "learning_rate", "threads"):
-        if getattr(config, name) < 0:
-            raise RequestError(f"{name} must not be negative, not {getattr(config, name)}")
-    shares = {
-        "noise": config.noise,
-        "fusion": (config.fusion,),
-        "soft_augmentation": (config.soft_augmentation,),
-    }
-    for name, values in shares.items():
-        for value in values:
-            if not 0 <= value <= 1:
-                raise RequestError(f"{name} must lie between 0 and 1, not {value:g}")
-    for name, choices in CHOICES.items():
-        if getattr(config, name) not in ("", *choices):
-            raise UnknownNameError(name.replace("_", " "), getattr(config, name), choices)
-    for name in ("methods", "losses", "noise", "seeds", "severities"):
-        if not getattr(config, name):
-            raise RequestError(f"{name} must not be empty")
-
-
-def canonical_loss(text: str, registries: Registries) -> str:
-    """Return the canonical text of a loss expression; raises for a name that is not known."""
-    if text.strip() in registries.losses:  # a preset may have a plus sign in its name
-        return text.strip()
-    terms = [parse_call(term) for term in split_sum(text)]
-    for term in terms:
-        registries.losses[term.name].check_options(term.options)
-    return "+".join(str(term) for term in terms)
+        raise RequestError(f"{path} is not valid TOML: {error}") from error

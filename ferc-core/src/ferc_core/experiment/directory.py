@@ -1,15 +1,15 @@
-"""A run directory: where everything that an experiment makes lies, and what it belongs to.
+"""A run directory: where everything that a run makes is stored, and what it belongs to.
 
 config.toml            the resolved configuration
-manifest.json          benchmark and package versions, what the data was, what was made how
-checkpoints/RUN.safetensors
-predictions/RUN/CORRUPTION-SEVERITY.parquet   logits of every sample
-predictions/RUN/validation.parquet            logits on the clean validation split
-predictions/RUN/validation-CORRUPTION-SEVERITY.parquet   for calibrators fitted on all forms
-visibility/FUNCTION-SCOPE.parquet             degradation and visibility of every form
+manifest.json          what was made from what: versions, platform, device, settings, data, dates
+checkpoints/TRIAL.safetensors
+predictions/TRIAL/CORRUPTION-SEVERITY.parquet   logits of every sample
+predictions/TRIAL/validation.parquet            logits on the clean validation split
+predictions/TRIAL/validation-CORRUPTION-SEVERITY.parquet   for calibrators fitted on all cells
+visibility/FUNCTION-SCOPE.parquet               degradation and visibility of every cell
 labels.parquet         hard and soft label of every sample in every cell
-results.parquet        tidy scores: a row for each run, calibrator, cell and metric
-pooled.parquet         the same over all corrupted images thrown together
+results.parquet        tidy scores: a row for each trial, calibrator, cell and metric
+pooled.parquet         the same, pooled over all corrupted images
 checked.json, skipped.txt   with ``--on-bad-image skip``: images that cannot be used
 cache/                 with ``--cache``: resized images; may be deleted
 """
@@ -17,36 +17,35 @@ cache/                 with ``--cache``: resized images; may be deleted
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
-from importlib import metadata
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ferc_core.base.calls import parse_call
-from ferc_core.base.files import claim, read_json, write_json, write_text
-from ferc_core.base.seeds import BENCHMARK_VERSION, key, slug
-from ferc_core.errors import RequestError
-from ferc_core.experiment.benchmark import Plan, Run
-from ferc_core.experiment.config import Config
-from ferc_core.plugins.host import normalise, registry
-from ferc_core.suite.corrupt import CLEAN, Cell
+import numpy as np
+import numpy.typing as npt
+import polars as pl
 
-# Packages whose version may change what training and corruptions make.
-MAKERS = (
-    "ferc-core",
-    "ferc-corruptions",
-    "ferc-models",
-    "numpy",
-    "opencv-python",
-    "torch",
-    "timm",
+from ferc_core.base.files import (
+    claim,
+    read_json,
+    read_parquet,
+    write_json,
+    write_parquet,
+    write_text,
 )
+from ferc_core.base.seeds import key, slug
+from ferc_core.base.tables import column, matrix
+from ferc_core.experiment import records
+from ferc_core.experiment.benchmark import Benchmark, Trial
+from ferc_core.suite.cells import CLEAN, Cell
+
+Logits = npt.NDArray[np.floating[Any]]
 
 
 class RunDirectory:
-    """Paths and identity of one run directory."""
+    """Paths, tables and identity of one run directory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -58,29 +57,106 @@ class RunDirectory:
         self.skipped = path / "skipped.txt"
         self.checked = path / "checked.json"
         self.cache = path / "cache"
+        self.record: dict[str, str] = {}  # what the metadata of a table says about its making
+        self.device = ""  # that a model predicted on
 
-    def checkpoint(self, run: Run) -> Path:
-        """The trained model of a run."""
-        return self.path / "checkpoints" / f"{run.name}.safetensors"
+    def checkpoint(self, trial: Trial) -> Path:
+        """The trained model of a trial."""
+        return self.path / "checkpoints" / f"{trial.name}.safetensors"
 
-    def training(self, run: Run) -> Path:
+    def training(self, trial: Trial) -> Path:
         """The state of a training that has not ended."""
-        return self.path / "checkpoints" / f"{run.name}.training"
+        return self.path / "checkpoints" / f"{trial.name}.training"
 
-    def predictions(self, run: Run, cell: Cell) -> Path:
-        """The logits of a run in a cell."""
-        name = f"{slug(cell.corruption)}-{cell.severity}.parquet"
-        return self.path / "predictions" / run.name / name
+    def predictions(self, trial: Trial, part: str, cell: Cell) -> Path:
+        """The logits of a trial in a cell, of the part "scored" or "validation"."""
+        name = f"{slug(cell.corruption)}-{cell.severity}"
+        if part == "validation":
+            name = part if cell == CLEAN else f"{part}-{name}"
+        return self.path / "predictions" / trial.name / f"{name}.parquet"
 
-    def validation(self, run: Run, cell: Cell = CLEAN) -> Path:
-        """The logits of a run on the validation split, clean or in another form."""
-        form = "" if cell == CLEAN else f"-{slug(cell.corruption)}-{cell.severity}"
-        return self.path / "predictions" / run.name / f"validation{form}.parquet"
-
-    def visibility(self, config: Config) -> Path:
-        """The visibilities of every form by the configured function and scope."""
+    def visibility(self, bench: Benchmark) -> Path:
+        """The visibilities of every cell by the configured function and scope."""
+        config = bench.config
         name = f"{slug(config.visibility)}-{config.visibility_scope}.parquet"
         return self.path / "visibility" / name
+
+    def missing(
+        self, trials: Sequence[Trial], part: str, cells: Sequence[Cell]
+    ) -> dict[Cell, list[Trial]]:
+        """Return the cells that lack logits, each with the trials that lack them."""
+        lacking = {
+            cell: [t for t in trials if not self.predictions(t, part, cell).exists()]
+            for cell in cells
+        }
+        return {cell: trials for cell, trials in lacking.items() if trials}
+
+    def add_logits(
+        self,
+        trial: Trial,
+        part: str,
+        cell: Cell,
+        ids: Sequence[str],
+        logits: Logits,
+        labels: npt.NDArray[np.int64] | None = None,
+    ) -> None:
+        """Store the logits [N, K] of a trial in a cell; validation keeps its ``labels``, too."""
+        known = {} if labels is None else {"label": labels}
+        frame = pl.DataFrame(
+            {"sample": ids, "logits": column(logits.astype(np.float32)), **known}
+        ).select(
+            "sample",
+            pl.lit(cell.corruption).alias("corruption"),
+            pl.lit(cell.severity, pl.Int64).alias("severity"),
+            pl.exclude("sample"),
+        )
+        write_parquet(self.predictions(trial, part, cell), frame, self.record)
+
+    def logits(self, trial: Trial, cell: Cell = CLEAN) -> npt.NDArray[np.float64]:
+        """Return the logits [N, K] of a trial in a cell of the scored split."""
+        return matrix(read_parquet(self.predictions(trial, "scored", cell))["logits"])
+
+    def validation(
+        self, trial: Trial, domains: bool = False
+    ) -> tuple[Logits, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return logits [M, K], labels [M] and numbers of the cells [M] of the validation split.
+
+        In the clean cell, or for ``domains`` in all cells that are stored.
+        """
+        files = [self.predictions(trial, "validation", CLEAN)]
+        if domains:
+            files += sorted(files[0].parent.glob("validation-*.parquet"))
+        tables = [read_parquet(path) for path in files]
+        return (
+            np.concatenate([matrix(table["logits"]) for table in tables]),
+            np.concatenate([table["label"].to_numpy() for table in tables]),
+            np.repeat(np.arange(len(tables)), [len(table) for table in tables]),
+        )
+
+    def table(
+        self,
+        path: Path,
+        make: Callable[[], pl.DataFrame],
+        serves: Callable[[pl.DataFrame], bool],
+    ) -> pl.DataFrame:
+        """Return a stored table, made and stored first where there is none that ``serves``."""
+        if path.exists():
+            stored = read_parquet(path)
+            if serves(stored):
+                return stored
+        made = make()
+        write_parquet(path, made, self.record)
+        return made
+
+    def finish(self, bench: Benchmark, results: pl.DataFrame, pooled: pl.DataFrame) -> None:
+        """Store the scores, and the date in the manifest."""
+        judged = self.record | records.mixture(bench)
+        write_parquet(self.results, results, judged)
+        write_parquet(self.pooled, pooled, judged)
+        manifest = {**read_json(self.manifest), "ended": records.now()}
+        if self.device:
+            manifest["device"] = self.device
+        write_json(self.manifest, manifest)
 
     @property
     def has_work(self) -> bool:
@@ -88,85 +164,43 @@ class RunDirectory:
         made = ("checkpoints/*/*", "checkpoints/*.safetensors", "predictions/*/*")
         return any(next(self.path.glob(pattern), None) for pattern in made)
 
+    @cached_property
+    def begun(self) -> dict[str, Any]:
+        """What the manifest of earlier work says, empty where there is none."""
+        found: dict[str, Any] = read_json(self.manifest) if self.manifest.exists() else {}
+        return found
+
+    @property
+    def known_trials(self) -> list[Trial]:
+        """The trials that earlier calls were to train or to open."""
+        fields = ("method", "loss", "noise", "seed")
+        trials = self.begun.get("trials", {}).values()
+        return [Trial(**{name: trial[name] for name in fields}) for trial in trials]
+
     @contextmanager
-    def claimed(self, plan: Plan) -> Iterator[dict[str, str]]:
-        """Hold the directory for one process; yields the record to write into every table.
+    def claimed(self, bench: Benchmark) -> Iterator[RunDirectory]:
+        """Hold the directory for one process, and record what is made in it from what.
 
         Raises `RequestError` when another process holds it, or when it was made by other
         versions, with other settings or from other data.
         """
         with claim(self.path):
-            identity = identify(plan)
-            if self.manifest.exists() and self.has_work:
-                old = read_json(self.manifest)
-                refuse_other(self.path, old, identity)
-                identity["versions"] = {**old["versions"], **identity["versions"]}
-            write_json(self.manifest, identity)
-            write_text(self.config, plan.config.to_toml())
-            yield record(identity)
+            identity = records.identity(bench)
+            manifest = {**identity, **records.circumstances(bench)}
+            if self.begun and self.has_work:
+                records.refuse_other(self.path, self.begun, identity)
+                for part in ("versions", "trials"):
+                    manifest[part] = {**self.begun.get(part, {}), **manifest[part]}
+                identity["versions"] = manifest["versions"]
+                manifest["begun"] = self.begun.get("begun", manifest["begun"])
+            write_json(self.manifest, manifest)
+            write_text(self.config, bench.config.to_toml())
+            self.record = records.of_tables(identity)
+            yield self
 
 
-def default_path(plan: Plan) -> Path:
+def default_path(bench: Benchmark) -> Path:
     """Return ``ferc-runs/DATASET-KEY``, the same for the same making and data."""
-    making = {**plan.config.making(), "data": plan.faces.fingerprint}
+    making = {**bench.config.making(), "data": bench.faces.fingerprint}
     del making["threads"]  # the number of cores is no reason for another directory
-    return Path("ferc-runs") / f"{plan.faces.name}-{key(json.dumps(making), size=4).hex()}"
-
-
-def identify(plan: Plan) -> dict[str, Any]:
-    """Return what everything in the directory is made from, and whose mixture softens labels."""
-    note = plan.mixture_note
-    return {
-        "benchmark": BENCHMARK_VERSION,
-        "versions": versions(plan),
-        "making": json.loads(json.dumps(plan.config.making())),
-        "data": plan.faces.fingerprint,
-        "classes": list(plan.classes),
-        **({"gmm": note} if note else {}),
-    }
-
-
-def versions(plan: Plan) -> dict[str, str]:
-    """Return the versions of all packages and plugin files that take part in the making."""
-    config, known = plan.config, registry()
-    owners = [known.datasets.owner(parse_call(config.dataset).name)]
-    owners += [known.methods.owner(parse_call(run.method).name) for run in plan.runs]
-    owners += [known.corruptions.owner(parse_call(c).name) for c in config.corruptions]
-    found = {owner.name: owner.version for owner in owners if owner.file is None}
-    for owner in owners:
-        if owner.file is not None:
-            found[owner.name] = blake2b(owner.file.read_bytes(), digest_size=8).hexdigest()
-    for name in MAKERS:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return dict(sorted((normalise(k) if not k.endswith(".py") else k, v) for k, v in found.items()))
-
-
-def refuse_other(path: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Raise `RequestError` naming the first difference between two identities."""
-    for part in ("benchmark", "versions", "making", "data", "classes"):
-        was, now = old.get(part), new[part]
-        if isinstance(was, dict) and isinstance(now, dict):
-            # A plugin that only one side uses makes no difference to what both share.
-            pairs = [(name, was[name], now[name]) for name in sorted({*was} & {*now})]
-        else:
-            pairs = [(part, was, now)]
-        for name, before, after in pairs:
-            if before != after:
-                raise RequestError(
-                    f"{path} was made with {name} {before!r}, not {after!r}; give another "
-                    "directory with --out, or delete this one"
-                )
-
-
-def record(identity: dict[str, Any]) -> dict[str, str]:
-    """Return what the metadata of every table says about its making."""
-    # Whose mixture it was is no part of the key: like all that judges, it may change.
-    made_from = {name: value for name, value in identity.items() if name != "gmm"}
-    return {
-        "ferc.benchmark": identity["benchmark"],
-        "ferc.versions": json.dumps(identity["versions"]),
-        "ferc.key": key(json.dumps(made_from)).hex(),
-    }
+    return Path("ferc-runs") / f"{bench.faces.name}-{key(json.dumps(making), size=4).hex()}"

@@ -1,113 +1,36 @@
-"""The labels of an experiment: hard and soft, for every sample in every cell."""
+"""The labels of a benchmark, hard and soft, for every sample in every cell, as tables."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from ferc_core.base.calls import parse_call
-from ferc_core.base.files import read_parquet, write_parquet
-from ferc_core.base.progress import Watcher
-from ferc_core.experiment.benchmark import Plan, make_plan
-from ferc_core.experiment.config import JUDGING, Config
+from ferc_core.base.progress import track
+from ferc_core.base.tables import column
+from ferc_core.experiment.benchmark import Benchmark
+from ferc_core.images.store import ImageStore
 from ferc_core.labels import visibility
-from ferc_core.labels.schemes import base_targets
-from ferc_core.plugins.host import registry
-from ferc_core.suite.corrupt import CLEAN, Cell
-from ferc_core.suite.layout import LABELS, VISIBILITY, open_build
+from ferc_core.suite.cells import CLEAN, Cell
+
+CELL = ["corruption", "severity"]
 
 
-def labels_for(config: Config, predictions: pl.DataFrame, watcher: Watcher) -> pl.DataFrame:
-    """Return the labels of the cells that a table of predictions has.
-
-    They are those of the build that ``config.dataset`` names, unless the configuration asks for
-    other ones; or they are made from the dataset.
-    """
-    if config.names_build(registry()) and not config.model_fields_set & {*JUDGING}:
-        return read_parquet(open_build(Path(config.dataset)).root / LABELS)
-    forms = set(predictions.select("corruption", "severity").iter_rows()) - {("clean", 0)}
-    config = config.model_copy(update={"corruptions": tuple(sorted({c for c, _ in forms}))})
-    plan = make_plan(config.resolved(registry(), training=False), training=False)
-    with TemporaryDirectory() as folder:
-        paths = Path(folder) / LABELS, Path(folder) / VISIBILITY
-        return make_labels(plan, *paths, {}, watcher)
-
-
-def make_labels(
-    plan: Plan, path: Path, visibility_path: Path, record: dict[str, str], watcher: Watcher
-) -> pl.DataFrame:
-    """Store and return hard label, visibility and soft label of every sample in every cell."""
-    config, faces = plan.config, plan.splits.scored
-    call = parse_call(config.label_scheme)
-    scheme = registry().label_schemes[call.name]
-    borrowed = None
-    if plan.borrowed is not None:
-        borrowed = plan.borrowed.mixture(plan.classes, plan.faces.name)
-    base, origin = base_targets(
-        scheme.base, faces, plan.splits.train, len(plan.classes), config.fusion, borrowed
-    )
-    whose = f"{origin} {plan.mixture_note}".rstrip()
-    watcher.say(f"soft labels by scheme {config.label_scheme}, from: {whose}")
-    if config.gmm and plan.borrowed is None:
-        watcher.say(f"  the mixture {config.gmm} is not used: this scheme takes none")
-    visible = cell_visibilities(plan, visibility_path, record, watcher)
-    tables = []
-    for cell in plan.forms:
-        v = np.array(np.broadcast_to(visible[cell], len(faces)))
-        columns = {
-            "sample": faces.ids,
-            "corruption": [cell.corruption] * len(faces),
-            "severity": [cell.severity] * len(faces),
-            "label": faces.labels,
-            "visibility": v,
-            "target": scheme(base, v, **call.options).tolist(),
-        }
-        if faces.valence_arousal is not None:
-            columns["valence"], columns["arousal"] = faces.valence_arousal.T
-        tables.append(pl.DataFrame(columns))
-    table = pl.concat(tables)
-    write_parquet(path, table, record | plan.mixture_record)
-    return table
-
-
-def cell_visibilities(
-    plan: Plan, path: Path, record: dict[str, str], watcher: Watcher
-) -> dict[Cell, npt.NDArray[np.float64]]:
-    """Return v of every cell, [1] or [N], measuring it unless ``path`` has it; 1 for clean."""
-    forms = plan.forms[1:]
-    if not (path.exists() and covers(read_parquet(path), forms)):
-        write_parquet(path, measured(plan, watcher), record)
-    table = read_parquet(path).partition_by(["corruption", "severity"], as_dict=True)
-    average = plan.config.visibility_scope == "average"
-    visible = {CLEAN: np.ones(1)}
-    for cell in forms:
-        v = table[cell.corruption, cell.severity]["visibility"].to_numpy()
-        visible[cell] = v[:1] if average else v
-    return visible
-
-
-def covers(table: pl.DataFrame, forms: tuple[Cell, ...]) -> bool:
-    """Say whether a table of visibilities has all these forms."""
-    known = set(table.select("corruption", "severity").unique().iter_rows())
-    return all((cell.corruption, cell.severity) in known for cell in forms)
-
-
-def measured(plan: Plan, watcher: Watcher) -> pl.DataFrame:
-    """Return degradation and visibility of every form of the measured samples, as a table."""
-    config, suite, forms = plan.config, plan.suite, plan.benchmark_forms
-    call, scope = parse_call(config.visibility), config.visibility_scope
-    entry = registry().visibilities[call.name]
+def measured(bench: Benchmark, images: ImageStore) -> pl.DataFrame:
+    """Return degradation and visibility of the measured samples in every cell, as a table."""
+    cells, scope, chosen = bench.measured_cells, bench.config.visibility_scope, bench.entries
+    suite = bench.suite(images)
     sample = suite.take(visibility.sample_rows(suite, scope))
-    ids = sample.ids
-    with watcher.track(f"visibility {config.visibility}", len(ids) * len(forms)) as step:
+    ids, function = sample.ids, chosen.visibility
+    with track(f"visibility {function}", len(ids) * len(cells)) as step:
         degradation = visibility.measure(
-            sample, forms, lambda clean: entry.against(clean, **call.options), step
+            sample,
+            cells,
+            lambda clean: function.entry.against(clean, **function.call.options),
+            step,
         )
-    visible = visibility.normalise(degradation, visibility.yardstick(forms), scope)
+    visible = visibility.normalise(degradation, in_benchmark(bench, cells), scope)
     visible = np.broadcast_to(visible, degradation.shape)
     return pl.concat(
         pl.DataFrame(
@@ -119,5 +42,53 @@ def measured(plan: Plan, watcher: Watcher) -> pl.DataFrame:
                 "visibility": visible[:, j],
             }
         )
-        for j, cell in enumerate(forms)
+        for j, cell in enumerate(cells)
     )
+
+
+def in_benchmark(bench: Benchmark, cells: Sequence[Cell]) -> np.ndarray:
+    """Mark the cells of the benchmark, or all where there is none; the worst one has v = 0."""
+    corruptions = bench.entries.corruptions
+    official = np.array([corruptions[c.corruption].entry.in_benchmark for c in cells])
+    return official if official.any() else np.ones(len(cells), bool)
+
+
+def covers(table: pl.DataFrame, cells: Sequence[Cell]) -> bool:
+    """Say whether a table has rows of all these cells."""
+    known = set(table.select(CELL).unique().iter_rows())
+    return all((cell.corruption, cell.severity) in known for cell in cells)
+
+
+def label_table(bench: Benchmark, visible: pl.DataFrame | None) -> pl.DataFrame:
+    """Return hard label, visibility and soft label of every sample in every cell.
+
+    ``visible`` is what `measured` returned, or None where the label scheme uses no visibility.
+    """
+    faces, scheme, base = bench.splits.scored, bench.entries.label_scheme, bench.base.targets
+    known = {} if visible is None else visible.partition_by(CELL, as_dict=True)
+    tables = []
+    for cell in bench.cells:
+        v = np.ones(1)
+        if known and cell != CLEAN:
+            v = known[cell.corruption, cell.severity]["visibility"].to_numpy()
+            v = v[:1] if bench.config.visibility_scope == "average" else v
+        v = np.array(np.broadcast_to(v, len(faces)))
+        shown = pl.Series(v) if known or cell == CLEAN else pl.Series([None] * len(faces))
+        columns = {
+            "sample": faces.ids,
+            "corruption": [cell.corruption] * len(faces),
+            "severity": [cell.severity] * len(faces),
+            "label": faces.labels,
+            "visibility": shown.cast(pl.Float64),
+            "target": column(scheme(base, v)),
+        }
+        if faces.valence_arousal is not None:
+            columns["valence"], columns["arousal"] = faces.valence_arousal.T
+        tables.append(pl.DataFrame(columns))
+    return pl.concat(tables)
+
+
+def described(bench: Benchmark) -> str:
+    """Say what the soft labels are made from."""
+    whose = f"{bench.base.origin} {bench.mixture_note}".rstrip()
+    return f"soft labels by scheme {bench.entries.label_scheme}, from: {whose}"

@@ -1,133 +1,113 @@
-"""The predictions of a plan: logits of every run in every cell, stored where they are missing."""
+"""The predictions of a benchmark: logits of every trial in every cell, where they are missing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from ferc_core.base.calls import parse_call
-from ferc_core.base.files import write_parquet
-from ferc_core.base.progress import Advance, Watcher
-from ferc_core.errors import FercError, as_failure
-from ferc_core.experiment.benchmark import Plan, Run
+from ferc_core.base.failures import Failures
+from ferc_core.base.progress import Advance, track
+from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.directory import RunDirectory
-from ferc_core.experiment.readying import keep_images
-from ferc_core.plugins.host import registry
+from ferc_core.images.store import ImageStore, keep
 from ferc_core.spec import Predictor
-from ferc_core.suite.corrupt import CLEAN, Cell, Suite
+from ferc_core.suite.cells import Cell
+from ferc_core.suite.corrupt import Suite
 from ferc_core.suite.layout import open_build
 
-Place = Callable[[Run, Cell], Path]
+BUDGET = 4 << 30  # bytes of trained models that are in memory at a time
 
 
-def predict(
-    plan: Plan,
-    directory: RunDirectory,
-    runs: Sequence[Run],
-    record: dict[str, str],
-    watcher: Watcher,
-) -> dict[Run, FercError]:
-    """Store all logits that are missing; returns the causes for the runs that failed.
+def predict_missing(
+    bench: Benchmark, images: Mapping[str, ImageStore], out: RunDirectory, failures: Failures
+) -> None:
+    """Store all logits that are missing; trials that fail go into ``failures``.
 
-    The scored images are predicted in all forms. So are those of validation where a calibrator
-    is fitted on all forms, and else in their clean form alone.
+    The scored images are predicted in all cells. So are those of validation where a calibrator
+    is fitted on all cells, and else in the clean one alone.
     """
-    models = Models(plan, directory, watcher)
-    scored = plan.suite
-    if plan.config.build:
-        scored = replace(scored, corruptor=open_build(Path(plan.config.build)))
-    validation = replace(plan.suite, pictures=plan.pictures["validation"])
-    fitted_on = validation_forms(plan)
-    known = {"label": pl.Series(validation.pictures.faces.labels)}
-    work: tuple[tuple[str, Suite, Sequence[Cell], Place, dict[str, pl.Series]], ...] = (
-        ("validation", validation, fitted_on, directory.validation, known),
-        ("scored", scored, plan.forms, directory.predictions, {}),
-    )
-    for part, suite, forms, place, more in work:
-        missing = {cell: [r for r in runs if not place(r, cell).exists()] for cell in forms}
-        missing = {cell: runs for cell, runs in missing.items() if runs}
-        if not missing:
+    for part, cells in (("validation", bench.validation_cells), ("scored", bench.cells)):
+        trials = [trial for trial in bench.trials if trial not in failures]
+        todo = out.missing(trials, part, cells)
+        if not todo:
             continue
-        keep_images(plan, directory, (part,), watcher)
-        with watcher.track(f"predict {part}", len(missing) * len(suite.ids)) as step:
-            fill(suite, missing, place, models, more, record, step)
-    return models.failed
+        keep([images[part]])
+        suite = suite_of(bench, images[part], part)
+        groups = list(affordable(dict.fromkeys(t for ts in todo.values() for t in ts), out))
+        with track(f"predict {part}", len(todo) * len(groups) * len(suite.ids)) as step:
+            for group in groups:
+                models = Models(bench, out, failures)
+                these = {c: [t for t in ts if t in group] for c, ts in todo.items()}
+                for cell, logits in predictions(suite, these, models, step):
+                    for trial, found in logits.items():
+                        labels = images[part].faces.labels if part == "validation" else None
+                        out.add_logits(trial, part, cell, suite.ids, found, labels)
+
+
+def suite_of(bench: Benchmark, images: ImageStore, part: str) -> Suite:
+    """Return the images of a part in all cells; a build has those of the scored part."""
+    suite = bench.suite(images)
+    if part == "scored" and bench.config.build:
+        return replace(suite, corruptor=open_build(Path(bench.config.build)))
+    return suite
+
+
+def affordable(trials: Iterable[Trial], out: RunDirectory) -> Iterator[list[Trial]]:
+    """Yield the trials in groups whose models fit into memory together, by their files' sizes."""
+    group: list[Trial] = []
+    size = 0
+    for trial in trials:
+        path = out.checkpoint(trial)
+        need = path.stat().st_size if path.exists() else 0
+        if group and size + need > BUDGET:
+            yield group
+            group, size = [], 0
+        group.append(trial)
+        size += need
+    if group:
+        yield group
 
 
 class Models:
-    """The trained models of a plan, loaded when first asked; one that fails is not asked again."""
+    """Trained models, loaded when first asked; one that fails is not asked again."""
 
-    def __init__(self, plan: Plan, directory: RunDirectory, watcher: Watcher) -> None:
-        self.plan, self.directory, self.watcher = plan, directory, watcher
-        self.loaded: dict[Run, Predictor] = {}
-        self.failed: dict[Run, FercError] = {}
+    def __init__(self, bench: Benchmark, out: RunDirectory, failures: Failures) -> None:
+        self.bench, self.out, self.failures = bench, out, failures
+        self.loaded: dict[Trial, Predictor] = dict(bench.models)
 
-    def logits(self, run: Run, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32] | None:
-        """Return the logits of a run, or None if it fails or has failed."""
-        if run in self.failed:
+    def logits(self, trial: Trial, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32] | None:
+        """Return the logits of a trial, or None if it fails or has failed."""
+        if trial in self.failures:
             return None
         try:
-            if run not in self.loaded:
-                self.loaded[run] = load(self.plan, self.directory, run)
-            return self.loaded[run].logits(images)
-        except Exception as error:  # whatever a method of anybody's raises, the others go on
-            self.failed[run] = as_failure(error)
-            self.watcher.say(f"{run} failed: {self.failed[run]}")
+            if trial not in self.loaded:
+                method = self.bench.entries.methods[trial.method].entry
+                path, device = self.out.checkpoint(trial), self.bench.config.device
+                self.loaded[trial] = method.load_predictor(path, device)
+            model = self.loaded[trial]
+            self.out.device = str(getattr(model, "device", "")) or self.out.device
+            return model.logits(images)
+        except Exception as error:  # whatever anybody's method raises, the others go on
+            self.failures.add(trial, error)
             return None
 
 
-def fill(
-    suite: Suite,
-    missing: dict[Cell, list[Run]],
-    place: Place,
-    models: Models,
-    more: dict[str, pl.Series],
-    record: dict[str, str],
-    step: Advance,
-) -> None:
-    """Store the missing logits of a suite, a file for each run and cell; ``more`` are columns."""
-    parts: dict[Run, list[np.ndarray]] = {}
-    for cell, rows, images in suite.chunks(list(missing)):
-        for run in missing[cell]:
-            logits = models.logits(run, images)
+def predictions(
+    suite: Suite, todo: Mapping[Cell, Sequence[Trial]], models: Models, step: Advance
+) -> Iterator[tuple[Cell, dict[Trial, npt.NDArray[np.float32]]]]:
+    """Yield each cell with the logits [N, K] of its trials."""
+    parts: dict[Trial, list[npt.NDArray[np.float32]]] = {}
+    for cell, rows, images in suite.chunks(list(todo)):
+        for trial in todo[cell]:
+            logits = models.logits(trial, images)
             if logits is not None:
-                parts.setdefault(run, []).append(logits)
+                parts.setdefault(trial, []).append(logits)
         if rows.stop == len(suite.ids):
-            for run, found in parts.items():
-                if run not in models.failed:
-                    frame = predictions_frame(suite.ids, np.concatenate(found), cell)
-                    write_parquet(place(run, cell), frame.with_columns(**more), record)
+            good = {t: found for t, found in parts.items() if t not in models.failures}
+            yield cell, {trial: np.concatenate(found) for trial, found in good.items()}
             parts.clear()
         step(len(images), str(cell))
-
-
-def validation_forms(plan: Plan) -> tuple[Cell, ...]:
-    """Return the forms of the validation images that the calibrators are fitted on."""
-    calibrators = registry().calibrators
-    names = [parse_call(text).name for text in plan.config.calibrators]
-    return plan.forms if any(calibrators[name].domains for name in names) else (CLEAN,)
-
-
-def load(plan: Plan, directory: RunDirectory, run: Run) -> Predictor:
-    """Return the trained model of a run."""
-    method = registry().methods[parse_call(run.method).name]
-    return method.load_predictor(directory.checkpoint(run), plan.config.device)
-
-
-def predictions_frame(ids: Sequence[str], logits: np.ndarray, cell: Cell) -> pl.DataFrame:
-    """Return predictions as a table: sample, corruption, severity, logits."""
-    frame = pl.DataFrame(
-        {"sample": ids, "logits": logits.tolist()},
-        schema={"sample": pl.String, "logits": pl.List(pl.Float32)},
-    )
-    return frame.select(
-        "sample",
-        pl.lit(cell.corruption).alias("corruption"),
-        pl.lit(cell.severity, pl.Int64).alias("severity"),
-        "logits",
-    )

@@ -8,21 +8,22 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ferc_core.base import parallel as executors
 from ferc_core.base.files import read_parquet
-from ferc_core.base.progress import Watcher
+from ferc_core.base.parallel import threads
+from ferc_core.base.progress import track
 from ferc_core.errors import BadImageError, DataError
-from ferc_core.experiment.benchmark import Plan, make_plan
+from ferc_core.experiment.benchmark import Benchmark
 from ferc_core.experiment.build import counts, digest
 from ferc_core.experiment.config import Config
-from ferc_core.plugins.host import registry
-from ferc_core.suite.corrupt import Cell, Chunk
+from ferc_core.images.store import Images
+from ferc_core.suite.cells import Cell
+from ferc_core.suite.corrupt import Chunk
 from ferc_core.suite.layout import LABELS, MANIFEST, Build, image_name
 
 WORKERS = 4  # threads that read and hash files
 
 
-def verify(build: Build, watcher: Watcher) -> list[str]:
+def verify(build: Build) -> list[str]:
     """Return a sentence for everything that differs from the manifest."""
     files: dict[str, str] = build.manifest["files"]
     there = {
@@ -33,8 +34,8 @@ def verify(build: Build, watcher: Watcher) -> list[str]:
     problems = [f"{name} is missing" for name in sorted(files.keys() - there)]
     problems += [f"{name} does not belong there" for name in sorted(there - {*files, MANIFEST})]
     present = sorted(files.keys() & there)
-    with watcher.track("hash files", len(present)) as step:
-        hashes = executors.threads(hasher(build.root), present, WORKERS)
+    with track("hash files", len(present)) as step:
+        hashes = threads(hasher(build.root), present, WORKERS)
         for name, found in zip(present, hashes, strict=True):
             if found != files[name]:
                 problems.append(f"{name} is not the file that was built")
@@ -69,31 +70,31 @@ def label_problems(build: Build) -> Iterator[str]:
         yield f"{LABELS}: a soft label of {sample!r} does not sum to 1"
 
 
-def rebuild(build: Build, n: int, data_root: str, seed: int, watcher: Watcher) -> list[str]:
+def rebuild(build: Build, n: int, data_root: str, seed: int) -> list[str]:
     """Make ``n`` random images again from the data and return those whose pixels differ."""
     config = Config(**build.settings, data_root=data_root)
-    plan = make_plan(config.resolved(registry(), training=False), training=False)
-    if plan.faces.fingerprint != build.manifest["data"]:
+    bench = Benchmark.open(config, training=False)
+    if bench.faces.fingerprint != build.manifest["data"]:
         raise DataError(f"the dataset is not the one that {build.root} was built from")
     rng = np.random.default_rng(seed)
-    built = build.samples
-    row = {sample: i for i, sample in enumerate(plan.suite.ids)}
+    built, images = build.samples, bench.images()["scored"]
+    row = {sample: i for i, sample in enumerate(images.ids)}
     problems = []
-    with watcher.track("make images again", n) as step:
+    with track("make images again", n) as step:
         for _ in range(n):
-            cell = plan.forms[rng.integers(len(plan.forms))]
+            cell = bench.cells[rng.integers(len(bench.cells))]
             sample = built[rng.integers(len(built))]
-            if problem := differs(build, plan, cell, sample, row[sample]):
+            made = bench.corruptor(Chunk(cell, (sample,), images([row[sample]])))[0]
+            if problem := differs(build, cell, sample, made):
                 problems.append(problem)
             step(1)
     return problems
 
 
-def differs(build: Build, plan: Plan, cell: Cell, sample: str, row: int) -> str:
+def differs(build: Build, cell: Cell, sample: str, made: Images) -> str:
     """Return a sentence when a stored image has other pixels than one made now, else ""."""
-    made = plan.suite.corruptor(Chunk(cell, (sample,), plan.pictures["scored"]([row])))[0]
     try:
-        stored = build.pictures(cell, [sample])[0]
+        stored = build.images(cell, [sample])[0]
     except (BadImageError, DataError) as error:
         return f"{image_name(cell, sample)} cannot be read: {error}"
     if stored.shape == made.shape and (stored == made).all():

@@ -6,14 +6,23 @@ Everything inside FER-C is uint8 RGB ``[H, W, 3]``; OpenCV's BGR order ends here
 from __future__ import annotations
 
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ferc_core.errors import BadImageError, RequestError
+
+try:
+    import cv2 as cv2  # for others, with this one sentence where it cannot be loaded
+except ImportError as error:
+    raise RequestError(
+        f"OpenCV cannot be loaded ({error}): install the system library (on Debian: apt-get "
+        "install libgl1), or replace the package: pip uninstall opencv-python && pip install "
+        "opencv-python-headless"
+    ) from error
 
 # What counts as an image in a folder; the content decides how a file is decoded.
 IMAGE_SUFFIXES = frozenset(
@@ -24,9 +33,6 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8\xff"
 JPEG_SCAN = 0xDA  # marker in front of the compressed data
 JPEG_END = b"\xff\xd9"
-
-# An image that cannot be read becomes a BadImageError; OpenCV need not print it as well.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
@@ -57,6 +63,7 @@ def decode_image(data: bytes, path: Path) -> npt.NDArray[np.uint8]:
         data = _whole_jpeg(data)
     if not data:
         raise BadImageError(f"image {path} is cut short or damaged")
+    silence()
     try:
         decoded = cv2.imdecode(
             np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
@@ -69,6 +76,12 @@ def decode_image(data: bytes, path: Path) -> npt.NDArray[np.uint8]:
         return to_rgb(decoded if decoded.ndim == 2 else decoded[..., ::-1])
     except BadImageError as error:
         raise BadImageError(f"image {path}: {error}") from error
+
+
+@cache
+def silence() -> None:
+    """Keep OpenCV from printing about an image that becomes a `BadImageError`."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def to_rgb(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """The valence-arousal mixture of the paper (eqs 5-6): one Gaussian per expression.
 
 The parameters come from the training set as in the authors' code: moments of the rows that lie
-within one standard deviation of their class in valence and in arousal; shares over all rows.
+within one standard deviation of their class in valence and in arousal; weights over all rows.
 """
 
 from __future__ import annotations
@@ -14,17 +14,24 @@ import numpy.typing as npt
 from ferc_core.errors import DataError
 
 RIDGE = 1e-6  # added to the covariance of a class with too few or collinear rows
+FLAT = 1e-9  # a smaller ratio of its two variances is one of rounding: the rows are collinear
+EDGE = 1e-9  # rows this close to one standard deviation lie on it, whatever the rounding
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """Shares ``pi`` [K], means ``mu`` [K, 2] and covariances ``sigma`` [K, 2, 2]."""
+    """Weights ``pi`` [K], means ``mu`` [K, 2] and covariances ``sigma`` [K, 2, 2].
+
+    ``fallback`` names the classes with too few or collinear rows within one standard deviation,
+    whose moments are those of all their rows.
+    """
 
     pi: Array
     mu: Array
     sigma: Array
+    fallback: tuple[int, ...] = ()
 
     def posterior(self, points: Array) -> Array:
         """Return gamma [N, K], the probability of each class at valence-arousal [N, 2] (eq. 6).
@@ -34,7 +41,7 @@ class Mixture:
         offset = points[:, None, :] - self.mu
         inverse = np.linalg.inv(self.sigma)
         distance = np.einsum("nki,kij,nkj->nk", offset, inverse, offset)
-        with np.errstate(divide="ignore"):  # a class without rows has share 0
+        with np.errstate(divide="ignore"):  # a class without rows has weight 0
             log_density = np.log(self.pi) - 0.5 * (np.linalg.slogdet(self.sigma)[1] + distance)
         density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
         gamma: Array = density / density.sum(axis=1, keepdims=True)
@@ -46,27 +53,33 @@ def fit(points: Array, labels: npt.NDArray[np.int64], num_classes: int) -> Mixtu
     if len(points) == 0:
         raise DataError(
             "the valence-arousal mixture needs training rows, and there are none; "
-            "borrow one of another dataset with --gmm FILE"
+            "use that of another dataset with --gmm FILE"
         )
     counts = np.bincount(labels, minlength=num_classes)
     mu, sigma = np.zeros((num_classes, 2)), np.tile(np.eye(2), (num_classes, 1, 1))
-    for k in np.flatnonzero(counts):
-        mu[k], sigma[k] = class_moments(points[labels == k])
-    return Mixture(counts / counts.sum(), mu, sigma)
+    fallback = []
+    for k in np.flatnonzero(counts).tolist():
+        rows = points[labels == k]
+        kept = within_one_deviation(rows)
+        if is_flat(kept):
+            fallback.append(k)
+            ridge = RIDGE * np.eye(2)
+            mu[k], sigma[k] = rows.mean(axis=0), np.cov(rows.T, bias=True).reshape(2, 2) + ridge
+        else:
+            mu[k], sigma[k] = kept.mean(axis=0), np.cov(kept.T, bias=True)
+    return Mixture(counts / counts.sum(), mu, sigma, tuple(fallback))
 
 
-def class_moments(rows: Array) -> tuple[Array, Array]:
-    """Return mean and covariance (1/n) of the rows within one standard deviation per axis."""
-    kept = within_one_deviation(rows)
-    if len(kept) > 1:
-        sigma = np.cov(kept.T, bias=True)
-        if np.linalg.det(sigma) > np.finfo(np.float64).eps ** 2:
-            return kept.mean(axis=0), sigma
-    # Too few rows for a covariance: take all of the class, and keep it invertible.
-    return rows.mean(axis=0), np.cov(rows.T, bias=True).reshape(2, 2) + RIDGE * np.eye(2)
+def is_flat(rows: Array) -> bool:
+    """Say whether rows [N, 2] lie on one line, or are too few to tell."""
+    if len(rows) < 3:
+        return True
+    small, large = np.linalg.eigvalsh(np.cov(rows.T, bias=True))
+    return bool(small <= FLAT * large)
 
 
 def within_one_deviation(rows: Array) -> Array:
     """Return those of ``rows`` [N, 2] within one standard deviation of their mean, on both axes."""
-    inside: Array = rows[(np.abs(rows - rows.mean(axis=0)) < rows.std(axis=0)).all(axis=1)]
+    distance, deviation = np.abs(rows - rows.mean(axis=0)), rows.std(axis=0)
+    inside: Array = rows[(distance < (1 - EDGE) * deviation).all(axis=1)]
     return inside

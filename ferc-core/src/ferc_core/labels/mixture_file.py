@@ -1,4 +1,4 @@
-"""Parameters of a valence-arousal mixture as a JSON file, for datasets to borrow.
+"""Parameters of a valence-arousal mixture as a JSON file, for other datasets to use.
 
 ``ferc gmm fit`` writes it, ``--gmm FILE`` reads it; numbers come back to the bit. The paper scores
 AffWild with the parameters of AffectNet's training set (section 5.1 and appendix A.5).
@@ -21,7 +21,7 @@ from ferc_core.faces import FaceSet, FaceSplit
 from ferc_core.labels.mixture import Mixture, fit, within_one_deviation
 
 FORMAT, VERSION = "ferc-gmm", 1
-SUM_TOLERANCE = 1e-6  # how far the shares of a file may be from a sum of 1
+SUM_TOLERANCE = 1e-6  # how far the weights of a file may be from a sum of 1
 
 
 class Checked(BaseModel):
@@ -81,7 +81,7 @@ class GmmFile(Checked):
         """Return the mixture of these classes of a dataset, in their order.
 
         Classes are matched by name; case and outer blanks do not count. Classes of the file that
-        are not asked for are dropped, and the shares of the others scaled to sum to 1. Raises
+        are not asked for are dropped, and the weights of the others scaled to sum to 1. Raises
         `RequestError` for a class that the file lacks or knows no face of.
         """
         place = {plain(name): k for k, name in enumerate(self.classes)}
@@ -169,11 +169,11 @@ def read_gmm(path: Path) -> GmmFile:
         first = error.errors()[0]
         where = "".join(f"{part}: " for part in first["loc"])
         raise RequestError(
-            f"{path} is no mixture that ferc gmm fit wrote: {where}{first['msg']}"
+            f"{path} is not a mixture file of ferc gmm fit: {where}{first['msg']}"
         ) from error
     problem = flaw(content)
     if problem:
-        raise RequestError(f"{path} holds no mixture: {problem}")
+        raise RequestError(f"{path} does not hold a mixture: {problem}")
     return content
 
 
@@ -184,14 +184,13 @@ def write_gmm(path: Path, content: GmmFile) -> None:
 
 
 def check_free(path: Path) -> None:
-    """Raise `RequestError` where something lies at ``path`` that is no such file."""
+    """Raise `RequestError` when ``path`` is an existing file of another kind."""
     if path.exists():
         try:
             read_gmm(path)
         except RequestError as error:
             raise RequestError(
-                f"{path} is there already and is no mixture of ferc gmm fit; it is left alone: "
-                "give another --out"
+                f"{path} exists and is not a mixture file of ferc gmm fit; choose another --out"
             ) from error
 
 
@@ -204,7 +203,7 @@ def flaw(content: GmmFile) -> str:
     if len({plain(name) for name in names}) < k:
         return f"two of its classes have one name: {', '.join(names)}"
     if min(content.pi, default=-1) < 0:
-        return "pi must be shares of one class or more, none of them negative"
+        return "pi must be weights of one class or more, none of them negative"
     if abs(sum(content.pi) - 1) > SUM_TOLERANCE:
         return f"pi sums to {sum(content.pi):g}, not to 1"
     for name, mean, sigma in zip(names, content.mu, content.sigma, strict=True):

@@ -6,9 +6,13 @@ from (its ``base``) are made here from what the dataset knows about its faces.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
+from ferc_core.base.text import listed
 from ferc_core.errors import RequestError
 from ferc_core.faces import FaceSplit
 from ferc_core.labels import mixture as gmm
@@ -17,7 +21,7 @@ Array = npt.NDArray[np.float64]
 
 SOFTENING_EXPONENT = 2.0  # k of eq. 10, which the paper does not print; fitted to its figure
 MIXED = ("gmm", "fused")  # bases that take the valence-arousal mixture
-FUSION = 0.5  # share of the annotated class in eq. 7, which the paper does not print
+FUSION = 0.5  # weight of the annotated class in eq. 7, which the paper does not print
 
 
 def one_hot(labels: npt.NDArray[np.int64], num_classes: int) -> Array:
@@ -26,29 +30,39 @@ def one_hot(labels: npt.NDArray[np.int64], num_classes: int) -> Array:
     return rows
 
 
+@dataclass(frozen=True)
+class BaseTargets:
+    """The targets [N, K] that a label scheme starts from, where they come from, and notes."""
+
+    targets: Array
+    origin: str
+    notes: tuple[str, ...] = ()
+
+
 def base_targets(
     base: str,
     faces: FaceSplit,
     train: FaceSplit,
-    num_classes: int,
+    classes: Sequence[str],
     fusion: float = FUSION,
-    borrowed: gmm.Mixture | None = None,
-) -> tuple[Array, str]:
-    """Return the targets [N, K] that a scheme of this ``base`` starts from, and their origin.
+    external: gmm.Mixture | None = None,
+) -> BaseTargets:
+    """Return what a scheme of this ``base`` starts from.
 
     ``fused`` (eq. 7) is ``fusion`` x one-hot + (1 - ``fusion``) x mixture where valence-arousal
     is known, else the dataset's own distribution (as the paper does for RAF-DB), else one-hot.
-    The mixture is the ``borrowed`` one, or else fitted on ``train`` alone.
+    The mixture is the ``external`` one, or else fitted on ``train`` alone. Raises `RequestError`
+    for a base that the dataset cannot serve.
     """
-    hard = one_hot(faces.labels, num_classes)
-    mixed = takes_mixture(base, faces, train, borrowed)
+    hard = one_hot(faces.labels, len(classes))
+    mixed = takes_mixture(base, faces, train, external)
     if base == "one-hot":
-        return hard, "annotated class"
+        return BaseTargets(hard, "annotated class")
     if base == "gmm" and not mixed:
         if faces.valence_arousal is not None:
             raise RequestError(
-                "label scheme 'gmm' needs training faces with valence and arousal, which this data "
-                "set does not have; borrow the mixture of another one with --gmm FILE"
+                "label scheme 'gmm' needs training faces with valence and arousal, which this "
+                "dataset does not have; use the mixture of another one with --gmm FILE"
             )
         raise RequestError(
             "label scheme 'gmm' needs valence and arousal, which this dataset does not have; "
@@ -56,32 +70,45 @@ def base_targets(
         )
     if base == "dataset" or (base == "fused" and not mixed):
         if faces.distributions is not None:
-            return normalised(faces.distributions), "the dataset's label distributions"
+            return BaseTargets(normalised(faces.distributions), "the dataset's label distributions")
         if base == "fused":
-            return hard, "annotated class (neither valence-arousal nor distributions are known)"
+            what = "annotated class (neither valence-arousal nor distributions are known)"
+            return BaseTargets(hard, what)
         raise RequestError(
             "label scheme 'dataset' needs label distributions, which this dataset does not have; "
             "use 'ferc' or 'one-hot'"
         )
     assert faces.valence_arousal is not None
-    mixture = borrowed
+    mixture = external
     if mixture is None:
         assert train.valence_arousal is not None
-        mixture = gmm.fit(train.valence_arousal, train.labels, num_classes)
-    gamma = mixture.posterior(faces.valence_arousal)
+        mixture = gmm.fit(train.valence_arousal, train.labels, len(classes))
+    gamma, notes = mixture.posterior(faces.valence_arousal), fallback_notes(mixture, classes)
     if base == "gmm":
-        return gamma, "valence-arousal mixture"
-    return (
+        return BaseTargets(gamma, "valence-arousal mixture", notes)
+    return BaseTargets(
         fusion * hard + (1 - fusion) * gamma,
         f"annotated class ({fusion:g}) fused with the valence-arousal mixture ({1 - fusion:g})",
+        notes,
     )
 
 
-def takes_mixture(base: str, faces: FaceSplit, train: FaceSplit, borrowed: object) -> bool:
-    """Say whether labels of this ``base`` come from a mixture: a ``borrowed`` one, or train's."""
+def takes_mixture(base: str, faces: FaceSplit, train: FaceSplit, external: object) -> bool:
+    """Say whether labels of this ``base`` come from a mixture, an ``external`` or a fitted one."""
     if base not in MIXED or faces.valence_arousal is None:
         return False
-    return borrowed is not None or train.valence_arousal is not None
+    return external is not None or train.valence_arousal is not None
+
+
+def fallback_notes(mixture: gmm.Mixture, classes: Sequence[str]) -> tuple[str, ...]:
+    """Say which classes of a mixture took all their rows for want of better ones."""
+    names = [classes[k] for k in mixture.fallback]
+    if not names:
+        return ()
+    return (
+        f"mixture: {listed(names)} fitted on all training faces of the class; too few of them, "
+        "or collinear ones, lie within one standard deviation",
+    )
 
 
 def normalised(distributions: Array) -> Array:
@@ -97,7 +124,7 @@ def unchanged(targets: Array, visibility: Array) -> Array:
 
 def label_smoothing(targets: Array, visibility: Array, *, epsilon: float = 0.1) -> Array:
     """Return (1 - epsilon) y + epsilon / K, whatever the visibility."""
-    check_share("epsilon", epsilon)
+    check_fraction("epsilon", epsilon)
     smooth: Array = (1 - epsilon) * targets + epsilon / targets.shape[1]
     return smooth
 
@@ -114,7 +141,7 @@ def soften(targets: Array, visibility: Array, *, exponent: float = SOFTENING_EXP
     return soft
 
 
-def check_share(name: str, value: float) -> None:
+def check_fraction(name: str, value: float) -> None:
     """Raise `RequestError` unless ``value`` lies in [0, 1]."""
     if not 0 <= value <= 1:
-        raise RequestError(f"{name} must lie between 0 and 1, not {value:g}")
+        raise RequestError(f"{name} must be between 0 and 1, not {value:g}")

@@ -1,11 +1,11 @@
-"""What the core itself registers: datasets, label schemes, executors and reporters."""
+"""What the core itself registers: datasets, label schemes, executors, reporters, commands."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from ferc_core.plugins.hooks import hookimpl
-from ferc_core.spec import DatasetSource, Executor, LabelScheme, Reporter
+from ferc_core.spec import Command, DatasetSource, Executor, LabelScheme, Reporter
 
 
 @hookimpl
@@ -18,6 +18,16 @@ def register_datasets(register: Callable[[DatasetSource], None]) -> None:
             summary="Drawn faces with eight expressions; needs no data and no download.",
             source="FER-C",
             needs_root=False,
+            # small enough for a laptop's CPU; test_resnet is timm's smallest ResNet
+            defaults={
+                "backbone": "test_resnet",
+                "image_size": 64,
+                "epochs": 8,
+                "batch_size": 64,
+                "learning_rate": 2e-3,
+            },
+            note="this is the built-in demonstration: drawn faces, with a smaller backbone and "
+            "smaller images than the paper's (resnet18 at 224x224)",
         )
     )
     register(
@@ -82,6 +92,7 @@ def register_label_schemes(register: Callable[[LabelScheme], None]) -> None:
                 name,
                 f"ferc_core.labels.schemes:{function}",
                 base=base,  # type: ignore[arg-type]
+                uses_visibility=function == "soften",
                 summary=summary,
                 source=source,
             )
@@ -90,7 +101,7 @@ def register_label_schemes(register: Callable[[LabelScheme], None]) -> None:
 
 @hookimpl
 def register_executors(register: Callable[[Executor], None]) -> None:
-    """Where independent work runs."""
+    """Worker backends for independent work."""
     for name, summary in (
         ("serial", "One item after the other, in this process."),
         ("threads", "Threads of this process; OpenCV and NumPy release the interpreter lock."),
@@ -104,12 +115,31 @@ def register_executors(register: Callable[[Executor], None]) -> None:
 @hookimpl
 def register_reporters(register: Callable[[Reporter], None]) -> None:
     """The formats of ``ferc results``."""
-    for name, summary in (
-        ("table", "A table for the terminal."),
-        ("json", "A list of objects."),
-        ("csv", "Comma-separated values."),
-        ("markdown", "A table for GitHub and the like."),
-        ("latex", "A booktabs table for a paper."),
+    for name, summary, suffix in (
+        ("table", "A table for the terminal.", ".txt"),
+        ("json", "A list of objects.", ".json"),
+        ("csv", "Comma-separated values.", ".csv"),
+        ("markdown", "A table for GitHub and the like.", ".md"),
+        ("latex", "A booktabs table for a paper.", ".tex"),
     ):
         function = f"ferc_core.results.formats:{'json_' if name == 'json' else name}"
-        register(Reporter(name, function, summary=summary, source="FER-C"))
+        register(Reporter(name, function, summary=summary, source="FER-C", suffixes=(suffix,)))
+
+
+@hookimpl
+def register_commands(register: Callable[[Command], None]) -> None:
+    """The commands of ``ferc``, in the order of its help."""
+    for name, summary in (
+        ("run", "Run the whole benchmark: train, predict every cell, calibrate, score."),
+        ("build", "Write FER-C to disk: every corrupted image, soft labels, a manifest."),
+        ("verify", "Check a build: every file and count against its manifest."),
+        ("score", "Score predictions that some other program made."),
+        ("results", "Show the scores of a run directory, alone or beside the paper's."),
+        ("intervals", "Show the scores of a run directory with their intervals."),
+        ("corrupt", "Make all variants of one image, with a contact sheet."),
+        ("data", "Look at a dataset before anything is run on it."),
+        ("gmm", "The valence-arousal mixture of a dataset, for other datasets to use."),
+        ("list", "List what is registered of one kind: corruptions, losses, metrics, ..."),
+        ("plugins", "List the plugins in use, their versions and hooks, and their faults."),
+    ):
+        register(Command(name, f"ferc_core.cli.{name}:app", summary=summary, source="FER-C"))

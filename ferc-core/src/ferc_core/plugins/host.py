@@ -1,13 +1,12 @@
 """The plugin host: finds plugins, checks what they register, and says what is wrong with them.
 
-Plugins are entry points of the group ``ferc``; the packages of FER-C come in by the same door.
-Two kinds of fault leave the rest working: a plugin that fails (its import, a hook, an entry that
-is not what the hook asks for) and a hook whose name is not known. A name that two plugins
-register is an error that names both.
+Plugins are entry points of the group ``ferc``; the packages of FER-C come in by the same door. A
+plugin that fails (its import, a hook, an entry that is not what the hook asks for), a hook with
+an unknown name and one that lacks ``@hookimpl`` are faults that leave the rest working. A name
+that two plugins register is an error that names both.
 
     FERC_PLUGINS=a,b            only these distributions
     FERC_DISABLE_PLUGINS=a      not these
-    FERC_PLUGIN_FILES=f.py:g.py single files, as ``--plugin`` gives them (``;`` on Windows)
 """
 
 from __future__ import annotations
@@ -16,63 +15,21 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import pluggy
 
 from ferc_core import spec
-from ferc_core.errors import FercError, PluginError, RequestError, UnknownNameError, suggest
-from ferc_core.plugins import hooks as hookspecs
+from ferc_core.errors import PluginError, RequestError, as_failure, suggest
+from ferc_core.plugins.hooks import SPECIFICATIONS, hook_name
+from ferc_core.plugins.registry import KINDS, Chosen, Owner, Registries, Registry
 
 GROUP = "ferc"
-
-# kind (plural, as on the command line) -> the class of its entries
-KINDS: Mapping[str, type[spec.Entry]] = MappingProxyType(
-    {
-        "corruptions": spec.Corruption,
-        "visibilities": spec.Visibility,
-        "label_schemes": spec.LabelScheme,
-        "datasets": spec.DatasetSource,
-        "methods": spec.Method,
-        "losses": spec.Loss,
-        "calibrators": spec.Calibrator,
-        "metrics": spec.Metric,
-        "executors": spec.Executor,
-        "reporters": spec.Reporter,
-    }
-)
-
-# kind -> the distribution that brings FER-C's own entries, to be named where none is installed
-HOMES: Mapping[str, str] = MappingProxyType(
-    {
-        "corruptions": "ferc-corruptions",
-        "visibilities": "ferc-corruptions",
-        "metrics": "ferc-metrics",
-        "methods": "ferc-models",
-        "losses": "ferc-models",
-        "calibrators": "ferc-models",
-    }
-)
-
-E = TypeVar("E", bound=spec.Entry)
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Where a plugin comes from: a distribution and its version, or a single file."""
-
-    name: str
-    version: str
-    file: Path | None = None
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}".strip()
 
 
 @dataclass(frozen=True)
@@ -82,61 +39,10 @@ class Fault:
     owner: Owner
     cause: str
     fatal: bool = False
+    error: BaseException | None = None
 
     def __str__(self) -> str:
         return f"plugin {self.owner}: {self.cause}"
-
-
-class Registry(Mapping[str, E], Generic[E]):
-    """The entries of one kind by name, read-only, in the order of their names."""
-
-    def __init__(self, kind: str, entries: dict[str, tuple[E, Owner]]) -> None:
-        self.kind = kind
-        self._entries = dict(sorted(entries.items()))
-
-    def __getitem__(self, name: str) -> E:
-        return self._entries[self._known(name)][0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._entries
-
-    def owner(self, name: str) -> Owner:
-        """Return who registered ``name``."""
-        return self._entries[self._known(name)][1]
-
-    def require(self) -> None:
-        """Raise `RequestError` when nothing of this kind is registered."""
-        if not self._entries:
-            hint = f": pip install {HOMES[self.kind]}" if self.kind in HOMES else ""
-            raise RequestError(f"no {singular(self.kind)} is installed{hint}")
-
-    def _known(self, name: str) -> str:
-        if name not in self._entries:
-            self.require()
-            raise UnknownNameError(singular(self.kind), name, self._entries)
-        return name
-
-
-@dataclass(frozen=True)
-class Registries:
-    """All that is registered, one read-only mapping for each kind."""
-
-    corruptions: Registry[spec.Corruption]
-    visibilities: Registry[spec.Visibility]
-    label_schemes: Registry[spec.LabelScheme]
-    datasets: Registry[spec.DatasetSource]
-    methods: Registry[spec.Method]
-    losses: Registry[spec.Loss]
-    calibrators: Registry[spec.Calibrator]
-    metrics: Registry[spec.Metric]
-    executors: Registry[spec.Executor]
-    reporters: Registry[spec.Reporter]
 
 
 @dataclass(frozen=True)
@@ -150,8 +56,9 @@ class LoadedPlugin:
 
 @dataclass
 class Host:
-    """A plugin manager with everything that the environment offers, loaded and checked."""
+    """A plugin manager with everything that the environment and ``files`` offer, checked."""
 
+    files: tuple[Path, ...] = ()
     plugins: list[LoadedPlugin] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     _entries: dict[str, dict[str, tuple[Any, Owner]]] = field(
@@ -160,7 +67,7 @@ class Host:
 
     def __post_init__(self) -> None:
         self._manager = pluggy.PluginManager(GROUP)
-        self._manager.add_hookspecs(hookspecs)
+        self._manager.add_hookspecs(SPECIFICATIONS)
         for owner, name, load in self._offered():
             self._add(owner, name, load)
 
@@ -171,6 +78,11 @@ class Host:
             if fault.fatal:
                 raise PluginError(str(fault))
         return Registries(**{k: Registry(k, v) for k, v in self._entries.items()})
+
+    @property
+    def commands(self) -> dict[str, spec.Command]:
+        """The commands, whatever is wrong with other plugins, in the order of registration."""
+        return {name: entry for name, (entry, _) in self._entries["commands"].items()}
 
     def _offered(self) -> Iterator[tuple[Owner, str, Callable[[], object]]]:
         """Yield owner, module name and loader of every plugin that the environment allows."""
@@ -186,18 +98,17 @@ class Host:
                 cause = f"named in {variable} but not installed; {suggest(name, installed)}"
                 self.faults.append(Fault(Owner(name, ""), cause))
         for name, version, point in sorted(points, key=lambda p: (p[0], p[2].name)):
-            if (only is None or normalise(name) in only) and normalise(name) not in without:
+            if (only is None or normalise(name) in only) and normalise(name) not in (without or ()):
                 yield Owner(name, version), point.value, point.load
-        for path in filter(None, os.environ.get("FERC_PLUGIN_FILES", "").split(os.pathsep)):
-            file = Path(path)
-            yield Owner(file.name, "", file), path, partial(load_file, file)
+        for file in self.files:
+            yield Owner(file.name, "", file), str(file), partial(load_file, file)
 
     def _add(self, owner: Owner, name: str, load: Callable[[], object]) -> None:
         try:
             plugin = load()
             self._manager.register(plugin, name=name)
         except Exception as error:  # a plugin is foreign code: whatever it raises is its fault
-            self.faults.append(Fault(owner, f"cannot be loaded: {describe(error)}"))
+            self._fault(owner, f"cannot be loaded: {as_failure(error)}", error)
             return
         hooks = []
         for caller in self._manager.get_hookcallers(plugin) or ():
@@ -205,8 +116,11 @@ class Host:
                 hooks.append(caller.name)
                 self._call(owner, caller, plugin)
             else:
-                near = suggest(caller.name, [f"register_{kind}" for kind in KINDS])
-                self.faults.append(Fault(owner, f"has an unknown hook {caller.name!r}; {near}"))
+                near = suggest(caller.name, map(hook_name, KINDS))
+                self._fault(owner, f"has an unknown hook {caller.name!r}; {near}")
+        for kind in KINDS:
+            if callable(getattr(plugin, hook_name(kind), None)) and hook_name(kind) not in hooks:
+                self._fault(owner, f"{hook_name(kind)} lacks @ferc_core.hookimpl and is ignored")
         self.plugins.append(LoadedPlugin(owner, name, tuple(sorted(hooks))))
 
     def _call(self, owner: Owner, caller: pluggy.HookCaller, plugin: object) -> None:
@@ -216,23 +130,37 @@ class Host:
                 if implementation.plugin is plugin:
                     implementation.function(register=lambda e: self._register(owner, kind, e))
         except Exception as error:
-            self.faults.append(Fault(owner, f"{caller.name} failed: {describe(error)}"))
+            self._fault(owner, f"{caller.name} failed: {as_failure(error)}", error)
 
     def _register(self, owner: Owner, kind: str, entry: spec.Entry) -> None:
         wanted = KINDS[kind]
         if not isinstance(entry, wanted):
-            raise TypeError(f"registered {entry!r}, which is no {wanted.__name__}")
+            raise TypeError(f"registered {entry!r}, which is not a {wanted.__name__}")
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.+-]*", entry.name):
-            raise ValueError(f"{entry.name!r} is no name: use a-z, 0-9, '_', '-', '.'")
+            raise ValueError(f"{entry.name!r} is not a valid name; use a-z, 0-9, '_', '-', '.'")
         if entry.name in self._entries[kind]:
             first = self._entries[kind][entry.name][1]
             cause = (
-                f"{singular(kind)} {entry.name!r} is registered by {first} and by {owner}; "
+                f"{wanted.singular} {entry.name!r} is registered by {first} and by {owner}; "
                 "leave one of them out with FERC_DISABLE_PLUGINS"
             )
             self.faults.append(Fault(owner, cause, fatal=True))
             return
         self._entries[kind][entry.name] = (entry, owner)
+
+    def _fault(self, owner: Owner, cause: str, error: BaseException | None = None) -> None:
+        self.faults.append(Fault(owner, cause, error=error))
+
+
+_host: Host | None = None  # the one of this process, made when it is first asked for
+
+
+def host() -> Host:
+    """Return the plugin host of this process, loading the plugins at the first call."""
+    global _host
+    if _host is None:
+        _host = Host()
+    return _host
 
 
 def registry() -> Registries:
@@ -240,24 +168,37 @@ def registry() -> Registries:
     return host().registries
 
 
-@cache
-def host() -> Host:
-    """Return the one plugin host of this process."""
-    return Host()
+def plugin_files() -> tuple[Path, ...]:
+    """Return the single-file plugins in use, for other processes to use them, too."""
+    return host().files
 
 
-def use_plugin_files(paths: list[Path]) -> None:
-    """Add single-file plugins to this process and to those it starts."""
-    for path in paths:
+def use_plugin_files(paths: Iterable[Path | str]) -> None:
+    """Add single-file plugins to this process.
+
+    Raises `RequestError` for a file that is not there, `PluginError` for one with a fault: it was
+    asked for by name, so that a mere warning would not do.
+    """
+    global _host
+    known = () if _host is None else _host.files
+    asked = [Path(path).resolve() for path in paths]
+    for path in asked:
         if not path.is_file():
             raise RequestError(f"plugin file {path} does not exist")
-    known = list(filter(None, os.environ.get("FERC_PLUGIN_FILES", "").split(os.pathsep)))
-    new = [str(path.resolve()) for path in paths]
-    os.environ["FERC_PLUGIN_FILES"] = os.pathsep.join(dict.fromkeys(known + new))
-    host.cache_clear()
-    for fault in host().faults:
-        if fault.owner.file is not None:  # asked for by name, so no mere warning
-            raise PluginError(str(fault))
+    files = tuple(dict.fromkeys((*known, *asked)))
+    if files == known:
+        return
+    _host = Host(files)
+    for fault in _host.faults:
+        if fault.owner.file is not None:
+            raise PluginError(str(fault)) from fault.error
+
+
+def choose_again(kind: str, text: str, files: Sequence[Path]) -> Chosen[Any]:
+    """Return what `Chosen` was in the process that it comes from."""
+    use_plugin_files(files)
+    found: Chosen[Any] = getattr(registry(), kind).choose(text)
+    return found
 
 
 def load_file(path: Path) -> object:
@@ -265,33 +206,21 @@ def load_file(path: Path) -> object:
     name = f"ferc_plugin_{path.stem}"
     module_spec = importlib.util.spec_from_file_location(name, path)
     if module_spec is None or module_spec.loader is None:
-        raise PluginError(f"{path} is no Python file")
+        raise PluginError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[name] = module
     module_spec.loader.exec_module(module)
     return module
 
 
-def names_in(variable: str) -> Any:
-    """Return the normalised names listed in an environment variable; None or empty if unset."""
+def names_in(variable: str) -> set[str] | None:
+    """Return the normalised names listed in an environment variable, None where it is not set."""
     value = os.environ.get(variable)
     if value is None:
-        return None if variable == "FERC_PLUGINS" else set()
+        return None
     return {normalise(name) for name in value.split(",") if name.strip()}
 
 
 def normalise(name: str) -> str:
     """Return a distribution's name in its normal form (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
-
-
-def singular(kind: str) -> str:
-    """Return what one entry of a kind is called: "label_schemes" -> "label scheme"."""
-    known = {"visibilities": "visibility", "losses": "loss"}
-    return known.get(kind, kind.removesuffix("s")).replace("_", " ")
-
-
-def describe(error: BaseException) -> str:
-    """Return an exception in one line."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, FercError) and text else f"{type(error).__name__}: {text}"

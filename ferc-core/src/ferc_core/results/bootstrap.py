@@ -1,12 +1,11 @@
 """The bootstrap: how far a score would move if other images had been drawn.
 
-From the N images at hand N are drawn with replacement, B times over, and the score is worked out
-on each draw. The middle 95 % of the B scores, say, are its interval (percentile method; Efron and
+From the N images N are drawn with replacement, B times over, and the score is computed on each
+draw. The middle 95 % of the B scores, say, are its interval (percentile method; Efron and
 Tibshirani 1993, An Introduction to the Bootstrap, ch. 13).
 
 A draw depends on the name of the dataset, on N and on its number alone. So the same images are
-drawn in every cell, run and calibrator, and what two of them differ by is looked at draw by draw
-(paired).
+drawn in every cell, trial and calibrator, and differences are taken draw by draw (paired).
 """
 
 from __future__ import annotations
@@ -17,19 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.base.seeds import generator
-from ferc_core.errors import PluginError, as_failure
-from ferc_core.plugins.host import registry
-from ferc_core.results.weighted import at_once
+from ferc_core.errors import FercError, as_failure
+from ferc_core.plugins.registry import Chosen
+from ferc_core.spec import Metric, resolve
 
 Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 PIECE = 100  # draws that are one piece of work: small, for Ctrl-C waits for those begun
+SAME = 1e-9  # a metric and its fast form for many draws differ by rounding alone
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What one cell holds, and what is asked of it: the names of M metrics, on some draws.
+    """What one cell holds, and what is asked of it: M metrics, on some draws.
 
     ``probs`` and ``soft`` are float64 [N, K], ``hard`` int64 [N]; N is at least 1.
     """
@@ -37,22 +37,23 @@ class Predictions:
     probs: Array
     hard: npt.NDArray[np.int64]
     soft: Array
-    metrics: tuple[str, ...]
+    metrics: tuple[Chosen[Metric], ...]
     draws: range
 
-    def scores(self, name: str, rows: Rows, counts: Array) -> Array:
+    def scores(self, metric: Metric, rows: Rows, counts: Array) -> Array | FercError:
         """Return a metric of each draw, given as its rows [D, N] and as counts of them [D, N]."""
-        metric = registry().metrics[name]
         targets = self.soft if metric.target == "soft" else self.hard
         try:
-            found = at_once(metric, self.probs, targets, counts)
-            if found is None:
-                found = np.array([metric(self.probs[drawn], targets[drawn]) for drawn in rows])
-        except Exception as error:
-            raise PluginError(
-                f"metric {name!r} failed on resampled images: {as_failure(error)}"
-            ) from error
-        return found
+            if metric.resampled is not None:
+                y = np.eye(self.probs.shape[1])[targets] if targets.ndim == 1 else targets
+                form = resolve(metric.resampled)
+                (known,) = form(self.probs, y, np.ones((1, len(y))))
+                if abs(known - metric(self.probs, targets)) < SAME:  # else it is not its form
+                    found: Array = form(self.probs, y, counts)
+                    return found
+            return np.array([metric(self.probs[drawn], targets[drawn]) for drawn in rows])
+        except Exception as error:  # whatever anybody's metric raises, the others go on
+            return as_failure(error)
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,12 @@ class Bootstrap:
         rng = generator(self.dataset, "every image", "bootstrap", 0, draws.start)
         return rng.integers(n, size=(len(draws), n))
 
-    def __call__(self, asked: Predictions) -> Array:
-        """Return the score of each metric on each draw that is asked for, [M, draws]."""
+    def __call__(self, asked: Predictions) -> list[Array | FercError]:
+        """Return each metric on each draw that is asked for, [draws], or why it failed."""
         n = len(asked.probs)
         rows = self.rows(n, asked.draws)
         counts = np.array([np.bincount(drawn, minlength=n) for drawn in rows], np.float64)
-        return np.array([asked.scores(name, rows, counts) for name in asked.metrics])
+        return [asked.scores(metric.entry, rows, counts) for metric in asked.metrics]
 
 
 def pieces(resamples: int) -> list[range]:

@@ -9,20 +9,31 @@ would be wrong sooner or later: ``logits`` or ``probs`` as a list, or a column f
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from ferc_core.base.failures import Failures
 from ferc_core.base.files import read_parquet
+from ferc_core.base.progress import say
+from ferc_core.base.tables import column, matrix
+from ferc_core.base.text import number
 from ferc_core.errors import DataError, RequestError, suggest
-from ferc_core.experiment.scoring import SCHEMA, Array, matrix, scores_of, softmax
-from ferc_core.spec import UNCALIBRATED
-from ferc_core.suite.corrupt import Cell
+from ferc_core.experiment import labelling
+from ferc_core.experiment.benchmark import Benchmark, Trial
+from ferc_core.experiment.config import JUDGING, SETTINGS, Config
+from ferc_core.experiment.entries import names_build
+from ferc_core.experiment.scoring import Array, Case, score, softmax
+from ferc_core.faces import SUM_TOLERANCE
+from ferc_core.spec import UNCALIBRATED, Metric
+from ferc_core.suite.cells import CLEAN, Cell
+from ferc_core.suite.layout import LABELS, open_build
 
 KEYS = ["sample", "corruption", "severity"]
 CLASS_COLUMN = re.compile(r"(logit|prob)_\d+")
-SUM_TOLERANCE = 1e-3  # how far the probabilities of an image may be from a sum of 1
+EXACT = 1e-6  # sums this close to 1 are of exact probabilities, others of rounded ones
 
 
 def read_predictions(path: Path) -> pl.DataFrame:
@@ -46,7 +57,7 @@ def read_predictions(path: Path) -> pl.DataFrame:
     if len(twice):
         raise DataError(f"{path} has {describe(twice.row(0, named=True))} twice")
     probs = probabilities(frame, path)
-    return frame.select(*KEYS, probs=pl.Series(probs.tolist(), dtype=pl.List(pl.Float64)))
+    return frame.select(*KEYS, probs=column(probs))
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -69,7 +80,9 @@ def read_table(path: Path) -> pl.DataFrame:
             strange = frame[name].filter(numbers.is_null() & frame[name].is_not_null())
             if len(strange):
                 kind = "whole number" if name == "severity" else "number"
-                raise DataError(f"{path}: column {name!r} holds {strange[0]!r}, which is no {kind}")
+                raise DataError(
+                    f"{path}: column {name!r} holds {strange[0]!r}, which is not a {kind}"
+                )
             frame = frame.with_columns(numbers)
     return frame
 
@@ -94,7 +107,7 @@ def probabilities(frame: pl.DataFrame, path: Path) -> Array:
         return f"{path}: {describe(frame.row(int(row), named=True))}"
 
     for row in np.flatnonzero(~np.isfinite(values).all(axis=1)):
-        raise DataError(f"{name(row)} has values that are no finite numbers")
+        raise DataError(f"{name(row)} has values that are not finite")
     if are_logits:
         return softmax(values)
     for row in np.flatnonzero(values.min(axis=1) < 0):
@@ -107,6 +120,11 @@ def probabilities(frame: pl.DataFrame, path: Path) -> Array:
             f"{name(row)} has probabilities that sum to {sums[row]:g}, not 1; "
             "if these are logits, call them so"
         )
+    rounded = np.abs(sums - 1) > EXACT
+    if rounded.any():
+        count = number(int(rounded.sum()), "row")
+        say(f"{path}: probabilities of {count} renormalised to sum to 1")
+        values = np.where(rounded[:, None], values / sums[:, None], values)
     return values
 
 
@@ -157,7 +175,12 @@ def from_columns(frame: pl.DataFrame, stem: str, columns: list[str], path: Path)
 
 
 def score_predictions(
-    predictions: pl.DataFrame, labels: pl.DataFrame, dataset: str, name: str
+    predictions: pl.DataFrame,
+    labels: pl.DataFrame,
+    metrics: Sequence[Metric],
+    dataset: str,
+    name: str,
+    failures: Failures,
 ) -> pl.DataFrame:
     """Return tidy scores of the cells that the predictions have, against their labels.
 
@@ -174,25 +197,45 @@ def score_predictions(
     if len(missing):
         example = describe(missing.row(0, named=True))
         raise DataError(f"{len(missing)} predictions are missing, such as {example}")
-    head = {
-        "dataset": dataset,
-        "method": name,
-        "loss": "-",
-        "calibrator": UNCALIBRATED,
-        "noise": 0.0,
-        "seed": 0,
-    }
     joined = wanted.join(predictions, on=KEYS, how="left", maintain_order="left")
-    rows = []
-    for (corruption, severity), part in joined.group_by(KEYS[1:], maintain_order=True):
-        probs, target = matrix(part["probs"]), matrix(part["target"])
-        if probs.shape != target.shape:
-            raise DataError(
-                f"the predictions have {probs.shape[1]} classes, the labels {target.shape[1]}"
-            )
-        cell = Cell(str(corruption), int(severity))
-        rows += scores_of(head, cell, probs, part["label"].to_numpy(), target)
-    return pl.DataFrame(rows, SCHEMA)
+    known, said = len(labels["target"][0]), len(joined["probs"][0])
+    if known != said:
+        raise DataError(f"the predictions have {said} classes, the labels {known}")
+    parts = joined.group_by(KEYS[1:], maintain_order=True)
+    cases = (
+        Case(
+            Trial(name),
+            UNCALIBRATED,
+            Cell(str(corruption), int(severity)),
+            matrix(part["probs"]),
+            part["label"].to_numpy(),
+            matrix(part["target"]),
+        )
+        for (corruption, severity), part in parts
+    )
+    return score(cases, metrics, dataset, failures)
+
+
+def labels_for(config: Config, predictions: pl.DataFrame) -> pl.DataFrame:
+    """Return the labels of the cells that a table of predictions has.
+
+    They are those of the build that ``config.dataset`` names, unless the configuration asks for
+    other ones; or they are made from the dataset.
+    """
+    judging = {name for name, setting in SETTINGS.items() if setting.role == JUDGING}
+    if names_build(config) and not config.model_fields_set & judging:
+        return read_parquet(open_build(Path(config.dataset)).root / LABELS)
+    corruptions = sorted(set(predictions["corruption"]) - {CLEAN.corruption})
+    bench = Benchmark.open(
+        config.model_copy(update={"corruptions": tuple(corruptions)}), training=False
+    )
+    for note in bench.notes:
+        say(f"  {note}")
+    visible = None
+    if bench.entries.label_scheme.entry.uses_visibility:
+        visible = labelling.measured(bench, bench.images()["scored"])
+    say(labelling.described(bench))
+    return labelling.label_table(bench, visible)
 
 
 def describe(row: dict[str, object]) -> str:

@@ -1,7 +1,8 @@
 """The formats of ``ferc results``: a table of scores as text.
 
 Formats for people (table, markdown, latex) show scores in percent as the paper does, NLL in
-nats; formats for programs (json, csv) give the plain values.
+nats, and a mean over seeds with its standard deviation; formats for programs (json, csv) give
+the plain values.
 """
 
 from __future__ import annotations
@@ -9,14 +10,19 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from html import escape as xml
 from typing import Any
 
 import polars as pl
+from polars import selectors
 
-PLAIN_UNIT = ("nll", "soft_nll")  # in nats, not a share
-NAMES = {"macro_f1": "F1", "soft_nll": "soft NLL", "nll": "NLL", "ferc": "FER-C", "n": "N"}
-ACRONYMS = ("ece", "mce", "kse", "nll")
+from ferc_core.plugins.host import registry
+from ferc_core.results.tables import SPREAD
+from ferc_core.spec import Metric
+
+PREFIXES = {"clean_": "clean", "ferc_": "FER-C"}  # of the columns of a summary
+NAMES = {"n": "N"}
 NUMBERS = re.compile(r"[-\d.± %]*")  # texts to align as numbers: "55.2 ± 0.4", "-"
 LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -29,45 +35,68 @@ LATEX = {
 
 def table(frame: pl.DataFrame) -> str:
     """Return a table drawn for the terminal."""
+    headings, rows = people(frame)
+    # "clean F1" in two lines: the table stays narrow, and the halves are seen side by side.
+    return drawn([name.replace(" ", "\n", 1) for name in headings], rows)
+
+
+def drawn(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], sections: Sequence[int] = ()
+) -> str:
+    """Return rows of text drawn for the terminal; ``sections`` are rows with a rule below."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in frame.columns:
-        # "clean F1" in two lines: the table stays narrow, and the halves are seen side by side.
-        drawn.add_column(
-            heading(name).replace(" ", "\n", 1),
-            justify="right" if is_number(frame[name]) else "left",
-        )
-    for row in cells(frame):
-        drawn.add_row(*map(Text, row))  # as text: rich would read [onnx] as a style
+    rows = list(rows)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, right in zip(headings, aligned_right(rows, len(headings)), strict=True):
+        grid.add_column(name, justify="right" if right else "left")
+    for number, row in enumerate(rows):
+        # as text: rich would read [onnx] as a style
+        grid.add_row(*map(Text, row), end_section=number in sections)
     buffer = io.StringIO()
-    Console(file=buffer, width=1000).print(drawn)  # as wide as it is: numbers are never cut
+    Console(file=buffer, width=1000).print(grid)  # as wide as it is: numbers are never cut
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
 
 
 def markdown(frame: pl.DataFrame) -> str:
     """Return a pipe table."""
-    rule = ["---:" if is_number(frame[name]) else "---" for name in frame.columns]
-    rows = [[heading(name) for name in frame.columns], rule, *cells(frame)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    headings, rows = people(frame)
+    rule = ["---:" if right else "---" for right in aligned_right(rows, len(headings))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [headings, rule, *rows])
 
 
 def latex(frame: pl.DataFrame) -> str:
     """Return a booktabs table; a comment says which package it takes."""
-    align = "".join("r" if is_number(frame[name]) else "l" for name in frame.columns)
-    rows = [" & ".join(escape(cell) for cell in row) + r" \\" for row in cells(frame)]
-    head = " & ".join(escape(heading(name)) for name in frame.columns) + r" \\"
+    headings, rows = people(frame)
+    align = "".join("r" if right else "l" for right in aligned_right(rows, len(headings)))
+    head, *body = (" & ".join(map(escape, row)) + r" \\" for row in [headings, *rows])
     package = r"% \usepackage{booktabs}"
-    lines = [package, rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *rows]
+    lines = [package, rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *body]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
+def html(frame: pl.DataFrame) -> str:
+    """Return a table for a notebook."""
+    headings, rows = people(frame)
+    right = aligned_right(rows, len(headings))
+    styles = ["text-align: right" if each else "text-align: left" for each in right]
+
+    def line(tag: str, texts: Sequence[str]) -> str:
+        pairs = zip(styles, texts, strict=True)
+        return "".join(f'<{tag} style="{style}">{xml(t)}</{tag}>' for style, t in pairs)
+
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{line('th', headings)}</tr></thead><tbody>{body}</tbody></table>"
+
+
 def json_(frame: pl.DataFrame) -> str:
-    """Return a list of objects."""
-    return json.dumps(frame.to_dicts(), indent=2, ensure_ascii=False)
+    """Return a list of objects; what is not a finite number is null."""
+    numbers = selectors.float()
+    finite = frame.with_columns(pl.when(numbers.is_finite()).then(numbers).name.keep())
+    return json.dumps(finite.to_dicts(), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def csv(frame: pl.DataFrame) -> str:
@@ -82,38 +111,47 @@ def footnotes(lines: Iterable[str], format: str) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
+def people(frame: pl.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Return headings and rows of a table as people read them, a score with its spread in one."""
+    columns = [name for name in frame.columns if not name.endswith(SPREAD)]
+    rows = []
+    for row in frame.iter_rows(named=True):
+        texts = []
+        for name in columns:
+            spread = row.get(name + SPREAD)
+            beside = "" if spread is None else f" ± {shown(name, spread)}"
+            texts.append(shown(name, row[name]) + beside)
+        rows.append(texts)
+    return [heading(name) for name in columns], rows
+
+
+def aligned_right(rows: Sequence[Sequence[str]], width: int) -> list[bool]:
+    """Say of each column whether it holds numbers."""
+    return [all(NUMBERS.fullmatch(row[place]) for row in rows) for place in range(width)]
+
+
 def heading(column: str) -> str:
     """Return what people call a column: ``ferc_soft_ece`` is "FER-C soft ECE"."""
-    for prefix in ("clean", "ferc"):
-        if column.startswith(f"{prefix}_"):
-            return f"{NAMES.get(prefix, prefix)} {heading(column.removeprefix(prefix + '_'))}"
-    if column in NAMES:
-        return NAMES[column]
-    return " ".join(w.upper() if w in ACRONYMS else w for w in column.split("_"))
-
-
-def cells(frame: pl.DataFrame) -> list[list[str]]:
-    """Return the rows of a table as people read them."""
-    return [
-        [shown(name, value) for name, value in zip(frame.columns, row, strict=True)]
-        for row in frame.iter_rows()
-    ]
+    prefix, metric = parted(column)
+    title = (metric.title or metric.name) if metric else NAMES.get(column, column)
+    return f"{prefix} {title}".strip().replace("_", " ")
 
 
 def shown(column: str, value: Any) -> str:
-    """Return a score in percent or nats with three or so digits, anything else as it is."""
-    if not isinstance(value, float) or column == "noise":
+    """Return a score in its metric's unit with three or so digits, anything else as it is."""
+    _, metric = parted(column)
+    if not isinstance(value, float) or metric is None:
         return "" if value is None else str(value)
-    if column.removeprefix("clean_").removeprefix("ferc_") in PLAIN_UNIT:
-        return f"{value:.3f}"
-    return f"{100 * value:.1f}"
+    return f"{100 * value:.1f}" if metric.unit == "fraction" else f"{value:.3f}"
 
 
-def is_number(column: pl.Series) -> bool:
-    """Say whether a column holds numbers, or texts of them."""
-    if column.dtype == pl.String:
-        return all(NUMBERS.fullmatch(text) for text in column.drop_nulls())
-    return column.dtype.is_numeric()
+def parted(column: str) -> tuple[str, Metric | None]:
+    """Return the prefix of a column in words, and the metric that it is of, if any."""
+    metrics = registry().metrics
+    for prefix, title in PREFIXES.items():
+        if column.startswith(prefix):
+            return title, metrics.get(column.removeprefix(prefix))
+    return "", metrics.get(column)
 
 
 def escape(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The scores of a run directory with their intervals, and those of differences between runs.
+"""The scores of a run directory with their intervals, and those of differences between trials.
 
 Scores are means over seeds and over the cells of a group; so is the score of each draw of images,
 and the interval is one of that mean. A difference is taken seed by seed and draw by draw: each
@@ -7,36 +7,37 @@ loss against the first loss of its method, and each calibrator against the plain
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from functools import partial, reduce
-from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from ferc_core.base.failures import Failures
 from ferc_core.base.files import claim, read_parquet, write_parquet
-from ferc_core.base.progress import Advance, Watcher
+from ferc_core.base.progress import Advance, track
 from ferc_core.base.seeds import key
-from ferc_core.errors import DataError, RequestError, RunError, UnknownNameError
-from ferc_core.experiment.benchmark import Run
+from ferc_core.errors import DataError, FercError, RequestError, UnknownNameError
+from ferc_core.experiment.benchmark import Trial
 from ferc_core.experiment.directory import RunDirectory
-from ferc_core.experiment.scoring import cell_labels, fitted, stored_logits
+from ferc_core.experiment.scoring import Case, cases, labels_of
 from ferc_core.plugins.host import registry
 from ferc_core.results.bootstrap import Array, Bootstrap, Predictions, percentiles, pieces
 from ferc_core.results.tables import (
-    BY_METRICS,
     CELL_COLUMNS,
-    SUMMARY_CLEAN,
-    SUMMARY_CORRUPTED,
-    read_results,
+    calibrators_of,
+    cells_of,
+    metrics_of,
+    results_of,
+    run_directories,
 )
 from ferc_core.spec import UNCALIBRATED
-from ferc_core.suite.corrupt import CLEAN, Cell
+from ferc_core.suite.cells import CLEAN, POOLED, Cell
 
 RESAMPLES = 1000  # the ends of a 95 % interval need the 25 outermost on each side
 LEVEL = 0.95
@@ -64,7 +65,7 @@ SCHEMA = {
 }
 
 # Maps the bootstrap over the cells, in order: `map`, or an executor with its number of workers.
-Engine = Callable[[Bootstrap, Iterator[Predictions]], Iterator[Array]]
+Map = Callable[[Bootstrap, Iterator[Predictions]], Iterator[list[Array | FercError]]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Request:
     """What is asked: groups of cells, metrics, the number of draws and the level.
 
     Without ``by``, the clean set and all corrupted cells; else a group for each value of
-    "corruption", "severity" or both. Without ``metrics``, those that `results.tables` shows.
+    "corruption", "severity" or both. Without ``metrics``, those that tables show unasked.
     """
 
     by: Sequence[str] = ()
@@ -90,7 +91,7 @@ class Request:
         if self.resamples < 1:
             raise RequestError(f"resamples must be at least 1, not {self.resamples}")
         if not 0 < self.level < 1:
-            raise RequestError(f"level must lie between 0 and 1, as 0.95 does, not {self.level:g}")
+            raise RequestError(f"level must be between 0 and 1, such as 0.95, not {self.level:g}")
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Group:
 
 
 class Setting(NamedTuple):
-    """A run without its seed, and a calibrator."""
+    """A trial without its seed, and a calibrator."""
 
     method: str
     loss: str
@@ -111,57 +112,55 @@ class Setting(NamedTuple):
     calibrator: str
 
 
-# of each group, the scores [M, 1 + B] of its M metrics: of the images, then of each draw of them
-Scores = dict[Group, Array]
+# of each group and metric, its scores [1 + B]: of the images, then of each draw of them
+Scores = dict[tuple[Group, str], Array]
 
 
-def make_intervals(path: Path, request: Request, engine: Engine, watcher: Watcher) -> pl.DataFrame:
+def make_intervals(path: Path, request: Request, work: Map, failures: Failures) -> pl.DataFrame:
     """Return the intervals of a run directory, or of all that lie side by side in a folder.
 
     They have the columns of ``SCHEMA``, and are stored in each directory; the same request on the
-    same results is answered from there. Raises `RequestError` for a wrong request or a path that
-    is no run directory, `DataError` where it has no results.
+    same results is answered from there. A metric or calibrator that fails goes into ``failures``.
+    Raises `RequestError` for a wrong request or a path that is not a run directory, `DataError`
+    where it has no results.
     """
     request.check()
-    alone = RunDirectory(path).results.exists()
-    found = [path] if alone else sorted(f.parent for f in path.glob("*/results.parquet"))
-    if not found:
-        read_results(path)  # raises, saying what is wrong with the path
-    return pl.concat(of_one(RunDirectory(each), request, engine, watcher) for each in found)
+    found = run_directories(path)
+    return pl.concat(of_one(each, request, work, failures) for each in found)
 
 
-def of_one(
-    directory: RunDirectory, request: Request, engine: Engine, watcher: Watcher
-) -> pl.DataFrame:
+def of_one(out: RunDirectory, request: Request, work: Map, failures: Failures) -> pl.DataFrame:
     """Return the stored intervals of one run directory, made now unless they are there."""
-    file = directory.path / FILE
-    with claim(directory.path):
-        answers = made_of(directory, request)
+    file = out.path / FILE
+    with claim(out.path):
+        answers = made_of(out, request)
         if metadata(file).get(MADE_OF) == answers:
             return read_parquet(file)
-        results = read_results(directory.path)
-        frame = intervals(directory, results, request, engine, watcher)
-        record = {k: v for k, v in metadata(directory.results).items() if k.startswith("ferc.")}
-        write_parquet(file, frame, {**record, MADE_OF: answers})
+        known = len(failures.causes)
+        frame = intervals(out, results_of(out, failures), request, work, failures)
+        record = {k: v for k, v in metadata(out.results).items() if k.startswith("ferc.")}
+        if len(failures.causes) == known:
+            record[MADE_OF] = answers
+        write_parquet(file, frame, record)
     return frame
 
 
-def made_of(directory: RunDirectory, request: Request) -> str:
+def made_of(out: RunDirectory, request: Request) -> str:
     """Return the key of all that intervals depend on.
 
     Raises `DataError` where there are scores alone, as `ferc score --out` leaves them.
     """
-    if not directory.labels.exists():
+    if not out.labels.exists():
         raise DataError(
-            f"{directory.path} lacks {directory.labels.name} and predictions, which images are "
-            "drawn from: give the directory of a ferc run"
+            f"{out.path} lacks {out.labels.name} and predictions, which images are drawn from; "
+            "use the directory of a ferc run"
         )
     metrics = registry().metrics
     owners = {metrics.owner(name) for name in metrics}
     return key(
         *astuple(request),
-        directory.results.read_bytes(),
-        directory.labels.read_bytes(),
+        out.results.read_bytes(),
+        out.labels.read_bytes(),
         *sorted(f"{o} {o.file.read_bytes() if o.file else b''!r}" for o in owners),
     ).hex()
 
@@ -174,24 +173,18 @@ def metadata(file: Path) -> dict[str, str]:
 
 
 def intervals(
-    directory: RunDirectory,
-    results: pl.DataFrame,
-    request: Request,
-    engine: Engine,
-    watcher: Watcher,
+    out: RunDirectory, results: pl.DataFrame, request: Request, work: Map, failures: Failures
 ) -> pl.DataFrame:
-    """Return the intervals of the runs, calibrators and cells that ``results`` has."""
-    forms = [
-        Cell(*cell) for cell in results.select(CELL_COLUMNS).unique(maintain_order=True).rows()
-    ]
-    groups = groups_of(forms, request)
+    """Return the intervals of the trials, calibrators and cells that ``results`` has."""
+    groups = groups_of(cells_of(results), request)
     dataset, n = results["dataset"][0], results["n"][0]
     draws = pieces(request.resamples)
     calibrators = calibrators_of(results)
     steps = sum(map(len, calibrators.values())) * len(groups) * len(draws)
-    with watcher.track(f"resample {request.resamples} times", steps) as step:
-        work = partial(engine, Bootstrap(dataset))
-        scores = scores_of(directory, calibrators, groups, draws, work, step)
+    with track(f"resample {request.resamples} times", steps) as step:
+        done = partial(work, Bootstrap(dataset))
+        each = stored(out, calibrators, list(groups), failures)
+        scores = scores_of(each, groups, draws, done, step, failures)
     rows = [
         {
             **setting._asdict(),
@@ -209,19 +202,10 @@ def intervals(
     return pl.DataFrame(rows, SCHEMA)
 
 
-def calibrators_of(results: pl.DataFrame) -> dict[Run, list[str]]:
-    """Return the runs that have results, and the calibrators of each."""
-    columns = ("method", "loss", "noise", "seed", "calibrator")
-    found: dict[Run, list[str]] = {}
-    for *run, calibrator in results.select(columns).unique(maintain_order=True).iter_rows():
-        found.setdefault(Run(*run), []).append(calibrator)
-    return found
-
-
-def groups_of(forms: Sequence[Cell], request: Request) -> dict[Cell, Group]:
+def groups_of(cells: Sequence[Cell], request: Request) -> dict[Cell, Group]:
     """Return the group that each cell belongs to."""
-
-    clean, corrupted = (BY_METRICS,) * 2 if request.by else (SUMMARY_CLEAN, SUMMARY_CORRUPTED)
+    by = metrics_of("by")
+    clean, corrupted = (by, by) if request.by else (metrics_of("clean"), metrics_of("corrupted"))
     chosen = tuple(dict.fromkeys(request.metrics))
 
     def group(cell: Cell) -> Group:
@@ -233,56 +217,62 @@ def groups_of(forms: Sequence[Cell], request: Request) -> dict[Cell, Group]:
             chosen or corrupted,
         )
 
-    return {cell: group(cell) for cell in forms}
+    return {cell: group(cell) for cell in cells}
+
+
+def stored(
+    out: RunDirectory,
+    calibrators: Mapping[Trial, Sequence[str]],
+    cells: Sequence[Cell],
+    failures: Failures,
+) -> Iterator[Case]:
+    """Yield the stored predictions of every trial, calibrator and cell."""
+    labels = labels_of(read_parquet(out.labels), cells)
+    for trial, names in calibrators.items():
+        chosen = [registry().calibrators.choose(n) for n in names if n != UNCALIBRATED]
+        for case in cases(out, [trial], chosen, labels, failures):
+            if case.cell != POOLED and case.calibrator in names:
+                yield case
 
 
 def scores_of(
-    directory: RunDirectory,
-    calibrators: Mapping[Run, Sequence[str]],
+    each: Iterator[Case],
     groups: Mapping[Cell, Group],
     draws: Sequence[range],
-    work: Callable[[Iterator[Predictions]], Iterator[Array]],
-    advance: Advance,
+    work: Callable[[Iterator[Predictions]], Iterator[list[Array | FercError]]],
+    step: Advance,
+    failures: Failures,
 ) -> dict[Setting, dict[int, Scores]]:
     """Return the scores of each setting and seed: in every group the mean over its cells."""
     sizes = Counter(groups.values())
-    places = product(
-        [(run, name) for run, names in calibrators.items() for name in names],
-        groups.values(),
-        draws,
-    )
+    metrics = registry().metrics
+    asked: deque[tuple[Case, range]] = deque()
+
+    def jobs() -> Iterator[Predictions]:
+        for case in each:
+            chosen = tuple(metrics.choose(name) for name in groups[case.cell].metrics)
+            for drawn in draws:
+                asked.append((case, drawn))
+                yield Predictions(case.probs, case.hard, case.soft, chosen, drawn)
+
     scores: dict[Setting, dict[int, Scores]] = {}
-    jobs = predictions(directory, calibrators, groups, draws)
-    for ((run, name), group, drawn), found in zip(places, work(jobs), strict=True):
-        setting = Setting(run.method, run.loss, run.noise, name)
-        means = scores.setdefault(setting, {}).setdefault(run.seed, {})
-        mean = means.setdefault(group, np.zeros((len(group.metrics), draws[-1].stop)))
-        mean[:, drawn.start : drawn.stop] += found / sizes[group]
-        advance(1, f"{run}, {name}")
+    for found in work(jobs()):
+        case, drawn = asked.popleft()
+        trial, group = case.trial, groups[case.cell]
+        setting = Setting(trial.method, trial.loss, trial.noise, case.calibrator)
+        means = scores.setdefault(setting, {}).setdefault(trial.seed, {})
+        for name, values in zip(group.metrics, found, strict=True):
+            if isinstance(values, FercError):
+                failures.add(f"metric {name}", values)
+                continue
+            mean = means.setdefault((group, name), np.zeros(draws[-1].stop))
+            mean[drawn.start : drawn.stop] += values / sizes[group]
+        step(1, f"{trial}, {case.calibrator}")
+    for by_seed in scores.values():
+        for means in by_seed.values():
+            for place in [p for p in means if f"metric {p[1]}" in failures]:
+                del means[place]
     return scores
-
-
-def predictions(
-    directory: RunDirectory,
-    calibrators: Mapping[Run, Sequence[str]],
-    groups: Mapping[Cell, Group],
-    draws: Sequence[range],
-) -> Iterator[Predictions]:
-    """Yield the work: every run, calibrator and cell, and all pieces of the draws of each."""
-    labels = cell_labels(directory, list(groups))
-    for run, names in calibrators.items():
-        transforms = fitted(directory, run, [n for n in names if n != UNCALIBRATED], stop)
-        logits = {cell: stored_logits(directory.predictions(run, cell)) for cell in groups}
-        for name in names:
-            for cell, group in groups.items():
-                probs = transforms[name](logits[cell])
-                for drawn in draws:
-                    yield Predictions(probs, *labels[cell], group.metrics, drawn)
-
-
-def stop(sentence: str) -> None:
-    """Raise `RunError`: a calibrator that has results cannot be fitted again."""
-    raise RunError(sentence)
 
 
 def compared(
@@ -310,20 +300,19 @@ def compared(
 
 def minus(one: Scores, other: Scores) -> Scores:
     """Return the differences of two settings' scores."""
-    return {group: one[group] - other[group] for group in one}
+    return {place: one[place] - other[place] for place in one if place in other}
 
 
 def rows_of(by_seed: Sequence[Scores], level: float) -> Iterator[dict[str, Any]]:
     """Yield the mean over seeds with its interval, for every group and metric."""
-    for group in by_seed[0]:
-        mean = reduce(np.add, (scores[group] for scores in by_seed)) / len(by_seed)
-        low, high = percentiles(mean[:, 1:], level)
-        for place, metric in enumerate(group.metrics):
-            yield {
-                "corruption": group.corruption,
-                "severity": group.severity,
-                "metric": metric,
-                "value": float(mean[place, 0]),
-                "low": float(low[place]),
-                "high": float(high[place]),
-            }
+    for group, metric in by_seed[0]:
+        mean = reduce(np.add, (scores[group, metric] for scores in by_seed)) / len(by_seed)
+        low, high = percentiles(mean[1:], level)
+        yield {
+            "corruption": group.corruption,
+            "severity": group.severity,
+            "metric": metric,
+            "value": float(mean[0]),
+            "low": float(low),
+            "high": float(high),
+        }

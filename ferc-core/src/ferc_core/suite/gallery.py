@@ -8,23 +8,24 @@ the same name give the same bytes, whatever else is made beside them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.base.calls import parse_call
 from ferc_core.base.files import replacing
 from ferc_core.base.parallel import threads
+from ferc_core.base.progress import Advance, ignore
 from ferc_core.base.seeds import slug
 from ferc_core.base.text import shortened
 from ferc_core.errors import RequestError, UnknownNameError
-from ferc_core.images.io import read_image, resize
+from ferc_core.images.io import cv2, read_image, resize
 from ferc_core.plugins.host import registry
-from ferc_core.spec import check_image
-from ferc_core.suite.corrupt import Cell, Corruptor, cells
+from ferc_core.plugins.registry import Chosen
+from ferc_core.spec import Corruption, check_image
+from ferc_core.suite.cells import Cell
+from ferc_core.suite.corrupt import Corruptor
 
 Image = npt.NDArray[np.uint8]
 
@@ -40,13 +41,13 @@ FONT, NAME_SCALE, GROUP_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.48, 0.4
 PAPER, INK, FAINT = (255, 255, 255), (34, 34, 34), (130, 130, 130)
 
 
-def chosen_forms(corruptions: Sequence[str], severities: Sequence[int]) -> tuple[Cell, ...]:
-    """Return the cells of these corruptions, or of the benchmark's, group by group.
+def chosen_corruptions(texts: Sequence[str]) -> dict[str, Chosen[Corruption]]:
+    """Return these corruptions, or the benchmark's group by group, by their canonical calls.
 
     Raises `RequestError` for a name or an option of a corruption that is not known.
     """
     known = registry().corruptions
-    if not corruptions:
+    if not texts:
         official = [c for c in known.values() if c.in_benchmark]
         if not official:
             raise RequestError(
@@ -54,11 +55,9 @@ def chosen_forms(corruptions: Sequence[str], severities: Sequence[int]) -> tuple
             )
         place = {group: i for i, group in enumerate(GROUPS)}
         official.sort(key=lambda c: place.get(c.group, len(GROUPS)))
-        corruptions = [c.name for c in official]
-    calls = [parse_call(text) for text in corruptions]
-    for call in calls:
-        known[call.name].check_options(call.options)
-    return cells(tuple(dict.fromkeys(map(str, calls))), severities)
+        texts = [c.name for c in official]
+    chosen = [known.choose(text) for text in texts]
+    return {str(each): each for each in chosen}
 
 
 def check_table(table: str) -> None:
@@ -86,12 +85,12 @@ def sample_id(path: Path) -> str:
     return os.fsencode(path.name).decode(errors="replace")
 
 
-def check_target(picture: Path, directory: Path, forms: Sequence[Cell]) -> None:
+def check_target(picture: Path, directory: Path, cells: Sequence[Cell]) -> None:
     """Raise `RequestError` where the variants cannot lie, or would replace their own source."""
-    targets = (directory / SHEET, *(variant_path(directory, cell) for cell in forms))
+    targets = (directory / SHEET, *(variant_path(directory, cell) for cell in cells))
     for folder in dict.fromkeys(parent for target in targets for parent in target.parents):
         if os.path.exists(folder) and not os.path.isdir(folder):
-            raise RequestError(f"{folder} is a file, where the variants need a folder")
+            raise RequestError(f"{folder} is a file, but the variants need a directory there")
     source = picture.resolve()
     if any(source == target.resolve() for target in targets):
         raise RequestError(f"image {picture} would be replaced; choose another folder")
@@ -105,10 +104,10 @@ def variant_path(directory: Path, cell: Cell) -> Path:
 def write_gallery(
     image: Image,
     sample: str,
-    forms: Sequence[Cell],
+    cells: Sequence[Cell],
     corruptor: Corruptor,
     directory: Path,
-    advance: Callable[[int], None] = lambda _: None,
+    advance: Advance = ignore,
 ) -> Path:
     """Write every variant of an image uint8 RGB [H, W, 3], and the sheet; return its path.
 
@@ -122,11 +121,11 @@ def write_gallery(
         return thumbnail(variant)
 
     tiles: dict[Cell, Image] = {}
-    made = threads(make, forms, min(WORKERS, os.cpu_count() or 1))
-    for cell, tile in zip(forms, made, strict=True):
+    made = threads(make, cells, min(WORKERS, os.cpu_count() or 1))
+    for cell, tile in zip(cells, made, strict=True):
         tiles[cell] = tile
         advance(1)
-    write_png(directory / SHEET, contact_sheet(thumbnail(image), tiles))
+    write_png(directory / SHEET, contact_sheet(thumbnail(image), tiles, corruptor.corruptions))
     return directory / SHEET
 
 
@@ -150,7 +149,9 @@ def thumbnail(image: Image) -> Image:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def contact_sheet(clean: Image, tiles: Mapping[Cell, Image]) -> Image:
+def contact_sheet(
+    clean: Image, tiles: Mapping[Cell, Image], chosen: Mapping[str, Chosen[Corruption]]
+) -> Image:
     """Return the sheet, uint8 RGB: a row for each corruption, a column for each severity.
 
     All tiles have the size of the clean image, which is the first of every row.
@@ -168,7 +169,7 @@ def contact_sheet(clean: Image, tiles: Mapping[Cell, Image]) -> Image:
         write(sheet, title, left + width // 2, MARGIN + HEADER // 2, NAME_SCALE, INK, centre=True)
     write(sheet, "severity", MARGIN, MARGIN + HEADER // 2, GROUP_SCALE, FAINT)
     for top, name in zip(tops, corruptions, strict=True):
-        group = registry().corruptions[parse_call(name).name].group
+        group = chosen[name].entry.group
         middle = top + height // 2
         write(sheet, shortened(name, LABEL_LENGTH), MARGIN, middle - 8, NAME_SCALE, INK)
         write(sheet, group, MARGIN, middle + 12, GROUP_SCALE, FAINT)

@@ -15,10 +15,12 @@ from ferc_core.base.files import read_json, read_parquet
 from ferc_core.base.seeds import BENCHMARK_VERSION
 from ferc_core.errors import BadImageError, DataError, RequestError
 from ferc_core.images.io import decode_image, read_image
-from ferc_core.suite.corrupt import Cell, Chunk, Images
+from ferc_core.images.store import Images
+from ferc_core.suite.cells import Cell
+from ferc_core.suite.corrupt import Chunk
 
 LABELS, VISIBILITY, MANIFEST = "labels.parquet", "visibility.parquet", "manifest.json"
-GMM = "gmm.json"  # a copy of the mixture that was borrowed, if any
+GMM = "gmm.json"  # a copy of the external mixture, if one was used
 BUILDING = ".building"  # the folder of what is not finished
 SHARD = 64  # rows of a parquet shard
 
@@ -63,9 +65,9 @@ class Build:
         """Read the images of a chunk, as `ferc_core.suite.corrupt.Corruptor` makes them."""
         if f"{chunk.cell}" not in self.manifest["counts"]:
             raise RequestError(f"the build {self.root} has no {chunk.cell}; choose others")
-        return np.stack(self.pictures(chunk.cell, chunk.ids))
+        return np.stack(self.images(chunk.cell, chunk.ids))
 
-    def pictures(self, cell: Cell, samples: Sequence[str]) -> list[Images]:
+    def images(self, cell: Cell, samples: Sequence[str]) -> list[Images]:
         """Read the images of some samples; raises `BadImageError` naming a file."""
         if self.manifest["making"]["format"] == "png":
             return [read_image(self.root / image_name(cell, sample)) for sample in samples]
@@ -82,16 +84,16 @@ class Build:
 def open_build(root: Path) -> Build:
     """Return the build in a folder; raises `RequestError` or `DataError` when there is none."""
     if not root.is_dir():
-        raise RequestError(f"{root} is no folder")
+        raise RequestError(f"{root} is not a directory")
     if (root / BUILDING).exists() and not (root / MANIFEST).exists():
-        raise DataError(f"{root} is a build that was not finished: run the same ferc build again")
+        raise DataError(f"{root} is an unfinished build; rerun its ferc build to resume")
     if not (root / MANIFEST).exists():
         raise RequestError(
-            f"{root} is no build: it has no {MANIFEST}; faces to read are given by --data-root"
+            f"{root} is not a build: it has no {MANIFEST}; use --data-root for a folder of faces"
         )
     manifest = read_json(root / MANIFEST)
     if not isinstance(manifest, dict) or not {"making", "files", "counts"} <= manifest.keys():
-        raise DataError(f"{root / MANIFEST} is no manifest of a build")
+        raise DataError(f"{root / MANIFEST} is not the manifest of a build")
     if manifest["benchmark"] != BENCHMARK_VERSION:
         raise DataError(
             f"{root} is of benchmark version {manifest['benchmark']}, and this is version "

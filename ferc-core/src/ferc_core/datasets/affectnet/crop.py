@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.datasets.samples import ImageReader
+from ferc_core.datasets.samples import Box, ImageReader, cropped
 from ferc_core.errors import BadImageError
 
 # How face_x, face_y, face_width, face_height are read.
@@ -19,11 +19,9 @@ CROPS = {
     "none": "not at all: the whole image",
 }
 
-Box = tuple[int, int, int, int]
-
 
 class CropReader(ImageReader):
-    """Images, and the boxes int32 [N, 4] of their faces."""
+    """Reads images and crops them to the boxes int32 [N, 4] of their faces."""
 
     def __init__(
         self, names: Sequence[str], folder: Path | str, boxes: npt.NDArray[np.int32], crop: str
@@ -33,16 +31,14 @@ class CropReader(ImageReader):
         self.crop = crop
 
     def __call__(self, i: int) -> npt.NDArray[np.uint8]:
-        """Read face i as uint8 RGB [H, W, 3]; raises `BadImageError` that names the image."""
+        """Read face i as uint8 RGB [H, W, 3]; raises `BadImageError` naming the image."""
         image = super().__call__(i)
         height, width = image.shape[:2]
         x, y, w, h = self.boxes[i].tolist()
-        left, top, right, bottom = face_edges((x, y, w, h), width, height, self.crop)
-        left, top = max(left, 0), max(top, 0)
-        face = image[top : max(bottom, 0), left : max(right, 0)]
+        face = cropped(image, face_edges((x, y, w, h), width, height, self.crop))
         if face.size == 0:
             raise BadImageError(
-                f"image {self.path(i)}: the box {x}, {y}, {w}, {h} of its face holds none of "
+                f"image {self.path(i)}: the box {x}, {y}, {w}, {h} of its face contains none of "
                 f"its {width} x {height} pixels (crop={self.crop})"
             )
         return np.ascontiguousarray(face)
@@ -51,11 +47,11 @@ class CropReader(ImageReader):
 def face_edges(box: Box, width: int, height: int, crop: str) -> Box:
     """Return left, top, right and bottom of the face in an image of ``width`` x ``height``.
 
-    ``box`` holds face_x, face_y, face_width, face_height as they stand in AffectNet's table. The
-    authors of FER-C crop as if the last two were the right and the bottom edge, and for many rows
-    that leaves equal margins; for others they can only be a width and a height. With ``crop``
-    "auto" the reading is the one that is possible; where both are, the one whose margins on
-    opposite sides differ less, and sizes where they differ as much.
+    ``box`` holds face_x, face_y, face_width, face_height from AffectNet's table. The authors of
+    FER-C crop as if the last two were the right and the bottom edge, and for many rows that leaves
+    equal margins; in others they can only be a width and a height. With ``crop`` "auto" the
+    possible reading is taken; if both are, the one whose opposite margins differ less, and sizes
+    if they differ equally.
 
     >>> face_edges((134, 134, 899, 899), 1033, 1033, "auto")
     (134, 134, 899, 899)
@@ -70,11 +66,9 @@ def face_edges(box: Box, width: int, height: int, crop: str) -> Box:
         return sizes
     if x + w > width or y + h > height:
         return corners
-    lopsided = [lopsidedness(edges, width, height) for edges in (corners, sizes)]
-    return corners if lopsided[0] < lopsided[1] else sizes
 
+    def asymmetry(edges: Box) -> int:
+        left, top, right, bottom = edges
+        return abs(left - (width - right)) + abs(top - (height - bottom))
 
-def lopsidedness(edges: Box, width: int, height: int) -> int:
-    """Return by how many pixels the margins on opposite sides of a box differ, both ways summed."""
-    left, top, right, bottom = edges
-    return abs(left - (width - right)) + abs(top - (height - bottom))
+    return corners if asymmetry(corners) < asymmetry(sizes) else sizes

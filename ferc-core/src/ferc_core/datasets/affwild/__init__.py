@@ -1,4 +1,4 @@
-"""Aff-Wild2, or Aff-Wild with the expressions of Aff-Wild2, as their owners send them."""
+"""Aff-Wild2, or Aff-Wild with the expressions of Aff-Wild2, as their owners distribute them."""
 
 from ferc_core.datasets.affwild.loader import open_affwild
 

@@ -1,8 +1,8 @@
-"""What the annotation files of Aff-Wild2 and Aff-Wild say of each frame of their videos.
+"""What the annotation files of Aff-Wild2 and Aff-Wild say about each frame of their videos.
 
-Line i of a file, below its header where there is one, is frame i of the video that it is named
-after. Each frame that is annotated twice, with valence and arousal and with an expression, becomes
-a row, or is counted with the reason why it cannot be used.
+Line i of a file, after its header if there is one, is frame i of the video it is named after.
+Each frame with all annotations, valence-arousal and expression, becomes a row, or is counted with
+the reason why it is not usable.
 """
 
 from __future__ import annotations
@@ -17,21 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ferc_core.base.progress import current
-from ferc_core.datasets.affwild.notes import (
-    LACKS,
-    LENGTHS,
-    LOST,
-    NO_CODE,
-    NO_EXPRESSION,
-    NO_FACE,
-    NO_FEELING,
-    NO_NUMBER,
-    OTHER,
-    OUTSIDE,
-    TWICE,
-    UNUSED,
-)
+from ferc_core.base.progress import track
+from ferc_core.datasets.affwild import notes
 from ferc_core.datasets.index import Names
 from ferc_core.datasets.samples import sample_id
 from ferc_core.datasets.texts import read_lines
@@ -45,12 +32,12 @@ EMOTIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surp
 LABELS = np.array([0, 6, 5, 4, 1, 2, 3])  # of EMOTIONS in AffectNet's order
 OTHER_EXPRESSION = 7
 INVALID_EXPRESSION = -1
-INVALID_FEELING = -5  # as valence or arousal
+UNRATED = -5  # as valence or arousal
 VIDEO_SUFFIX, OLDER_VIDEO_SUFFIX = ".mp4", ".avi"
 FRAME_FILE = re.compile(r"([0-9]{1,9})\.(?:jpg|jpeg|png|pts)", re.IGNORECASE)
 
-# Columns of the rows. A face has no ``why``; else a row stands for ``count`` frames of a video, and
-# ``file`` is what is missing or the first place that is wrong.
+# Columns of the rows. A face has no ``why``; any other row stands for ``count`` frames of a video,
+# and ``file`` is what is missing or the first place that is wrong.
 ROWS = pl.Schema(
     {
         "identity": pl.String(),
@@ -68,25 +55,25 @@ ROWS = pl.Schema(
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of annotation file: its columns, and what its first line must begin with."""
+    """A kind of annotation file: its columns, and how its first line must begin."""
 
     name: str
     columns: tuple[str, ...]
     header: tuple[str, ...] = ()
 
 
-FEELING = Kind("valence and arousal", ("valence", "arousal"), ("valence", "arousal"))
+VALENCE_AROUSAL = Kind("valence and arousal", ("valence", "arousal"), ("valence", "arousal"))
 VALENCE, AROUSAL = Kind("valence", ("valence",)), Kind("arousal", ("arousal",))
 EXPRESSION = Kind("expression", ("code",), EMOTIONS)
 
 
 @dataclass(frozen=True)
 class Tree:
-    """Where the parts of a release lie.
+    """Where the parts of a release are.
 
     texts:   the folders of each kind of annotation
-    faces:   folders with a folder for each identity, of images or of boxes named by frame
-    videos:  the folder of the videos, None where the faces are images
+    faces:   folders with a folder for each subject, of images or of boxes named by frame
+    videos:  the folder of the videos, None if the faces are images
     """
 
     root: Path
@@ -95,15 +82,15 @@ class Tree:
     videos: Path | None = None
 
     def relative(self, path: Path) -> str:
-        """Return a path as seen from the root."""
+        """Return a path relative to the root."""
         return path.relative_to(self.root).as_posix()
 
 
 @dataclass(frozen=True)
 class Footage:
-    """What there is of a video: the files of its faces by frame, from 1, and the video's own file.
+    """What exists of a video: the files of its faces by frame, from 1, and the video's own file.
 
-    ``lost`` is what is not there or cannot be opened, so that no face can be seen.
+    ``lost`` is what is missing or cannot be opened, so that no face is usable.
     """
 
     files: Mapping[int, str]
@@ -112,9 +99,9 @@ class Footage:
 
 
 def read_rows(tree: Tree, names: Names) -> pl.DataFrame:
-    """Return the `ROWS` of a release, identity by identity; ``names`` lists its folders.
+    """Return the `ROWS` of a release, subject by subject; ``names`` lists its folders.
 
-    Raises `DataError` for an annotation file that is empty, no UTF-8 or has another header.
+    Raises `DataError` for an annotation file that is empty, not UTF-8 or has another header.
     """
     parts = [pl.DataFrame(schema=ROWS)]
     texts: dict[str, dict[Kind, Path]] = {}
@@ -124,41 +111,41 @@ def read_rows(tree: Tree, names: Names) -> pl.DataFrame:
                 sample_id(path.stem, str(path))
                 first = texts.setdefault(path.stem, {}).setdefault(kind, path)
                 if first != path:
-                    parts.append(left_out(path.stem, TWICE, 0, tree.relative(path)))
+                    parts.append(left_out(path.stem, notes.TWICE, 0, tree.relative(path)))
     faces, videos = faces_of(texts, tree, names), videos_of(tree, names)
-    with current().track("reading annotations", len(texts)) as step:
-        for identity in sorted(texts):
-            lacking = [kind.name for kind in tree.texts if kind not in texts[identity]]
+    with track("reading annotations", len(texts)) as step:
+        for subject in sorted(texts):
+            lacking = [kind.name for kind in tree.texts if kind not in texts[subject]]
             if lacking:
-                parts.append(left_out(identity, LACKS + lacking[0], 0))
+                parts.append(left_out(subject, notes.LACKS + lacking[0], 0))
             else:
-                footage = footage_of(identity, tree, faces, videos)
-                parts += video_rows(identity, tree, texts[identity], footage)
+                footage = footage_of(subject, tree, faces, videos)
+                parts += video_rows(subject, tree, texts[subject], footage)
             step(1)
     return pl.concat(parts)
 
 
-def left_out(identity: str, why: str, count: int, place: str = "") -> pl.DataFrame:
-    """Return the row of ``count`` frames that cannot be used."""
-    row = {"identity": identity, "file": place, "why": why, "count": count}
+def left_out(subject: str, why: str, count: int, place: str = "") -> pl.DataFrame:
+    """Return the row of ``count`` frames that are not usable."""
+    row = {"identity": subject, "file": place, "why": why, "count": count}
     return pl.DataFrame([row], schema=ROWS)
 
 
 def faces_of(
-    identities: Container[str], tree: Tree, names: Names
+    subjects: Container[str], tree: Tree, names: Names
 ) -> dict[str, tuple[str, list[str]]]:
-    """Return the folder and the files of each of some identities; of two folders the first."""
+    """Return the folder and the files of each of some subjects; of two folders the first."""
     faces: dict[str, tuple[str, list[str]]] = {}
     for folder in tree.faces:
-        for identity, group in groupby(names[folder], key=lambda name: name.partition("/")[0]):
-            if identity in identities and identity not in faces:
+        for subject, group in groupby(names[folder], key=lambda name: name.partition("/")[0]):
+            if subject in subjects and subject not in faces:
                 files = [name.partition("/")[2] for name in group]
-                faces[identity] = tree.relative(folder / identity), files
+                faces[subject] = tree.relative(folder / subject), files
     return faces
 
 
 def videos_of(tree: Tree, names: Names) -> dict[str, str]:
-    """Return the video of each identity, relative to the root."""
+    """Return the video of each subject, relative to the root."""
     if tree.videos is None:
         return {}
     return {
@@ -169,24 +156,24 @@ def videos_of(tree: Tree, names: Names) -> dict[str, str]:
 
 
 def footage_of(
-    identity: str, tree: Tree, faces: Mapping[str, tuple[str, list[str]]], videos: Mapping[str, str]
+    subject: str, tree: Tree, faces: Mapping[str, tuple[str, list[str]]], videos: Mapping[str, str]
 ) -> Footage:
-    """Return what there is of an annotated video."""
-    video = videos.get(identity)
-    if identity not in faces:
-        return Footage({}, video, lost=tree.relative(tree.faces[0] / identity))
-    files = files_by_frame(*faces[identity], from_zero=tree.videos is not None)
+    """Return what exists of an annotated video."""
+    video = videos.get(subject)
+    if subject not in faces:
+        return Footage({}, video, lost=tree.relative(tree.faces[0] / subject))
+    files = files_by_frame(*faces[subject], from_zero=tree.videos is not None)
     if tree.videos is None:
         return Footage(files, video)
     if video is None:
-        return Footage(files, video, lost=tree.relative(tree.videos / (identity + VIDEO_SUFFIX)))
+        return Footage(files, video, lost=tree.relative(tree.videos / (subject + VIDEO_SUFFIX)))
     return Footage(files, video, lost="" if can_open(tree.root / video) else video)
 
 
 def files_by_frame(folder: str, names: list[str], *, from_zero: bool) -> dict[int, str]:
-    """Return the files that are named by a frame, with the frame counted from 1.
+    """Return the files that are named by a frame, by its number counted from 1.
 
-    The names count from 1, and ``from_zero`` where one of them is 0.
+    The names count from 1; with ``from_zero``, from 0 if one of them is 0.
     """
     numbers = {
         int(match[1]): f"{folder}/{name}" for name in names if (match := FRAME_FILE.fullmatch(name))
@@ -196,34 +183,34 @@ def files_by_frame(folder: str, names: list[str], *, from_zero: bool) -> dict[in
 
 
 def video_rows(
-    identity: str, tree: Tree, texts: Mapping[Kind, Path], footage: Footage
+    subject: str, tree: Tree, texts: Mapping[Kind, Path], footage: Footage
 ) -> Iterator[pl.DataFrame]:
     """Yield the faces of a video, and what is left out of it, by reason."""
     tables = [read_values(path, kind) for kind, path in texts.items()]
     lengths = [table.height for table in tables]
     if len(set(lengths)) > 1:
-        yield left_out(identity, LENGTHS, max(lengths) - min(lengths))
+        yield left_out(subject, notes.LENGTHS, max(lengths) - min(lengths))
     table = pl.concat([table.head(min(lengths)) for table in tables], how="horizontal")
-    doubts = doubts_about(*(table[name].to_numpy() for name in ("valence", "arousal", "code")))
-    doubt = np.select([bad for _, _, bad in doubts], range(1, len(doubts) + 1), 0)
-    for number, (why, column, _) in enumerate(doubts, 1):
-        bad = np.flatnonzero(doubt == number)
+    faults = faults_of(*(table[name].to_numpy() for name in ("valence", "arousal", "code")))
+    fault = np.select([bad for _, _, bad in faults], range(1, len(faults) + 1), 0)
+    for number, (why, column, _) in enumerate(faults, 1):
+        bad = np.flatnonzero(fault == number)
         if len(bad):
             kind, path = next(item for item in texts.items() if column in item[0].columns)
             line = bad[0] + 1 + bool(kind.header)
-            yield left_out(identity, why, len(bad), f"{tree.relative(path)}, line {line}")
-    good = np.flatnonzero(doubt == 0)
+            yield left_out(subject, why, len(bad), f"{tree.relative(path)}, line {line}")
+    good = np.flatnonzero(fault == 0)
     if footage.lost:
-        yield left_out(identity, LOST, len(good), footage.lost)
+        yield left_out(subject, notes.LOST, len(good), footage.lost)
         return
     faces = np.array([row for row in good.tolist() if row + 1 in footage.files], dtype=np.int64)
     if len(faces) < len(good):
-        yield left_out(identity, NO_FACE, len(good) - len(faces))
+        yield left_out(subject, notes.NO_FACE, len(good) - len(faces))
     if not len(faces):
-        yield left_out(identity, UNUSED, 0)
+        yield left_out(subject, notes.UNUSED, 0)
     codes = table["code"].to_numpy()[faces].astype(np.int64)
     yield table[faces].select(
-        pl.lit(identity).alias("identity"),
+        pl.lit(subject).alias("identity"),
         pl.Series("frame", faces + 1, pl.Int32),
         pl.Series("file", [footage.files[row + 1] for row in faces], pl.String),
         "valence",
@@ -235,21 +222,21 @@ def video_rows(
     )
 
 
-def doubts_about(valence: Values, arousal: Values, code: Values) -> list[tuple[str, str, Mask]]:
-    """Return why frames cannot be used: the reason, the column that has it, and the rows [N].
+def faults_of(valence: Values, arousal: Values, code: Values) -> list[tuple[str, str, Mask]]:
+    """Return why frames are not usable: the reason, its column, and the rows [N].
 
-    A value that is no number is NaN. Of several reasons the first one counts.
+    A value that is not a number is NaN. The first of several reasons counts.
     """
     return [
-        (NO_NUMBER, "valence", np.isnan(valence)),
-        (NO_NUMBER, "arousal", np.isnan(arousal)),
-        (NO_NUMBER, "code", np.isnan(code)),
-        (NO_FEELING, "valence", (valence == INVALID_FEELING) | (arousal == INVALID_FEELING)),
-        (OUTSIDE, "valence", np.abs(valence) > 1),
-        (OUTSIDE, "arousal", np.abs(arousal) > 1),
-        (NO_EXPRESSION, "code", code == INVALID_EXPRESSION),
-        (OTHER, "code", code == OTHER_EXPRESSION),
-        (NO_CODE, "code", ~np.isin(code, range(len(EMOTIONS)))),
+        (notes.NO_NUMBER, "valence", np.isnan(valence)),
+        (notes.NO_NUMBER, "arousal", np.isnan(arousal)),
+        (notes.NO_NUMBER, "code", np.isnan(code)),
+        (notes.UNRATED, "valence", (valence == UNRATED) | (arousal == UNRATED)),
+        (notes.OUTSIDE, "valence", np.abs(valence) > 1),
+        (notes.OUTSIDE, "arousal", np.abs(arousal) > 1),
+        (notes.NO_EXPRESSION, "code", code == INVALID_EXPRESSION),
+        (notes.OTHER, "code", code == OTHER_EXPRESSION),
+        (notes.NO_CODE, "code", ~np.isin(code, range(len(EMOTIONS)))),
     ]
 
 
@@ -258,13 +245,12 @@ def read_values(path: Path, kind: Kind) -> pl.DataFrame:
     lines = read_lines(path)
     if not lines:
         raise DataError(f"{path} is empty; copy or unpack it again")
-    if kind.header:
-        names = [name.strip().lower() for name in lines[0].split(",")]
-        if tuple(names[: len(kind.header)]) != kind.header:
-            raise DataError(
-                f"{path} must begin with the line {','.join(kind.header)!r}, "
-                f"but it begins with {lines[0][:60]!r}"
-            )
+    names = tuple(name.strip().lower() for name in lines[0].split(","))
+    if names[: len(kind.header)] != kind.header:
+        raise DataError(
+            f"{path} must begin with the line {','.join(kind.header)!r}, "
+            f"but it begins with {lines[0][:60]!r}"
+        )
     cells = pl.Series(lines[bool(kind.header) :], dtype=pl.String)
     table = cells.str.splitn(",", len(kind.columns)).struct.unnest()
     table.columns = list(kind.columns)

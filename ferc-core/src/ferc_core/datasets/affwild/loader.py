@@ -1,9 +1,9 @@
-"""Aff-Wild2, or Aff-Wild with the expressions of Aff-Wild2, as their owners send them.
+"""Aff-Wild2, or Aff-Wild with the expressions of Aff-Wild2, as their owners distribute them.
 
 Aff-Wild2 (Kollias and Zafeiriou 2018, arXiv:1811.07770) has faces as images; Aff-Wild
-(Zafeiriou et al. 2017, CVPRW) has videos and a box for each frame. Used are the frames with
-valence and arousal and with one of seven expressions. An identity is a video; with ``_left`` or
-``_right``, it is one of two persons in a video.
+(Zafeiriou et al. 2017, CVPRW) has videos and a box for each frame. The frames with valence and
+arousal and with one of seven expressions are used. A subject is one video, or with ``_left`` or
+``_right`` in its name one of two people in a video.
 """
 
 from __future__ import annotations
@@ -13,37 +13,31 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ferc_core.datasets.affwild import frames as annotations
 from ferc_core.datasets.affwild.choice import (
     AUTHORS,
-    BY_IDENTITY,
+    BY_SUBJECT,
     FRAMES,
     divided,
     sample_ids,
     spaced,
 )
-from ferc_core.datasets.affwild.frames import (
-    AROUSAL,
-    EXPRESSION,
-    FEELING,
-    VALENCE,
-    Tree,
-    read_rows,
-)
+from ferc_core.datasets.affwild.frames import Tree, read_rows
 from ferc_core.datasets.affwild.notes import LOST, notes_about
 from ferc_core.datasets.index import Source, indexed
 from ferc_core.datasets.releases import Release, first, recognise
-from ferc_core.datasets.samples import ImageReader
+from ferc_core.datasets.samples import ImageReader, by_split
 from ferc_core.datasets.toyfaces.drawing.expressions import CLASSES as EIGHT_CLASSES
 from ferc_core.datasets.videos import VideoFrames
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.faces import About, FaceSet, FaceSplit
 
-VERSION = "affwild/1"  # a new number for every change of the rows
+VERSION = "affwild/2"  # a new number for every change of the rows
 CLASSES = EIGHT_CLASSES[:7]  # contempt is not annotated
 
 OPTIONS = {
     "few": ("drop", "keep"),
-    "split": (BY_IDENTITY, AUTHORS),
+    "split": (BY_SUBJECT, AUTHORS),
     "validation": ("identity", "frames"),
 }
 PUBLISHED = {  # of AUTHORS with 240 frames, by validation
@@ -53,7 +47,7 @@ PUBLISHED = {  # of AUTHORS with 240 frames, by validation
 
 
 def places(usual: str, task: str) -> dict[str, tuple[str, ...]]:
-    """Return where the two parts of a task's annotations may lie, under which names."""
+    """Return where the two parts of a task's annotations may be, and under which names."""
     return {
         f"{usual}/{part}": (
             f"{usual}/{part}",
@@ -63,17 +57,17 @@ def places(usual: str, task: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-FEELINGS = places("VA_Estimation_Challenge", "VA")
+VALENCE_AROUSAL = places("VA_Estimation_Challenge", "VA")
 EXPRESSIONS = places("EXPR_Classification_Challenge", "EXPR")
 IMAGES = "cropped_aligned"
-BORROWED = (
-    "the paper labels these faces by AffectNet's valence-arousal mixture: --gmm FILE takes what "
-    "'ferc gmm fit --dataset affectnet' writes"
-)
-MORE_IMAGES = "cropped_aligned_new_50_vids"  # a part of later copies
+MORE_IMAGES = "cropped_aligned_new_50_vids"  # in later copies
 SIZE = (112, 112)  # of the images
+EXTERNAL = (
+    "the paper labels these faces with AffectNet's valence-arousal mixture: --gmm FILE takes the "
+    "output of 'ferc gmm fit --dataset affectnet'"
+)
 
-AFF_WILD2 = Release("Aff-Wild2", {IMAGES: (IMAGES,), **FEELINGS, **EXPRESSIONS})
+AFF_WILD2 = Release("Aff-Wild2", {IMAGES: (IMAGES,), **VALENCE_AROUSAL, **EXPRESSIONS})
 V1_PARTS = (
     "videos/train",
     "bboxes/train",
@@ -89,21 +83,21 @@ def open_affwild(
     *,
     frames: int = FRAMES,
     few: str = "drop",
-    split: str = BY_IDENTITY,
+    split: str = BY_SUBJECT,
     validation: str = "identity",
 ) -> FaceSet:
     """Open Aff-Wild2 or Aff-Wild in the folder ``root``: splits train and test.
 
-    frames:      how many of each identity, evenly spaced over those that can be used; 0 for all
-    few:         "drop" identities that have fewer, or "keep" what they have
-    split:       "by_identity_80_20" takes 20 % of the identities for the test, and
-                 "authors_228_20" takes 20 identities; a hash of their names chooses them
-    validation:  "identity" leaves validation to the run, which takes whole identities out of
-                 train; "frames" makes a split valid as FER-C's authors did, of 2,000 random frames
-                 (10 % where training has fewer than 20,000) whose identities train as well
+    frames:      how many of each subject, evenly spaced over the usable ones; 0 for all
+    few:         "drop" subjects that have fewer, or "keep" what they have
+    split:       "by_identity_80_20" takes 20 % of the subjects for the test, and
+                 "authors_228_20" takes 20 subjects; a hash of their names chooses them
+    validation:  "identity" leaves validation to the run, which takes whole subjects out of train;
+                 "frames" makes a split valid as FER-C's authors did, of 2,000 random frames (10 %
+                 if training has fewer than 20,000) of subjects that train as well
 
-    ``notes`` count everything that is left out; ``about.missing`` names the videos that are
-    annotated and are not there or cannot be opened.
+    ``notes`` count everything that is left out; ``about.missing`` names the annotated videos that
+    are missing or cannot be opened.
 
     Raises `RequestError` for a wrong ``root`` or option and `DataError` for wrong files.
     """
@@ -121,25 +115,19 @@ def open_affwild(
     faces, note = spaced(usable, frames, few)
     notes += note
     if usable.is_empty():
-        raise DataError(f"{folder}: no frame can be used ({'; '.join(notes)})")
+        raise DataError(f"{folder}: no frame is usable ({'; '.join(notes)})")
     if faces.is_empty():
         raise DataError(
-            f"{folder}: no identity has {frames} frames that can be used ({'; '.join(notes)}); "
-            "take fewer of each with frames=N, or all that there are with few=keep"
+            f"{folder}: no subject has {frames} usable frames ({'; '.join(notes)}); take fewer of "
+            "each with frames=N, or all that exist with few=keep"
         )
     part, note = divided(faces, folder, split, validation)
-    notes += [*note, BORROWED]
-    whole = face_split(tree, faces)
     counted = split == AUTHORS and frames == FRAMES and few == "drop"
     return FaceSet(
         "affwild",
         CLASSES,
-        {
-            name: whole.take(np.flatnonzero(part == name))
-            for name in ("train", "valid", "test")
-            if (part == name).any()
-        },
-        tuple(notes),
+        by_split(face_split(tree, faces), part),
+        (*notes, *note, EXTERNAL),
         About(
             release.name,
             {file: min(n, frames) if frames else n for file, n in lost["file", "count"].rows()},
@@ -150,7 +138,7 @@ def open_affwild(
 
 
 def check_options(frames: int, **named: str) -> None:
-    """Raise `RequestError` for an option that has no such value."""
+    """Raise `RequestError` for an option with an invalid value."""
     if not isinstance(frames, int) or isinstance(frames, bool) or frames < 0:
         raise RequestError(f"frames must be a whole number, 0 for all frames, not {frames!r}")
     for option, value in named.items():
@@ -159,37 +147,37 @@ def check_options(frames: int, **named: str) -> None:
 
 
 def aff_wild2(root: Path, found: dict[str, Path]) -> Tree:
-    """Return where the parts of Aff-Wild2 lie."""
-    pictures = unnested(found[IMAGES])
-    more = [unnested(path) for path in (root / MORE_IMAGES, pictures.parent / MORE_IMAGES)]
+    """Return where the parts of Aff-Wild2 are."""
+    images = unnested(found[IMAGES])
+    more = [unnested(path) for path in (root / MORE_IMAGES, images.parent / MORE_IMAGES)]
     texts = {
-        FEELING: tuple(found[part] for part in FEELINGS),
-        EXPRESSION: tuple(found[part] for part in EXPRESSIONS),
+        annotations.VALENCE_AROUSAL: tuple(found[part] for part in VALENCE_AROUSAL),
+        annotations.EXPRESSION: tuple(found[part] for part in EXPRESSIONS),
     }
-    return Tree(root, texts, (pictures, *(path for path in dict.fromkeys(more) if path.is_dir())))
+    return Tree(root, texts, (images, *(path for path in dict.fromkeys(more) if path.is_dir())))
 
 
 def aff_wild(root: Path, found: dict[str, Path]) -> Tree:
-    """Return where the parts of Aff-Wild and of its expressions lie."""
-    expressions = [first(root, paths) for paths in EXPRESSIONS.values()]
-    if None in expressions:
-        part = list(EXPRESSIONS)[expressions.index(None)]
-        raise DataError(
-            f"{root} is Aff-Wild, which has no expressions of its own: copy "
-            f"{part.partition('/')[0]} of Aff-Wild2 into it, whose videos of the same names are "
-            f"these ({part} is not there)"
-        )
+    """Return where the parts of Aff-Wild and of its expressions are."""
+    expressions = {part: first(root, paths) for part, paths in EXPRESSIONS.items()}
+    for part, path in expressions.items():
+        if path is None:
+            raise DataError(
+                f"{root} is Aff-Wild, which has no expressions of its own: copy "
+                f"{part.partition('/')[0]} of Aff-Wild2 into it, whose videos of the same names "
+                f"are these ({part} is missing)"
+            )
     videos, boxes, valence, arousal = (unnested(found[part]) for part in V1_PARTS)
     texts = {
-        VALENCE: (valence,),
-        AROUSAL: (arousal,),
-        EXPRESSION: tuple(path for path in expressions if path is not None),
+        annotations.VALENCE: (valence,),
+        annotations.AROUSAL: (arousal,),
+        annotations.EXPRESSION: tuple(path for path in expressions.values() if path is not None),
     }
     return Tree(root, texts, (boxes,), videos)
 
 
 def unnested(folder: Path) -> Path:
-    """Return the folder of the same name in a folder, as unpacking there makes it, or itself."""
+    """Return the folder of the same name in a folder, as some archives unpack, or itself."""
     inner = folder / folder.name
     return inner if inner.is_dir() else folder
 
@@ -198,7 +186,7 @@ def sources(tree: Tree) -> list[Source]:
     """Return what the rows of a release depend on."""
     texts = [folder for folders in tree.texts.values() for folder in folders]
     videos = [] if tree.videos is None else [tree.videos]
-    faces = [Source(folder, pictures=True) for folder in tree.faces]
+    faces = [Source(folder, images=True) for folder in tree.faces]
     return [*map(Source, texts + videos), *faces]
 
 
@@ -214,11 +202,11 @@ def face_split(tree: Tree, faces: pl.DataFrame) -> FaceSplit:
 
 
 def reader(tree: Tree, faces: pl.DataFrame) -> ImageReader | VideoFrames:
-    """Return what reads the images."""
+    """Return the reader of the images."""
     if tree.videos is None:
         return ImageReader(faces["file"], tree.root)
     videos = faces["video"].unique(maintain_order=True).to_list()
-    numbers = dict(zip(videos, range(len(videos)), strict=True))
+    numbers = {video: number for number, video in enumerate(videos)}
     return VideoFrames(
         tree.root,
         videos,

@@ -1,6 +1,7 @@
 """FER2013 with the ten FER+ votes for each face (Barsoum et al. 2016, arXiv:1608.01041).
 
-`ferplus_rows` reads the rows of either form; here votes become labels, as FER+'s authors do it.
+`ferc_core.datasets.ferplus.rows` reads the rows of either form; here votes become labels by the
+rules of FER+'s authors.
 """
 
 from __future__ import annotations
@@ -12,17 +13,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.datasets.ferplus.rows import (
-    CLASSES,
-    FOLDERS,
-    SIDE,
-    SPLIT_OF_USAGE,
-    TABLES,
-    Rows,
-    rows_of_folders,
-    rows_of_tables,
-)
+from ferc_core.base.text import number
+from ferc_core.datasets.ferplus import rows as releases
+from ferc_core.datasets.ferplus.rows import CLASSES, SIDE, Rows
 from ferc_core.datasets.releases import recognise
+from ferc_core.datasets.samples import by_split
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.faces import About, FaceSet, FaceSplit
 
@@ -41,21 +36,21 @@ def open_ferplus(
 ) -> FaceSet:
     """Open FER+ in the folder ``root``: splits train, valid (PublicTest) and test (PrivateTest).
 
-    The folder holds FER2013's table and that of the votes, or the folders of images that the
+    The folder holds the tables of FER2013 and of the votes, or the folders of images that the
     script of FER+ makes of them.
 
-    In every mode an answer with a single vote is left out first, as its authors do, and rows that
-    "unknown" or "no face" wins are dropped. Then ``mode`` makes the label distribution:
+    In every mode answers with a single vote are ignored first, as its authors do, and rows won by
+    "unknown" or "no face" are dropped. Then ``mode`` makes the label distribution:
 
-    - ``distribution``: the votes for the eight emotions, as shares that sum to 1
-    - ``majority``: all to the emotion with more than half of the ten answers' votes; rows without
-      one are dropped
-    - ``crossentropy``: the votes of the leading emotions until they hold 75 % of all or are
-      three; rows where these hold no more than half, or are more than three, are dropped
+    - ``distribution``: the votes for the eight emotions, normalised
+    - ``majority``: the emotion with more than half of the ten answers' votes; rows without one are
+      dropped
+    - ``crossentropy``: the votes of the leading emotions, until they hold 75 % of all or are
+      three; rows where they hold no more than half, or are more than three, are dropped
 
-    The label is the emotion with the largest share, of equal ones the first. With
-    ``drop_duplicates``, training images that stand in another split, too, are dropped.
-    ``notes`` count all that is dropped or doubtful.
+    The label is the most probable emotion, the first of equal ones. With ``drop_duplicates``,
+    training images that are also in another split are dropped. ``notes`` count all that is
+    dropped or doubtful.
 
     Raises `RequestError` for a wrong ``root`` or option and `DataError` for wrong files.
     """
@@ -63,42 +58,38 @@ def open_ferplus(
         raise UnknownNameError("mode", mode, MODES)
     if not isinstance(drop_duplicates, bool):
         raise RequestError(f"drop_duplicates must be true or false, not {drop_duplicates!r}")
-    release, files = recognise(root, "ferplus", [TABLES, FOLDERS])
-    if release is TABLES:
-        rows = rows_of_tables(files["images"], files["votes"])
+    release, files = recognise(root, "ferplus", [releases.TABLES, releases.FOLDERS])
+    if release is releases.TABLES:
+        rows = releases.rows_of_tables(files["images"], files["votes"])
     else:
-        rows = rows_of_folders(Path(str(root)), files)
+        rows = releases.rows_of_folders(Path(str(root)), files)
 
-    targets, dropped = vote_targets(rows.votes, mode)
-    keep = dropped == ""
+    targets, why = vote_targets(rows.votes, mode)
+    keep = why == ""
     notes = [*rows.notes]
-    notes += [f"dropped {n} rows: {why}" for why, n in sorted(Counter(dropped[~keep]).items())]
+    notes += [f"dropped {number(n, 'row')}: {w}" for w, n in sorted(Counter(why[~keep]).items())]
     ties = int(((targets == targets.max(axis=1, keepdims=True)).sum(axis=1) > 1)[keep].sum())
     if ties:
-        notes.append(f"{ties} rows have a tie for the largest share; their label is the first")
+        notes.append(
+            f"{number(ties, 'row')} with a tie for the most probable class; the first is the label"
+        )
     if rows.constant.any():
         notes.append(
-            f"{rows.constant.sum()} images have one grey value only, "
-            f"{(rows.constant & keep).sum()} of them are kept"
+            f"{number(rows.constant.sum(), 'image')} with a single grey value, "
+            f"{(rows.constant & keep).sum()} of them kept"
         )
     leaks, note = leaking(rows, keep)
     notes.append(note)
+    leaked = f"{number(leaks.sum(), 'training image')} also in another split"
     if drop_duplicates:
-        notes.append(f"dropped {leaks.sum()} training images that stand in another split, too")
+        notes.append(f"dropped {leaked}")
         keep &= ~leaks
     elif leaks.any():
-        notes.append(
-            f"{leaks.sum()} training images stand in another split, too; drop_duplicates=true "
-            "drops them"
-        )
+        notes.append(f"{leaked}; drop_duplicates=true drops them")
     if not keep.any():
         raise DataError(f"{rows.path}: no row is left after '{mode}' ({'; '.join(notes)})")
     faces = FaceSplit(rows.ids, targets.argmax(axis=1), rows.read, distributions=targets)
-    parts = {
-        name: faces.take(np.flatnonzero(keep & (rows.splits == name)))
-        for name in SPLIT_OF_USAGE.values()
-        if (keep & (rows.splits == name)).any()
-    }
+    parts = by_split(faces, np.where(keep, rows.splits, ""))
     about = About(release.name, rows.missing, PUBLISHED, (SIDE, SIDE))
     return FaceSet("ferplus", CLASSES, parts, tuple(notes), about)
 
@@ -108,7 +99,7 @@ def vote_targets(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.str_]]:
     """Turn votes [N, 10] into label distributions [N, 8] and say why a row is dropped.
 
-    The reasons [N] are empty for rows that are kept; a dropped row has an even distribution.
+    The reasons [N] are empty for rows that are kept; a dropped row has a uniform distribution.
     The rules are those of the FER+ authors' reader.
 
     >>> vote_targets(np.array([[6, 0, 1, 3, 0, 0, 0, 0, 0, 0]]), "distribution")[0][0, :4]
@@ -130,12 +121,12 @@ def vote_targets(
         ["'unknown' wins", "'no face' wins", MODES[mode]],
         "",
     )
-    even = 1 / len(CLASSES)
-    return np.where((why == "")[:, None], chosen / np.maximum(total, 1), even), why
+    uniform = 1 / len(CLASSES)
+    return np.where((why == "")[:, None], chosen / np.maximum(total, 1), uniform), why
 
 
 def leading_emotions(heard: Sequence[int]) -> list[int]:
-    """Return the votes [8] of the leading emotions of a row of ten answers, else zeros.
+    """Return the votes [8] of the leading emotions of a row of ten answers, or zeros.
 
     Answers are taken from the largest down, equal ones together, until they hold 75 % of the
     votes or are three; "unknown" and "no face" end it. What they hold must be more than half.
@@ -157,10 +148,10 @@ def leading_emotions(heard: Sequence[int]) -> list[int]:
 
 
 def leaking(rows: Rows, keep: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.bool_], str]:
-    """Mark kept training rows [N] whose image a kept row of another split shows; and a note."""
+    """Mark kept training rows [N] whose image is in a kept row of another split; and a note."""
     groups: dict[str, list[int]] = {}
-    for i, picture in enumerate(rows.pictures):
-        groups.setdefault(picture, []).append(i)
+    for i, digest in enumerate(rows.digests):
+        groups.setdefault(digest, []).append(i)
     several = [group for group in groups.values() if len(group) > 1]
     spanning, leaks = 0, np.zeros(len(rows.ids), dtype=bool)
     for group in several:
@@ -169,6 +160,6 @@ def leaking(rows: Rows, keep: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.boo
         if (keep[group] & ~training).any():
             leaks[group] = keep[group] & training
     return leaks, (
-        f"{len(several)} groups of exact duplicates in the file, {spanning} of them in training "
-        "and another split"
+        f"{number(len(several), 'group')} of identical images in the file, {spanning} of them in "
+        "training and another split"
     )

@@ -1,7 +1,7 @@
-"""The rows of FER+ in both forms that people have: the original tables, or folders of images.
+"""The rows of FER+ in both of its forms: the original tables, or folders of images.
 
-FER2013's images stand as numbers in a table; the script of FER+'s authors makes folders of PNG
-files of it, with the votes beside them.
+FER2013's images are numbers in a table; the script of FER+'s authors turns it into folders of PNG
+files with the votes beside them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ferc_core.base.progress import current
+from ferc_core.base.progress import track
 from ferc_core.base.text import number
 from ferc_core.datasets.index import Source, indexed
 from ferc_core.datasets.releases import Release
@@ -31,8 +31,8 @@ SPLIT_OF_USAGE = {"Training": "train", "PublicTest": "valid", "PrivateTest": "te
 # FER2013's codes 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral as CLASSES.
 CLASS_OF_EMOTION = {"0": 4, "1": 5, "2": 6, "3": 1, "4": 3, "5": 2, "6": 0}
 
-# The winner of the votes is FER2013's own label in 63 % of the rows; in 18 % when the files are
-# shifted by a row. Small files say too little to judge.
+# FER2013's own label wins the votes in 63 % of the rows, and in 18 % if the files are shifted by a
+# row. Small files are too uncertain to judge.
 LEAST_AGREEMENT = 0.4
 ENOUGH_ROWS = 1000
 
@@ -53,22 +53,22 @@ FOLDERS = Release(
 )
 FOLDER_COLUMNS = ("image", "box", *ANSWERS)  # of label.csv, which has no header
 
-# New numbers when the rows of the index change.
-TABLE_ROWS, FOLDER_ROWS = "ferplus/1", "ferplus/folders/1"
+# New numbers for every change of the rows.
+TABLE_ROWS, FOLDER_ROWS = "ferplus/1", "ferplus/folders/2"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The N rows of a release, whether they are used or not.
+    """The N rows of a release, used or not.
 
-    path:     a file to name when no row can be used
-    ids:      "fer0000000" and so on: the place in the tables, or the name of the image
+    path:     the file to name if no row is usable
+    ids:      "fer0000000" and so on: the position in the tables, or the name of the image
     splits:   "train", "valid" or "test"
     votes:    int64 [N, 10] in the order of ANSWERS
     read:     reads image i
-    images: a hash of each image, equal for equal ones
-    constant: which images have one grey value only
-    missing:  the files that are not there; their rows are left out
+    digests:  a hash of each image
+    constant: which images have a single grey value
+    missing:  files that are missing; their rows are left out
     notes:    what was left out for other reasons
     """
 
@@ -77,7 +77,7 @@ class Rows:
     splits: npt.NDArray[np.str_]
     votes: npt.NDArray[np.int64]
     read: Callable[[int], npt.NDArray[np.uint8]] = field(repr=False)
-    pictures: tuple[str, ...]
+    digests: tuple[str, ...]
     constant: npt.NDArray[np.bool_]
     missing: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -115,25 +115,25 @@ def digest(pixels: npt.NDArray[np.uint8]) -> str:
 
 
 def rows_of_tables(images_at: Path, votes_at: Path) -> Rows:
-    """Return the rows of FER2013's table and of FER+'s, which belong together row by row.
+    """Return the rows of FER2013's table and of FER+'s, which correspond row by row.
 
-    Image names in the table of votes are empty or double in places, and are not used.
+    Image names in the table of votes are empty or repeated in places, and are not used.
     """
     table = read_csv(votes_at, ("Usage", *ANSWERS))
-    pictures = indexed(
+    images = indexed(
         TABLE_ROWS, images_at.parent, [Source(images_at)], lambda _: read_pixels(images_at)
     )
-    splits = splits_of(images_at, pictures["Usage"], votes_at, table["Usage"])
+    splits = splits_of(images_at, images["Usage"], votes_at, table["Usage"])
     votes = read_votes(votes_at, table)
-    check_agreement(images_at, pictures["emotion"], votes_at, votes)
-    pixels = np.frombuffer(b"".join(pictures["pixels"]), np.uint8).reshape(-1, SIDE * SIDE)
+    check_agreement(images_at, images["emotion"], votes_at, votes)
+    pixels = np.frombuffer(b"".join(images["pixels"]), np.uint8).reshape(-1, SIDE * SIDE)
     return Rows(
         path=votes_at,
         ids=tuple(f"fer{i:07d}" for i in range(len(pixels))),
         splits=splits,
         votes=votes,
         read=PixelReader(pixels),
-        pictures=tuple(map(digest, pixels)),
+        digests=tuple(map(digest, pixels)),
         constant=pixels.min(axis=1) == pixels.max(axis=1),
     )
 
@@ -158,47 +158,43 @@ def read_pixels(path: Path) -> pl.DataFrame:
 def splits_of(
     images_at: Path, usage: pl.Series, votes_at: Path, usage_of_votes: pl.Series
 ) -> npt.NDArray[np.str_]:
-    """Return the split of each row; the two files must agree on it, row by row."""
+    """Return the split of each row; the two files must agree on it."""
+    advice = "they must correspond row by row, so use the original files"
     if len(usage) != len(usage_of_votes):
         raise DataError(
-            f"{images_at} has {len(usage)} rows and {votes_at} has {len(usage_of_votes)}; they "
-            "belong together row by row, so use the original files"
+            f"{images_at} has {len(usage)} rows and {votes_at} has {len(usage_of_votes)}; {advice}"
         )
-    differ = np.flatnonzero((usage != usage_of_votes).to_numpy())
-    if len(differ):
-        i = int(differ[0])
-        raise DataError(
-            f"row {i + 1} is {usage[i]!r} in {images_at} and {usage_of_votes[i]!r} in "
-            f"{votes_at}; they belong together row by row, so use the original files"
-        )
-    for i, name in enumerate(usage):
-        if name not in SPLIT_OF_USAGE:
+    for i, (name, other) in enumerate(zip(usage, usage_of_votes, strict=True), 1):
+        if name != other:
             raise DataError(
-                f"{images_at}, row {i + 1}: Usage {name!r} must be {', '.join(SPLIT_OF_USAGE)}"
+                f"row {i} is {name!r} in {images_at} and {other!r} in {votes_at}; {advice}"
             )
+        if name not in SPLIT_OF_USAGE:
+            known = ", ".join(SPLIT_OF_USAGE)
+            raise DataError(f"{images_at}, row {i}: Usage {name!r} must be one of {known}")
     return np.array([SPLIT_OF_USAGE[name] for name in usage])
 
 
 def check_agreement(
     images_at: Path, emotion: pl.Series, votes_at: Path, votes: npt.NDArray[np.int64]
 ) -> None:
-    """Raise `DataError` when labels and votes agree as little as those of different faces do."""
+    """Raise `DataError` if labels and votes agree no more than those of different faces do."""
     labels = np.array([CLASS_OF_EMOTION.get(code, -1) for code in emotion])
     agreement = float((labels == votes.argmax(axis=1)).mean())
     if len(labels) >= ENOUGH_ROWS and agreement < LEAST_AGREEMENT:
         raise DataError(
-            f"the votes of {votes_at} agree with the labels of {images_at} in {agreement:.0%} of "
-            "the rows only, so the rows do not belong together; use the original files"
+            f"the votes of {votes_at} agree with the labels of {images_at} in only "
+            f"{agreement:.0%} of the rows, so the rows do not correspond; use the original files"
         )
 
 
-# --- folders of images --------------------------------------------------------------------------
+# --- folders of images ----------------------------------------------------------------------------
 
 
 def rows_of_folders(root: Path, lists: Mapping[str, Path]) -> Rows:
     """Return the rows of the folders that the script of FER+'s authors makes.
 
-    Three names stand twice in the original; the script then leaves the image of the later row.
+    Three names occur twice in the original; the script then keeps the image of the later row.
     ``lists`` has the ``label.csv`` of each split: name of the image, its box, ten votes.
     """
     sources = [Source(path.parent) for path in lists.values()]
@@ -208,21 +204,20 @@ def rows_of_folders(root: Path, lists: Mapping[str, Path]) -> Rows:
     if len(kept) < len(table):
         dropped = number(len(table) - len(kept), "row")
         notes.append(f"dropped {dropped}: a later one has an image of the same name")
-    table = kept
-    lost = table.filter(pl.col("image").is_null())["file"]
-    if len(lost) == len(table):
+    lost = kept.filter(pl.col("digest").is_null())["file"]
+    if len(lost) == len(kept):
         raise DataError(
-            f"{root} has the votes of FER+ and none of its images, the first would be {lost[0]}; "
-            "the script of FER+ makes them from fer2013.csv, which can also be given as it is"
+            f"{root} has the votes of FER+ and none of its images, such as {lost[0]}; the script "
+            "of FER+ makes them from fer2013.csv, which can also be used directly"
         )
-    table = table.filter(pl.col("image").is_not_null())
+    table = kept.filter(pl.col("digest").is_not_null())
     return Rows(
         path=lists["train"],
         ids=tuple(Path(file).stem for file in table["file"]),
         splits=table["split"].to_numpy().astype(np.str_),
         votes=table.select(ANSWERS).to_numpy(),
         read=ImageReader(table["file"], root),
-        pictures=tuple(table["image"]),
+        digests=tuple(table["digest"]),
         constant=table["constant"].to_numpy(),
         missing=dict.fromkeys(lost, 1),
         notes=tuple(notes),
@@ -232,24 +227,24 @@ def rows_of_folders(root: Path, lists: Mapping[str, Path]) -> Rows:
 def read_folders(
     root: Path, lists: Mapping[str, Path], names: Mapping[Path, list[str]]
 ) -> pl.DataFrame:
-    """Read the lists, and the images once; ``image`` is null for one that is not there."""
+    """Read the lists, and each image once; ``digest`` is null for an image that is missing."""
     parts = []
     for split, path in lists.items():
         table = read_csv(path, FOLDER_COLUMNS, if_headless=FOLDER_COLUMNS)
         votes, there = read_votes(path, table), set(names[path.parent])
         folder = path.parent.relative_to(root)
         files = [sample_id(name, f"{path}, row {i}") for i, name in enumerate(table["image"], 1)]
-        with current().track(f"reading {folder}", len(files)) as step:
-            looked = []
+        found = []
+        with track(f"reading {folder}", len(files)) as step:
             for file in files:
-                looked.append(look_at(path.parent / file) if file in there else (None, False))
+                found.append(look_at(path.parent / file) if file in there else (None, False))
                 step(1)
-        hashes, constant = zip(*looked, strict=True)
+        digests, constant = zip(*found, strict=True)
         parts.append(
             pl.DataFrame(votes, schema=dict.fromkeys(ANSWERS, pl.Int64)).with_columns(
                 pl.lit(split).alias("split"),
                 pl.Series("file", [(folder / file).as_posix() for file in files]),
-                pl.Series("image", hashes, pl.String),
+                pl.Series("digest", digests, pl.String),
                 pl.Series("constant", constant, pl.Boolean),
             )
         )
@@ -257,9 +252,9 @@ def read_folders(
 
 
 def look_at(path: Path) -> tuple[str, bool]:
-    """Return the hash of an image and whether it has one value only.
+    """Return the hash of an image and whether it has a single value.
 
-    One that cannot be read is like no other; whoever reads it is told why.
+    An unreadable image has a hash of its own; reading the face reports why.
     """
     try:
         image = read_image(path)

@@ -4,7 +4,7 @@
     root/{train,valid,test}/<class>/   the same in splits
     root/labels.csv, labels.parquet    a table: see `ferc_core.datasets.folder.table`
 
-Nothing that a data folder holds is ever executed.
+Nothing in a data folder is ever executed.
 """
 
 from __future__ import annotations
@@ -14,22 +14,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
+from ferc_core.base.text import number
+from ferc_core.datasets import samples
 from ferc_core.datasets.folder.table import TABLE_SUFFIXES, open_table
-from ferc_core.datasets.samples import (
-    SPLIT_NAMES,
-    ImageReader,
-    class_index,
-    face_set,
-    infer_classes,
-    normal,
-    read_classes,
-    sample_id,
-)
-from ferc_core.errors import DataError, RequestError, suggest
+from ferc_core.errors import DataError, RequestError
 from ferc_core.faces import FaceSet, FaceSplit
 from ferc_core.images.io import IMAGE_SUFFIXES
+
+# What is skipped, one and several of it.
+Skipped = tuple[str, str]
+HIDDEN: Skipped = ("hidden file or folder", "hidden files or folders")
+LOOSE: Skipped = ("image outside class folders", "images outside class folders")
+OTHER: Skipped = ("file that is not an image", "files that are not images")
+LOOP: Skipped = ("link to a folder above", "links to a folder above")
 
 
 def open_folder(
@@ -37,16 +34,16 @@ def open_folder(
 ) -> FaceSet:
     """Open the images at ``root``: class folders, or a table (the file or its folder).
 
-    ``classes`` fixes the classes and their order: ``"anger;joy"`` or a list. Without it they are
+    ``classes`` fixes the classes and their order: ``"anger;joy"`` or a list. By default they are
     the names found, in natural order. Sample ids are paths relative to the root, so a folder that
-    moves keeps its results. Images are read when they are looked at.
+    moves keeps its results.
 
     Raises `RequestError` for a wrong ``root`` or option and `DataError` for wrong data.
     """
     if root is None:
         raise RequestError("the dataset 'folder' needs a data root: a folder of images or a table")
     path = Path(root)
-    named = read_classes(classes)
+    named = samples.read_classes(classes)
     try:
         table = _find_table(path)
         return open_tree(path, named) if table is None else open_table(table, named)
@@ -55,7 +52,7 @@ def open_folder(
 
 
 def _find_table(root: Path) -> Path | None:
-    """Return the table that ``root`` is or holds, None for a folder without one."""
+    """Return the table that ``root`` is or contains, None for a folder without one."""
     if not root.exists():
         raise RequestError(f"the data root {root} does not exist")
     if root.is_file():
@@ -66,56 +63,51 @@ def _find_table(root: Path) -> Path | None:
         return root
     found = [path for suffix in TABLE_SUFFIXES if (path := root / f"labels{suffix}").is_file()]
     if len(found) > 1:
-        raise RequestError(
-            f"{root} holds both {found[0].name} and {found[1].name}; "
-            "give the one to use as data root"
-        )
+        names = " and ".join(path.name for path in found)
+        raise RequestError(f"{root} contains both {names}; use one of them as the data root")
     return found[0] if found else None
 
 
 def open_tree(root: Path, named: tuple[str, ...] | None) -> FaceSet:
-    """Open ``root/<class>/...`` or ``root/<split>/<class>/...``; images may lie deeper, too."""
-    skipped: Counter[str] = Counter()
+    """Open ``root/<class>/...`` or ``root/<split>/<class>/...``; subfolders are searched, too."""
+    skipped: Counter[Skipped] = Counter()
     rows: list[tuple[str, str, str, Path]] = []  # id, class, split, file
     empty: set[str] = set()
     for split, part in _parts(root, skipped):
         before = len(rows)
         for folder in _folders(part, skipped):
-            name, found = normal(folder.name), len(rows)
+            name, found = samples.normal(folder.name), len(rows)
             for path in _images(folder, (root.resolve(), part.resolve()), skipped):
-                rows.append((sample_id(str(path.relative_to(root)), str(root)), name, split, path))
+                sample = samples.sample_id(str(path.relative_to(root)), str(root))
+                rows.append((sample, name, split, path))
             if len(rows) == found:
                 empty.add(name)
         if len(rows) == before:
             raise DataError(
-                f"{part} holds no images in class folders; put them into {part / '<class>'}, "
+                f"{part} contains no images in class folders; put them into {part / '<class>'}, "
                 f"as {', '.join(sorted(IMAGE_SUFFIXES))}"
             )
     rows.sort()
     ids, names, splits, paths = zip(*rows, strict=True)
-    classes = named or infer_classes(names)
-    index = {name: class_index(name, classes) for name in sorted(set(names))}
-    for name, label in index.items():
-        if label is None:
-            raise DataError(
-                f"{root}: folder {name!r} is none of the {len(classes)} classes: "
-                f"{suggest(name, classes)}"
-            )
-    labels = np.array([index[name] for name in names], dtype=np.int64)
-    faces = FaceSplit(ids=ids, labels=labels, read=ImageReader(paths))
+    classes = named or samples.infer_classes(names)
+    labels = samples.labels_of(names, classes, lambda _: f"{root}: folder")
+    faces = FaceSplit(ids=ids, labels=labels, read=samples.ImageReader(paths))
     notes = []
     if skipped:
-        notes.append("left out: " + ", ".join(f"{n} {what}" for what, n in sorted(skipped.items())))
+        notes.append(
+            "left out: " + ", ".join(number(n, *what) for what, n in sorted(skipped.items()))
+        )
     if empty - set(names):
         notes.append(f"folders without images: {', '.join(sorted(empty - set(names)))}")
-    return face_set(faces, classes, splits if splits[0] else None, notes)
+    return samples.face_set(faces, classes, splits if splits[0] else None, notes)
 
 
-def _parts(root: Path, skipped: Counter[str]) -> list[tuple[str, Path]]:
+def _parts(root: Path, skipped: Counter[Skipped]) -> list[tuple[str, Path]]:
     """Return the split folders as (split, folder), or the root alone as the split ``""``."""
-    beside: Counter[str] = Counter()
+    beside: Counter[Skipped] = Counter()
     folders = _folders(root, beside)
-    known = {f: SPLIT_NAMES[f.name.lower()] for f in folders if f.name.lower() in SPLIT_NAMES}
+    usual = samples.SPLIT_NAMES
+    known = {f: usual[f.name.lower()] for f in folders if f.name.lower() in usual}
     if not known:
         return [("", root)]
     skipped.update(beside)
@@ -123,50 +115,50 @@ def _parts(root: Path, skipped: Counter[str]) -> list[tuple[str, Path]]:
         twin = next((f for f in known if f != folder and known[f] == known.get(folder)), None)
         if twin is not None:
             raise DataError(
-                f"{root} holds {twin.name!r} and {folder.name!r}, which both mean "
+                f"{root} contains {twin.name!r} and {folder.name!r}, which both mean "
                 f"{known[folder]}; keep one of them"
             )
         if folder not in known and any(_images(folder, (root.resolve(),), Counter())):
             raise DataError(
-                f"{root} holds the split folder {next(iter(known)).name!r} beside {folder.name!r}; "
-                "put all images under <split>/<class>/ or all under <class>/"
+                f"{root} contains the split folder {next(iter(known)).name!r} beside "
+                f"{folder.name!r}; put all images under <split>/<class>/ or all under <class>/"
             )
     return [(split, folder) for folder, split in known.items()]
 
 
-def _folders(folder: Path, skipped: Counter[str]) -> list[Path]:
+def _folders(folder: Path, skipped: Counter[Skipped]) -> list[Path]:
     """Return the folders in a folder by name, and count the files beside them."""
     folders = []
     for path in sorted(folder.iterdir()):
         if _is_hidden(path):
-            skipped["hidden files and folders"] += 1
+            skipped[HIDDEN] += 1
         elif path.is_dir():
             folders.append(path)
         elif path.suffix.lower() in IMAGE_SUFFIXES:
-            skipped["images outside class folders"] += 1
+            skipped[LOOSE] += 1
         else:
-            skipped["files that are no images"] += 1
+            skipped[OTHER] += 1
     return folders
 
 
-def _images(folder: Path, above: tuple[Path, ...], skipped: Counter[str]) -> Iterator[Path]:
+def _images(folder: Path, above: tuple[Path, ...], skipped: Counter[Skipped]) -> Iterator[Path]:
     """Yield the images in and below a folder; links are followed unless they lead back up."""
     here = folder.resolve()
     if here in above:
-        skipped["links that lead back to a folder above"] += 1
+        skipped[LOOP] += 1
         return
     with os.scandir(folder) as listing:
         entries = list(listing)
     for entry in entries:
         path = folder / entry.name
         if _is_hidden(path):
-            skipped["hidden files and folders"] += 1
+            skipped[HIDDEN] += 1
         elif entry.is_dir():
             yield from _images(path, (*above, here), skipped)
         elif entry.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
             yield path
         else:
-            skipped["files that are no images"] += 1
+            skipped[OTHER] += 1
 
 
 def _is_hidden(path: Path) -> bool:

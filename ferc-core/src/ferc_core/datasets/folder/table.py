@@ -1,12 +1,12 @@
-"""A table of one's own images, as CSV or parquet: one row for each image.
+"""A table of your own images, as CSV or parquet: one row for each image.
 
-    path          where the image lies, relative to the table
-    label         its class by name, or counted from 0
+    path          the image file, relative to the table
+    label         its class by name, or as a number from 0
     valence, arousal    optional, both or neither, numbers in [-1, 1]
-    distribution  optional, K shares that sum to 1: "0.7;0.2;0.1", or a list
-    identity      optional, who is shown
+    distribution  optional, K probabilities that sum to 1: "0.7;0.2;0.1", or a list
+    identity      optional, the subject
     split         optional: train, valid or test
-    id            optional, the sample's name; without it the path
+    id            optional, the sample's name; by default the path
 
 Rows are counted from 1 below the header.
 """
@@ -24,28 +24,20 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ferc_core.datasets.samples import (
-    SPLIT_NAMES,
-    ImageReader,
-    class_index,
-    face_set,
-    infer_classes,
-    normal,
-    sample_id,
-)
+from ferc_core.datasets import samples
 from ferc_core.datasets.texts import read_text
-from ferc_core.errors import DataError, suggest
+from ferc_core.errors import DataError
 from ferc_core.faces import SUM_TOLERANCE, FaceSet, FaceSplit
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 REQUIRED = ("path", "label")
 OPTIONAL = ("valence", "arousal", "distribution", "identity", "split", "id")
-MOST_CLASSES = 1000  # labels above it are some other number than a class
+MOST_CLASSES = 1000  # a label above it is not a class number
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns by lower-case name; ``rows`` says where each row stands below the header."""
+    """Columns by lower-case name; ``rows`` are the numbers of the rows below the header."""
 
     path: Path
     columns: dict[str, pl.Series]
@@ -55,11 +47,11 @@ class Table:
         return name in self.columns
 
     def row(self, i: int) -> str:
-        """Return where row i stands, for the start of a message."""
+        """Return where row i is, for the start of a message."""
         return f"{self.path}, row {self.rows[i]}"
 
     def texts(self, name: str) -> list[str]:
-        """Return a column as texts without outer blanks; every cell must hold one."""
+        """Return a column as stripped text; no cell may be empty."""
         column = self.columns[name]
         if column.dtype.is_nested() or column.dtype == pl.Binary:
             raise DataError(f"{self.path}: column {name!r} holds {column.dtype}, not text")
@@ -71,7 +63,7 @@ class Table:
 
 
 def open_table(path: Path, named: tuple[str, ...] | None) -> FaceSet:
-    """Open the images of a table; ``named`` are the classes where the user fixed them."""
+    """Open the images of a table; ``named`` are the classes if the user fixed them."""
     table = read_table(path)
     classes, labels = _labels(table, named)
     ids, paths = _ids_and_paths(table)
@@ -81,25 +73,26 @@ def open_table(path: Path, named: tuple[str, ...] | None) -> FaceSet:
         distributions = _distributions(table, classes)
         agree = int((distributions[np.arange(len(labels)), labels] == distributions.max(1)).sum())
         notes.append(
-            f"the distribution's shares are read in the order {', '.join(classes)}; in {agree} of "
-            f"{len(labels)} rows the label has the largest share"
+            f"label distributions are read in the order {', '.join(classes)}; in {agree} of "
+            f"{len(labels)} rows the label is the most probable class"
         )
     unused = sorted(set(table.columns) - {*REQUIRED, *OPTIONAL})
     if unused:
         notes.append(f"columns not used: {', '.join(unused)}")
+    subjects = map(samples.normal, table.texts("identity")) if "identity" in table else None
     faces = FaceSplit(
         ids=ids,
         labels=labels,
-        read=ImageReader(paths),
+        read=samples.ImageReader(paths),
         valence_arousal=_valence_arousal(table),
         distributions=distributions,
-        identities=tuple(map(normal, table.texts("identity"))) if "identity" in table else None,
+        identities=None if subjects is None else tuple(subjects),
     )
-    return face_set(faces, classes, _splits(table) if "split" in table else None, notes)
+    return samples.face_set(faces, classes, _splits(table) if "split" in table else None, notes)
 
 
 def read_table(path: Path) -> Table:
-    """Read a .csv or .parquet file; blank rows are left out, column names are lower-cased."""
+    """Read a .csv or .parquet file; blank rows are skipped, column names are lower-cased."""
     names, cells = _read_csv(path) if path.suffix.lower() == ".csv" else _read_parquet(path)
     header = [name.strip().lower() for name in names]
     for name in REQUIRED:
@@ -114,7 +107,7 @@ def read_table(path: Path) -> Table:
             raise DataError(f"{path} has two columns {name!r}; keep one of them")
     if ("valence" in header) != ("arousal" in header):
         one, other = ("valence", "arousal") if "valence" in header else ("arousal", "valence")
-        raise DataError(f"{path} has a column {one!r} but none {other!r}; give both or neither")
+        raise DataError(f"{path} has a column {one!r} but no {other!r}; add it or remove {one!r}")
     blank = cells.select(pl.all_horizontal(pl.all().is_null())).to_series().to_numpy()
     filled = np.flatnonzero(~blank)
     if len(filled) == 0:
@@ -129,12 +122,12 @@ def _read_csv(path: Path) -> tuple[list[str], pl.DataFrame]:
     if not text.strip():
         raise DataError(f"{path} is empty; it needs the columns {' and '.join(REQUIRED)}")
     try:
-        # The header is read as a row: polars would rename a column that stands twice.
+        # The header is read as a row: polars would rename a repeated column.
         cells = pl.read_csv(io.BytesIO(text.encode()), has_header=False, infer_schema=False)
     except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"{path} is no well-formed CSV: a row has more cells than the header, or a quote is "
-            "not closed; put a cell that holds a comma between double quotes"
+            f"{path} is not well-formed CSV: a row has more cells than the header, or a quote is "
+            "not closed; put a cell that contains a comma between double quotes"
         ) from error
     return [name or "" for name in cells.row(0)], cells[1:]
 
@@ -144,7 +137,7 @@ def _read_parquet(path: Path) -> tuple[list[str], pl.DataFrame]:
     try:
         cells = pl.read_parquet(io.BytesIO(path.read_bytes()))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise DataError(f"{path} is damaged or no parquet file") from error
+        raise DataError(f"{path} is damaged or not a parquet file") from error
     return cells.columns, cells
 
 
@@ -152,39 +145,32 @@ def _labels(
     table: Table, named: tuple[str, ...] | None
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
     """Return the classes and the class [N] of each row."""
-    texts = [normal(text) for text in table.texts("label")]
-    different = set(texts)
+    texts = [samples.normal(text) for text in table.texts("label")]
+    distinct = set(texts)
     if named is not None:
         classes = named
-    elif all(re.fullmatch(r"[0-9]{1,6}", text) for text in different):
-        largest = max(map(int, different))
+    elif all(re.fullmatch(r"[0-9]{1,6}", text) for text in distinct):
+        largest = max(map(int, distinct))
         if largest >= MOST_CLASSES:
             i = [int(text) for text in texts].index(largest)
-            raise DataError(f"{table.row(i)}: label {largest} counts no class; use class names")
+            raise DataError(f"{table.row(i)}: label {largest} is too large; use class names")
         classes = tuple(str(i) for i in range(largest + 1))
     else:
-        classes = infer_classes(different)
-    index = {text: class_index(text, classes) for text in different}
-    for i, text in enumerate(texts):
-        if index[text] is None:
-            raise DataError(
-                f"{table.row(i)}: label {text!r} is none of the {len(classes)} classes: "
-                f"{suggest(text, classes)}"
-            )
-    return classes, np.array([index[text] for text in texts], dtype=np.int64)
+        classes = samples.infer_classes(distinct)
+    return classes, samples.labels_of(texts, classes, lambda i: f"{table.row(i)}: label")
 
 
 def _ids_and_paths(table: Table) -> tuple[tuple[str, ...], list[Path]]:
-    """Return the sample ids and the files, which must all be there."""
+    """Return the sample ids and the files, all of which must exist."""
     texts = table.texts("path")
-    ids = [sample_id(text, table.row(i)) for i, text in enumerate(texts)]
+    ids = [samples.sample_id(text, table.row(i)) for i, text in enumerate(texts)]
     if "id" in table:
-        ids = [sample_id(text, table.row(i)) for i, text in enumerate(table.texts("id"))]
+        ids = [samples.sample_id(text, table.row(i)) for i, text in enumerate(table.texts("id"))]
     first: dict[str, int] = {}
     for i, name in enumerate(ids):
         if first.setdefault(name, i) != i:
             raise DataError(
-                f"{table.row(i)}: sample id {name!r} stands in row {table.rows[first[name]]}, too; "
+                f"{table.row(i)}: sample id {name!r} is also in row {table.rows[first[name]]}; "
                 "ids must differ"
             )
     paths = [table.path.parent / text.replace("\\", "/") for text in texts]
@@ -207,7 +193,7 @@ def _valence_arousal(table: Table) -> npt.NDArray[np.float64] | None:
             numbers = table.columns[name].cast(pl.Float64, strict=False).to_numpy()
         except pl.exceptions.PolarsError:  # lists and the like
             numbers = np.full(len(table.rows), math.nan)
-        bad = np.flatnonzero(~(np.abs(numbers) <= 1))  # a cell that is no number is NaN here
+        bad = np.flatnonzero(~(np.abs(numbers) <= 1))  # a cell without a number is NaN here
         if len(bad):
             raise DataError(
                 f"{table.row(bad[0])}: {name} is {table.columns[name][int(bad[0])]!r}; "
@@ -218,28 +204,28 @@ def _valence_arousal(table: Table) -> npt.NDArray[np.float64] | None:
 
 
 def _distributions(table: Table, classes: tuple[str, ...]) -> npt.NDArray[np.float64]:
-    """Return label distributions [N, K]; what rounding left over 1 or under is evened out."""
+    """Return label distributions [N, K], normalised to remove rounding."""
     column = table.columns["distribution"]
     cells = column.to_list() if column.dtype.is_nested() else table.texts("distribution")
     result = np.empty((len(cells), len(classes)))
     for i, cell in enumerate(cells):
-        shares = _shares(cell)
-        if len(shares) != len(classes):
+        probabilities = _probabilities(cell)
+        if len(probabilities) != len(classes):
             raise DataError(
-                f"{table.row(i)}: the distribution has {len(shares)} shares for {len(classes)} "
-                f"classes ({', '.join(classes)}); the option classes fixes them"
+                f"{table.row(i)}: the label distribution has {len(probabilities)} probabilities "
+                f"for {len(classes)} classes ({', '.join(classes)}); the option classes fixes them"
             )
-        total = math.fsum(shares)
-        if not (abs(total - 1) <= SUM_TOLERANCE and min(shares) >= 0):
+        total = math.fsum(probabilities)
+        if not (abs(total - 1) <= SUM_TOLERANCE and min(probabilities) >= 0):
             raise DataError(
-                f"{table.row(i)}: the distribution sums to {total:g} or has negative parts; "
-                "it must be shares that sum to 1"
+                f"{table.row(i)}: the label distribution sums to {total:g} or has negative values; "
+                "it must be probabilities that sum to 1"
             )
-        result[i] = np.array(shares) / total
+        result[i] = np.array(probabilities) / total
     return result
 
 
-def _shares(cell: object) -> list[float]:
+def _probabilities(cell: object) -> list[float]:
     """Return the numbers of a list, or of a text like ``0.7;0.3``, ``0.7 0.3``, ``[0.7, 0.3]``."""
     if isinstance(cell, str):
         cell = re.split(r"[;,\s]+", cell.strip("[] "))
@@ -252,10 +238,10 @@ def _shares(cell: object) -> list[float]:
 
 
 def _splits(table: Table) -> list[str]:
-    """Return the split of each row by its usual name."""
+    """Return the split of each row by its standard name."""
     splits = []
     for i, text in enumerate(table.texts("split")):
-        if text.lower() not in SPLIT_NAMES:
+        if text.lower() not in samples.SPLIT_NAMES:
             raise DataError(f"{table.row(i)}: split {text!r} must be train, valid or test")
-        splits.append(SPLIT_NAMES[text.lower()])
+        splits.append(samples.SPLIT_NAMES[text.lower()])
     return splits

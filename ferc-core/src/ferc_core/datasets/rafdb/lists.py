@@ -1,6 +1,6 @@
-"""The lists of RAF-DB: labels, label distributions, and who trains and who tests.
+"""The lists of RAF-DB: labels, label distributions, and the splits of RAF-ML.
 
-Each line is the name of an image and numbers, with blanks between. A line that cannot be used
+Each line is the name of an image and numbers, separated by spaces. A line that is not usable
 becomes a row with a ``fault``, so that it can be counted and named.
 """
 
@@ -22,18 +22,18 @@ from ferc_core.faces import SUM_TOLERANCE
 from ferc_core.images.io import IMAGE_SUFFIXES
 
 SPLITS = ("train", "test")
-# In the partition list of RAF-ML, as public code of people who have it reads it; then 982 faces,
-# the published number, are in the test.
+# In the partition list of RAF-ML, as published code that uses it reads it; the test split then has
+# 982 faces, the published number.
 SPLIT_OF_CODE = {"0": "train", "1": "test"}
 ROUNDING = 1e-9  # so that 0.5 + 0.49 counts as 0.01 away from 1
-LONGEST = 60  # characters of a line that are kept to show it
+LONGEST = 60  # characters of a line that a message shows
 
 SCHEMA: dict[str, Any] = {
     "name": pl.String,
-    "split": pl.String,  # "" when no list says
+    "split": pl.String,  # "" if no list says
     "label": pl.Int64,  # by the label list, counted from 0; null without one
-    "shares": pl.List(pl.Float64),  # K shares that sum to 1; null without a distribution
-    "image": pl.String,  # below the images' folder; "" when it is not there
+    "distribution": pl.List(pl.Float64),  # K probabilities; null without a distribution
+    "image": pl.String,  # below the image folder; "" if it is missing
     "fault": pl.String,  # why this line is not used; "" for a face
     "file": pl.String,  # of a line that is not used
     "line": pl.Int64,
@@ -45,7 +45,7 @@ Row = dict[str, Any]
 
 
 class UnusableError(ValueError):
-    """Why a line cannot be used, and what to show of it instead of its beginning."""
+    """Why a line is not usable, and what to show of it instead of its beginning."""
 
     def __init__(self, why: str, shown: str = "") -> None:
         super().__init__(why)
@@ -54,7 +54,7 @@ class UnusableError(ValueError):
 
 @dataclass
 class Listing(Generic[Value]):
-    """What a list says of each face, in its order, and the lines that cannot be used."""
+    """What a list says about each face, in its order, and the lines that are not usable."""
 
     path: Path
     values: dict[str, Value] = field(default_factory=dict)
@@ -63,76 +63,69 @@ class Listing(Generic[Value]):
 
     @property
     def names(self) -> set[str]:
-        """All names that stand in the list, with a usable line or not."""
+        """All names in the list, on usable lines or not."""
         return self.values.keys() | {row["name"] for row in self.faults}
 
     def fault(self, name: str, why: str, line: int, text: str) -> None:
-        """Keep a line as one that is not used."""
-        self.faults.append(
-            {
-                "name": name,
-                "fault": why,
-                "file": self.path.name,
-                "line": line,
-                "text": text[:LONGEST],
-            }
-        )
+        """Record a line that is not used."""
+        where = {"file": self.path.name, "line": line, "text": text[:LONGEST]}
+        self.faults.append({"name": name, "fault": why} | where)
 
     def keep(self, names: set[str], why: str) -> None:
-        """Turn the lines of all other names into ones that are not used."""
+        """Record the lines of all other names as not used."""
         for name in [name for name in self.values if name not in names]:
             del self.values[name]
             self.fault(name, why, *self.lines[name])
 
 
 def read_labelled(
-    labels_at: Path, shares_at: Path | None, images_at: Path, num_classes: int, names: Names
+    labels_at: Path, beside: Path | None, images_at: Path, num_classes: int, names: Names
 ) -> pl.DataFrame:
     """Return the faces of a label list and the faults of the lists, in the columns of SCHEMA.
 
-    A face whose distribution cannot be used is no face; one without a distribution is. A file of
-    distributions without any usable line belongs to something else and costs no face.
-    Raises `DataError` when no face is left.
+    ``beside`` is the list of label distributions, if any. A face is dropped if its distribution is
+    not usable, and kept if it has none. A file without any usable line belongs to something else
+    and costs no face. Raises `DataError` if no face is left.
     """
     labels = read_listing(labels_at, lambda name, cells: parse_label(name, cells, num_classes))
-    shares: Listing[list[float]] = Listing(labels_at)
-    if shares_at is not None:
-        shares = read_listing(shares_at, lambda _, cells: parse_shares(cells, num_classes))
-    if shares_at is not None and shares.values:
-        spoilt = shares.names - shares.values.keys()
-        labels.keep(labels.names - spoilt, f"its line in {shares_at.name} cannot be used")
-    shares.keep(labels.names, f"{labels_at.name} does not have this name")
+    soft: Listing[list[float]] = Listing(labels_at)
+    if beside is not None:
+        soft = read_listing(beside, lambda _, cells: parse_distribution(cells, num_classes))
+    if beside is not None and soft.values:
+        spoilt = soft.names - soft.values.keys()
+        labels.keep(labels.names - spoilt, f"its line in {beside.name} is not usable")
+    soft.keep(labels.names, f"{labels_at.name} does not have this name")
     faces = [
-        {"name": name, "split": prefix(name), "label": label, "shares": shares.values.get(name)}
-        for name, label in labels.values.items()
+        {"name": name, "split": prefix(name), "label": n, "distribution": soft.values.get(name)}
+        for name, n in labels.values.items()
     ]
-    return table(faces, labels.faults + shares.faults, images_at, names, labels_at)
+    return table(faces, labels.faults + soft.faults, images_at, names, labels_at)
 
 
 def read_blended(
-    shares_at: Path, partition_at: Path | None, images_at: Path, num_classes: int, names: Names
+    soft_at: Path, beside: Path | None, images_at: Path, num_classes: int, names: Names
 ) -> pl.DataFrame:
     """Return the faces of a list of distributions and the faults, in the columns of SCHEMA.
 
-    Names tell the splits when all begin with train_ or test_, else the partition list does, and
-    without one the splits stay open. Raises `DataError` when no face is left.
+    Names tell the splits if all begin with train_ or test_, else the partition list ``beside``
+    does; without it the splits are empty. Raises `DataError` if no face is left.
     """
-    shares = read_listing(shares_at, lambda _, cells: parse_shares(cells, num_classes))
-    splits = {name: prefix(name) for name in shares.values}
-    faults = shares.faults
+    soft = read_listing(soft_at, lambda _, cells: parse_distribution(cells, num_classes))
+    splits = {name: prefix(name) for name in soft.values}
+    faults = soft.faults
     if not all(splits.values()):
         splits = dict.fromkeys(splits, "")
-        if partition_at is not None:
-            partition = read_listing(partition_at, lambda _, cells: parse_split(cells))
+        if beside is not None:
+            partition = read_listing(beside, lambda _, cells: parse_split(cells))
             splits = partition.values
-            shares.keep(set(splits), f"{partition_at.name} does not say its split")
-            partition.keep(shares.names, f"{shares_at.name} does not have this name")
-            faults = shares.faults + partition.faults
+            soft.keep(set(splits), f"{beside.name} does not say its split")
+            partition.keep(soft.names, f"{soft_at.name} does not have this name")
+            faults = soft.faults + partition.faults
     faces = [
-        {"name": name, "split": splits[name], "shares": value}
-        for name, value in shares.values.items()
+        {"name": name, "split": splits[name], "distribution": value}
+        for name, value in soft.values.items()
     ]
-    return table(faces, faults, images_at, names, shares_at)
+    return table(faces, faults, images_at, names, soft_at)
 
 
 def table(
@@ -141,19 +134,19 @@ def table(
     """Return faces, with their images, and faults as one table."""
     if not faces:
         first = "; the first: {file}, line {line}: {fault}".format(**faults[0]) if faults else ""
-        raise DataError(f"{path} has no line that can be used{first}")
-    pictures = {
+        raise DataError(f"{path} has no usable line{first}")
+    images = {
         face_name(PurePosixPath(name).name): name
-        for name in reversed(names[images_at])  # of several with one name the first
+        for name in reversed(names[images_at])  # the first of several with one name
         if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
     }
     for face in faces:
-        face |= {"image": pictures.get(face["name"], ""), "fault": ""}
+        face |= {"image": images.get(face["name"], ""), "fault": ""}
     return pl.DataFrame([*faces, *faults], schema=SCHEMA)
 
 
 def read_listing(path: Path, parse: Callable[[str, list[str]], Value]) -> Listing[Value]:
-    """Read a list; ``parse`` is given a name and what stands behind it, and returns its meaning."""
+    """Read a list; ``parse`` receives a name and the rest of its line, and returns the value."""
     listing: Listing[Value] = Listing(path)
     for line, text in enumerate(read_lines(path), 1):
         if not text:
@@ -164,7 +157,7 @@ def read_listing(path: Path, parse: Callable[[str, list[str]], Value]) -> Listin
             if not re.fullmatch(r"\w[\w.-]*", name):
                 raise UnusableError("it does not begin with the name of an image")
             if name in listing.values:
-                raise UnusableError("the name stands in a line before")
+                raise UnusableError("the name is also on an earlier line")
             listing.values[name] = parse(name, cells)
             listing.lines[name] = line, text
         except UnusableError as error:
@@ -173,7 +166,7 @@ def read_listing(path: Path, parse: Callable[[str, list[str]], Value]) -> Listin
 
 
 def face_name(text: str) -> str:
-    """Return what the lists and the images call a face alike.
+    """Return the name that lists and image files share.
 
     >>> face_name("train_00001_aligned.jpg"), face_name("train_00001.jpg")
     ('train_00001', 'train_00001')
@@ -184,7 +177,7 @@ def face_name(text: str) -> str:
 
 
 def prefix(name: str) -> str:
-    """Return the split that a name begins with, or nothing."""
+    """Return the split that a name begins with, or ""."""
     return next((split for split in SPLITS if name.startswith(f"{split}_")), "")
 
 
@@ -193,29 +186,29 @@ def parse_label(name: str, cells: list[str], num_classes: int) -> int:
     if len(cells) != 1:
         raise UnusableError("it is not a name and one label")
     if not prefix(name):
-        raise UnusableError("the name begins neither with train_ nor with test_")
+        raise UnusableError("the name begins with neither train_ nor test_")
     if not re.fullmatch("[0-9]{1,3}", cells[0]) or not 1 <= int(cells[0]) <= num_classes:
-        raise UnusableError(f"the label is no number from 1 to {num_classes}")
+        raise UnusableError(f"the label is not a number from 1 to {num_classes}")
     return int(cells[0]) - 1
 
 
-def parse_shares(cells: list[str], num_classes: int) -> list[float]:
-    """Return K shares, scaled to sum to 1 when they nearly do."""
+def parse_distribution(cells: list[str], num_classes: int) -> list[float]:
+    """Return K probabilities, normalised if they nearly sum to 1."""
     try:
-        shares = [float(cell) for cell in cells]
+        values = [float(cell) for cell in cells]
     except ValueError:
-        shares = []
-    if len(shares) != num_classes or not all(map(math.isfinite, shares)):
-        raise UnusableError(f"it is not a name and {num_classes} shares")
-    if min(shares) < 0:
-        raise UnusableError("a share is negative")
-    total = math.fsum(shares)
+        values = []
+    if len(values) != num_classes or not all(map(math.isfinite, values)):
+        raise UnusableError(f"it is not a name and {num_classes} probabilities")
+    if min(values) < 0:
+        raise UnusableError("a probability is negative")
+    total = math.fsum(values)
     if total == 0:
-        raise UnusableError("all shares are 0")
+        raise UnusableError("all probabilities are 0")
     if abs(total - 1) > SUM_TOLERANCE + ROUNDING:
-        why = f"the shares do not sum to 1 within {SUM_TOLERANCE:g}"
+        why = f"the probabilities do not sum to 1 within {SUM_TOLERANCE:g}"
         raise UnusableError(why, f"sums to {total:g}")
-    return [share / total for share in shares]
+    return [value / total for value in values]
 
 
 def parse_split(cells: list[str]) -> str:

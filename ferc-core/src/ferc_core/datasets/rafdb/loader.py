@@ -1,12 +1,12 @@
 """RAF-DB: basic and compound expressions, RAF-ML, and the mixture of six classes of the paper.
 
 Li, Deng and Du 2017 (CVPR), Li and Deng 2019 (IEEE TIP); RAF-ML: Li and Deng 2019 (IJCV).
-`rafdb_parts` finds the files, `rafdb_lists` reads them.
+`ferc_core.datasets.rafdb.parts` finds the files, `ferc_core.datasets.rafdb.lists` reads them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,11 @@ from ferc_core.base.text import listed, number
 from ferc_core.datasets.index import Names, Source, indexed
 from ferc_core.datasets.rafdb.lists import read_blended, read_labelled
 from ferc_core.datasets.rafdb.parts import TITLES, Part, check_path, find_parts
-from ferc_core.datasets.samples import TEST_PERCENT, ImageReader
+from ferc_core.datasets.samples import TEST_PERCENT, ImageReader, by_split, percent_of
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.faces import About, FaceSet, FaceSplit
 
-ROWS = "rafdb/1"  # a new number when the rows of the index change
+VERSION = "rafdb/2"  # a new number for every change of the rows
 
 BLENDED = ("surprise", "fear", "disgust", "happy", "sad", "anger")
 NEUTRAL = len(BLENDED)  # the label of neutral in the basic part
@@ -44,15 +44,15 @@ CLASSES = {  # in the order of the owners' codes
     ),
     "ml": BLENDED,
 }
-# What each value of `part` is made of. Without one, the first counts that is there.
+# What each value of `part` is made of. By default, the first that exists.
 MEMBERS = {
     "mixture": ("basic", "ml"),
     "basic": ("basic",),
     "compound": ("compound",),
     "ml": ("ml",),
 }
-# Faces of each class or in all, as the owners publish them. The mixture has the sizes that the
-# accuracies logged by FER-C's authors imply: 9,747 + 3,926 and 2,388 + 982.
+# Faces of each class or in all, as published by the owners. The sizes of the mixture are those
+# implied by the accuracies in the logs of FER-C's authors: 9,747 + 3,926 and 2,388 + 982.
 PUBLISHED: dict[str, dict[str, int | tuple[int, ...]]] = {
     "mixture": {"train": 13673, "test": 3370},
     "basic": {
@@ -67,7 +67,7 @@ SIZES = {"basic": (100, 100), "compound": (100, 100)}  # of the aligned images
 
 @dataclass
 class Member:
-    """The faces of a part as arrays, and what there is to say of them."""
+    """The faces of a part as arrays, and notes about them."""
 
     ids: list[str]
     splits: npt.NDArray[np.str_]
@@ -75,7 +75,7 @@ class Member:
     paths: list[Path]
     soft: bool  # some of the targets are distributions
     notes: list[str]
-    missing: list[str] = field(default_factory=list)
+    missing: list[str]
 
 
 def open_rafdb(
@@ -88,20 +88,20 @@ def open_rafdb(
 ) -> FaceSet:
     """Open RAF-DB in the folder ``root``: splits train and test.
 
-    The root holds the folders ``basic`` and ``compound`` and one of RAF-ML, or some of them, or
+    The root contains the folders ``basic`` and ``compound`` and one of RAF-ML, or some of them, or
     is one of them itself. ``part`` is
 
-    - ``mixture``: basic without its neutral faces and RAF-ML together, six classes; what the
-      paper calls RAF-DB
+    - ``mixture``: basic without its neutral faces and RAF-ML together, six classes; the paper's
+      RAF-DB
     - ``basic``: seven classes
     - ``compound``: eleven classes
     - ``ml``: RAF-ML, six classes
 
-    and, when it is empty, the first of these that is there. The label of a face is the class with
-    the largest share in its distribution (paper, A.5), of equal ones the first; without one it is
-    that of the label list. With ``distributions=False`` the label lists of basic and compound
-    count alone. ``ml_labels`` and ``ml_images`` say where RAF-ML's distributions and images
-    lie, relative to the root.
+    and by default the first of these that exists. The label of a face is the most probable class
+    of its label distribution (paper, A.5), the first of equal ones; without a distribution it is
+    that of the label list. With ``distributions=False`` only the label lists of basic and compound
+    are used. ``ml_labels`` and ``ml_images`` are the paths of RAF-ML's distributions and images,
+    relative to the root.
 
     Raises `RequestError` for a wrong ``root`` or option and `DataError` for wrong files.
     """
@@ -116,15 +116,14 @@ def open_rafdb(
     notes = []
     if not part:
         part = there[0]
-        others = f"; {', '.join(there[1:])} can be chosen, too" if there[1:] else ""
+        others = f"; also available: {', '.join(there[1:])}" if there[1:] else ""
         notes.append(f"chose part={part} ({title(part)}){others}")
     if part == "ml" and not distributions:
-        raise RequestError("RAF-ML has no labels but distributions: leave out distributions=false")
-    return assembled(
-        part,
-        [read_member(Path(str(root)), parts[name], part, distributions) for name in MEMBERS[part]],
-        notes,
-    )
+        raise RequestError("RAF-ML has only label distributions: leave out distributions=false")
+    members = [
+        read_member(Path(str(root)), parts[name], part, distributions) for name in MEMBERS[part]
+    ]
+    return assembled(part, members, notes)
 
 
 def title(part: str) -> str:
@@ -140,18 +139,18 @@ def read_member(root: Path, part: Part, chosen: str, distributions: bool) -> Mem
     read_rows = read_blended if blended else read_labelled
 
     def read(names: Names) -> pl.DataFrame:
-        return read_rows(part.labels, beside, part.pictures, num_classes, names)
+        return read_rows(part.labels, beside, part.images, num_classes, names)
 
     lists = [path for path in (part.labels, beside) if path is not None]
-    sources = [*map(Source, lists), Source(part.pictures, pictures=True)]
-    rows = indexed(f"{ROWS}/{part.name}", root, sources, read)
+    sources = [*map(Source, lists), Source(part.images, images=True)]
+    rows = indexed(f"{VERSION}/{part.name}", root, sources, read)
     notes = fault_notes(part.name, rows.filter(pl.col("fault") != ""))
     rows = rows.filter(pl.col("fault") == "")
     return member_of(part, rows, num_classes, notes, without_neutral=chosen == "mixture")
 
 
 def fault_notes(part: str, faults: pl.DataFrame) -> list[str]:
-    """Return a sentence for each thing that is wrong with lines of the lists."""
+    """Return a sentence for each fault of lines of the lists."""
     groups = faults.group_by("file", "fault", maintain_order=True).agg(
         pl.len(), pl.first("line"), pl.first("text")
     )
@@ -165,36 +164,37 @@ def fault_notes(part: str, faults: pl.DataFrame) -> list[str]:
 def member_of(
     part: Part, rows: pl.DataFrame, num_classes: int, notes: list[str], *, without_neutral: bool
 ) -> Member:
-    """Turn the rows of a part into targets; leave out and count what cannot be used."""
+    """Turn the rows of a part into targets; leave out and count what is not usable."""
     names = rows["name"].to_list()
     ids = [f"{part.name}/{name}" for name in names]
     splits = rows["split"].to_numpy()
     if not all(splits):
-        splits = drawn_splits(tuple(ids))
+        splits = np.full(len(ids), "train")
+        splits[rank(tuple(ids), "split")[: percent_of(TEST_PERCENT, len(ids))]] = "test"
         notes.append(
             f"nothing says which faces of {part.name} train and which test; a hash of their names "
             f"chose {TEST_PERCENT} % for the test: {(splits == 'test').sum()} of {len(splits)}"
         )
-    listed = rows["label"].fill_null(-1).to_numpy()
-    known = rows["shares"].is_not_null().to_numpy()
-    targets = np.eye(num_classes)[listed]
+    labels = rows["label"].fill_null(-1).to_numpy()
+    known = rows["distribution"].is_not_null().to_numpy()
+    targets = np.eye(num_classes)[labels]
     if known.any():
-        targets[known] = np.array(rows["shares"].drop_nulls().to_list())
+        targets[known] = np.array(rows["distribution"].drop_nulls().to_list())
     keep = np.ones(len(rows), dtype=bool)
     if without_neutral and part.name == "basic":
-        targets, keep, left_out = expressive(targets, listed, names)
+        targets, keep, left_out = expressive(targets, labels, names)
         notes += left_out
-    pictures = rows["image"].to_numpy()
-    lost = keep & (pictures == "")
-    missing = [str(part.pictures / f"{names[i]}_aligned.jpg") for i in np.flatnonzero(lost)]
+    images = rows["image"].to_numpy()
+    lost = keep & (images == "")
+    missing = [str(part.images / f"{names[i]}_aligned.jpg") for i in np.flatnonzero(lost)]
     keep &= ~lost
-    notes += doubts(part.name, names, targets, listed, known & keep, keep)
+    notes += doubts(part.name, names, targets, labels, known & keep, keep)
     kept = np.flatnonzero(keep)
     return Member(
         ids=[ids[i] for i in kept],
         splits=splits[kept],
         targets=targets[kept],
-        paths=[part.pictures / pictures[i] for i in kept],
+        paths=[part.images / images[i] for i in kept],
         soft=bool(known.any()),
         notes=notes,
         missing=missing,
@@ -202,13 +202,13 @@ def member_of(
 
 
 def expressive(
-    targets: npt.NDArray[np.float64], listed: npt.NDArray[np.int64], names: list[str]
+    targets: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], names: list[str]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], list[str]]:
-    """Return the shares [N, 6] of the classes other than neutral, which rows have any, and notes.
+    """Return the distributions [N, 6] without neutral, which rows have one, and notes.
 
-    Faces that the label list calls neutral have none here.
+    Faces that the label list calls neutral have none.
     """
-    keep = listed != NEUTRAL
+    keep = labels != NEUTRAL
     neutral = number((~keep).sum(), "face")
     notes = [] if keep.all() else [f"left out {neutral} of basic: neutral"]
     targets = targets[:, :NEUTRAL]
@@ -216,39 +216,31 @@ def expressive(
     empty = keep & (total[:, 0] == 0)
     if empty.any():
         notes.append(
-            f"dropped {number(empty.sum(), 'face')} of basic: the distribution is all neutral "
-            f"({some(names, empty)})"
+            f"dropped {number(empty.sum(), 'face')} of basic: the label distribution is all "
+            f"neutral ({some(names, empty)})"
         )
     return targets / np.where(total > 0, total, 1), keep & ~empty, notes
-
-
-def drawn_splits(ids: tuple[str, ...]) -> npt.NDArray[np.str_]:
-    """Draw the test split: 20 % of the faces, by a hash of their ids."""
-    splits = np.full(len(ids), "train")
-    splits[rank(ids, "split")[: (len(ids) * TEST_PERCENT + 50) // 100]] = "test"
-    return splits
 
 
 def doubts(
     part: str,
     names: list[str],
     targets: npt.NDArray[np.float64],
-    listed: npt.NDArray[np.int64],
+    labels: npt.NDArray[np.int64],
     known: npt.NDArray[np.bool_],
     keep: npt.NDArray[np.bool_],
 ) -> list[str]:
-    """Return sentences on ties, labels that differ from the list, and faces without shares."""
+    """Return notes on ties, labels that differ from the list, and faces without a distribution."""
     ties = known & ((targets == targets.max(axis=1, keepdims=True)).sum(axis=1) > 1)
-    differ = known & (listed >= 0) & (targets.argmax(axis=1) != listed)
-    bare = keep & ~known if known.any() else np.zeros_like(known)
-    sentences = (
-        (ties, "with a tie for the largest share; the label is the first"),
-        (differ, "with another label by the distribution than in the label list"),
-        (bare, "without a distribution; all of it is the label"),
-    )
+    differ = known & (labels >= 0) & (targets.argmax(axis=1) != labels)
+    bare = keep & ~known & known.any()
     return [
         f"{number(rows.sum(), 'face')} of {part} {what} ({some(names, rows)})"
-        for rows, what in sentences
+        for rows, what in (
+            (ties, "with a tie for the most probable class; the first is the label"),
+            (differ, "with another label by the label distribution than in the label list"),
+            (bare, "without a label distribution; it is one-hot"),
+        )
         if rows.any()
     ]
 
@@ -265,8 +257,8 @@ def assembled(part: str, members: list[Member], notes: list[str]) -> FaceSet:
     paths = [path for member in members for path in member.paths]
     if not paths:
         raise DataError(
-            f"none of {len(missing)} images is there, the first would be {missing[0]}; unpack "
-            "the archive of the aligned images"
+            f"all {len(missing)} images are missing, the first is {missing[0]}; unpack the archive "
+            "of the aligned images"
             if missing
             else f"no face of {title(part)} is left: {'; '.join(notes)}"
         )
@@ -277,16 +269,6 @@ def assembled(part: str, members: list[Member], notes: list[str]) -> FaceSet:
         read=ImageReader(paths),
         distributions=targets if any(member.soft for member in members) else None,
     )
-    splits = np.concatenate([member.splits for member in members])
+    splits = by_split(faces, np.concatenate([member.splits for member in members]))
     about = About(title(part), dict.fromkeys(missing, 1), PUBLISHED[part], SIZES.get(part))
-    return FaceSet(
-        "rafdb",
-        CLASSES[part],
-        {
-            name: faces.take(np.flatnonzero(splits == name))
-            for name in ("train", "test")
-            if (splits == name).any()
-        },
-        tuple(notes),
-        about,
-    )
+    return FaceSet("rafdb", CLASSES[part], splits, tuple(notes), about)

@@ -1,7 +1,7 @@
-"""Where the parts of RAF-DB lie in a data root: basic, compound and RAF-ML.
+"""Where the parts of RAF-DB are in a data root: basic, compound and RAF-ML.
 
-The file names of basic and compound are their owners'. Those of RAF-ML are read off the public
-code of people who have it; options of the loader override them.
+The file names of basic and compound are their owners'. Those of RAF-ML are taken from published
+code that uses it; options of the loader override them.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class Part:
 
     name: str
     labels: Path
-    pictures: Path
+    images: Path
 
     @property
     def beside(self) -> Path | None:
-        """The list that may be missing: of distributions, or of RAF-ML's splits."""
-        above = self.pictures.parent
+        """The optional list: of distributions, or of RAF-ML's splits."""
+        above = self.images.parent
         folder = above.parent if above.name == "Image" else above
         name = BESIDE[self.name]
         return first(self.labels.parent, (name,)) or first(folder, (name,))
@@ -58,25 +58,23 @@ class Part:
 def find_parts(
     root: Path | str | None, wanted: Sequence[str], ml_labels: str = "", ml_images: str = ""
 ) -> dict[str, Part]:
-    """Return the wanted parts, or all that are there when none is named.
+    """Return the wanted parts, or all that exist if none is named.
 
     ``ml_labels`` and ``ml_images`` say where RAF-ML's files are, relative to the root. Raises
-    `RequestError` or `DataError` as `recognise` does, also for a part that is only half there.
+    `RequestError` or `DataError` as `recognise` does, also for an incomplete part.
     """
     if root is None or not Path(root).is_dir():
         recognise(root, DATASET, [release(name, PLACES[name]) for name in TITLES])
     folder = Path(str(root))
     releases = {name: release_in(folder, name) for name in TITLES}
-    if ml_labels or ml_images:
-        parts = dict(release("ml", (*PLACES["ml"], "")).parts)
-        chosen = {"labels": ml_labels, "images": ml_images}
-        releases["ml"] = Release(TITLES["ml"], parts | {k: (v,) for k, v in chosen.items() if v})
+    chosen = {k: (v,) for k, v in {"labels": ml_labels, "images": ml_images}.items() if v}
+    if chosen:
+        parts = release("ml", (*PLACES["ml"], "")).parts
+        releases["ml"] = Release(TITLES["ml"], {**parts, **chosen})
     names = wanted or [
-        name
-        for name, each in releases.items()
-        if each.find(folder) or (name == "ml" and (ml_labels or ml_images))
+        name for name, each in releases.items() if each.find(folder) or (name == "ml" and chosen)
     ]
-    if not names:  # so this says what to give instead
+    if not names:  # so this says what to use instead
         one = [release(name, ("",)) for name in ("basic", "ml")]
         recognise(folder, DATASET, [*releases.values(), *one])
     found = {name: recognise(folder, DATASET, [releases[name]])[1] for name in names}
@@ -84,14 +82,14 @@ def find_parts(
         del found["basic" if is_compound(folder, found["basic"]["labels"]) else "compound"]
     for paths in found.values():
         if not paths["images"].is_dir():
-            raise DataError(f"{paths['pictures']} is no folder; it must be the one of the images")
+            raise DataError(f"{paths['images']} is not a folder; it must be the one of the images")
     return {name: Part(name, **paths) for name, paths in found.items()}
 
 
 def release_in(folder: Path, name: str) -> Release:
-    """Return the form in which a part is in a folder, or would be: below it, or the folder itself.
+    """Return the form in which a part is or would be in a folder: below it, or the folder itself.
 
-    Of several places, those that exist count, so that what is missing is looked for there.
+    If some of its places exist, only those count, so that what is missing is looked for there.
     """
     there = [place for place in PLACES[name] if (folder / place).is_dir()]
     below, itself = release(name, there or PLACES[name]), release(name, ("",))
@@ -99,7 +97,7 @@ def release_in(folder: Path, name: str) -> Release:
 
 
 def release(name: str, places: Iterable[str]) -> Release:
-    """Return what a part looks like when it lies at one of these places."""
+    """Return what a part looks like in one of these places."""
     places = tuple(places)
     return Release(
         TITLES[name],
@@ -111,7 +109,7 @@ def release(name: str, places: Iterable[str]) -> Release:
 
 
 def is_compound(folder: Path, labels: Path) -> bool:
-    """Say whether a part that lies in the data root itself is compound and not basic."""
+    """Say whether a part that is the data root itself is compound and not basic."""
     codes = {line.split()[-1] for line in read_lines(labels) if line}
     return "compound" in folder.resolve().name.lower() or codes >= CODES_OF_COMPOUND
 

@@ -1,0 +1,38 @@
+"""What failed of a piece of work in several parts, while the others go on."""
+
+from __future__ import annotations
+
+from ferc_core.base.progress import say
+from ferc_core.errors import FercError, PartsFailed, as_failure
+
+
+class Failures:
+    """The parts that failed, with their causes, in the order in which they did."""
+
+    def __init__(self) -> None:
+        self.causes: dict[str, FercError] = {}
+
+    def __contains__(self, part: object) -> bool:
+        return str(part) in self.causes
+
+    def add(self, part: object, error: Exception) -> None:
+        """Note that a part failed, and say so once."""
+        if part not in self:
+            self.causes[str(part)] = as_failure(error)
+            say(f"{part} failed: {self.causes[str(part)]}")
+
+    def merge(self, other: Failures, prefix: str) -> None:
+        """Take over what failed elsewhere."""
+        self.causes |= {f"{prefix}: {part}": cause for part, cause in other.causes.items()}
+
+    def raise_any(self) -> None:
+        """Raise `PartsFailed` where anything failed."""
+        if self.causes:
+            raise PartsFailed(self.causes)
+
+    def raise_all(self) -> None:
+        """Raise what stopped everything: the one cause, or all of them."""
+        different = {str(cause): cause for cause in self.causes.values()}
+        if len(different) == 1:
+            raise different.popitem()[1]
+        self.raise_any()

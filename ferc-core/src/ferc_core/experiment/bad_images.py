@@ -1,0 +1,46 @@
+"""``--on-bad-image skip``: images that cannot be read are found before they are needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ferc_core.base.files import read_json, write_json, write_text
+from ferc_core.base.progress import say, track
+from ferc_core.base.seeds import key
+from ferc_core.base.text import number
+from ferc_core.errors import DataError
+from ferc_core.experiment.benchmark import PARTS, Benchmark
+from ferc_core.images.store import bad_rows
+
+
+def without_bad_images(bench: Benchmark, listing: Path, record: Path) -> Benchmark:
+    """Return the benchmark without the images that cannot be read, naming these in ``listing``.
+
+    Does nothing unless the configuration says so. All images are read once for that: ``record``
+    keeps what was found, for the next call and for other processes. Raises `DataError` when
+    nothing is left of a part.
+    """
+    if bench.config.on_bad_image != "skip":
+        return bench
+    images = bench.images()
+    state = key(*(part for name in PARTS for part in images[name].address)).hex()
+    found = read_json(record) if record.exists() else {}
+    if found.get("state") != state:
+        with track("check images", sum(map(len, images.values()))) as step:
+            bad = {name: bad_rows(images[name], step) for name in PARTS}
+        found = {"state": state, "bad": bad}
+        write_json(record, found)
+    problems = [text for rows in found["bad"].values() for text in rows.values()]
+    if not problems:
+        return bench
+    write_text(listing, "\n".join(problems) + "\n")
+    say(f"{number(len(problems), 'image')} skipped; see {listing}")
+    splits = bench.splits
+    for name, rows in found["bad"].items():
+        faces = getattr(splits, name)
+        good = [i for i in range(len(faces)) if str(i) not in rows]
+        if rows and not good:
+            raise DataError(f"no image of a whole split can be used; the last: {problems[-1]}")
+        splits = replace(splits, **{name: faces.take(good)})
+    return bench.with_splits(splits)

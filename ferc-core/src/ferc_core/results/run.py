@@ -1,0 +1,125 @@
+"""A finished run, to look at from Python: scores, tables, intervals, logits, labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ferc_core.base.failures import Failures
+from ferc_core.base.files import read_parquet
+from ferc_core.base.parallel import threads
+from ferc_core.errors import DataError, RequestError, UnknownNameError
+from ferc_core.experiment.benchmark import Trial
+from ferc_core.results import formats, intervals, tables
+from ferc_core.suite.cells import CLEAN, Cell
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for people, which shows itself in a notebook; ``frame`` has the plain values."""
+
+    frame: pl.DataFrame
+
+    def __str__(self) -> str:
+        return formats.table(self.frame)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return formats.html(self.frame)
+
+
+class Run:
+    """A run directory, or a folder of several side by side.
+
+    path:     where it is
+    failures: what failed while it was made in this process, by part
+    """
+
+    def __init__(self, path: Path | str, failures: Failures | None = None) -> None:
+        self.path = Path(path)
+        self.failures = Failures() if failures is None else failures
+        self.directories = tables.run_directories(self.path)
+
+    def __repr__(self) -> str:
+        trials = len({str(trial) for trial in self.trials})
+        return f"Run({str(self.path)!r}): {trials} trials in {len(self.cells)} cells"
+
+    @cached_property
+    def scores(self) -> pl.DataFrame:
+        """The tidy scores, with the columns of ``results.parquet``: a row for each metric of each
+        trial, calibrator and cell.
+        """
+        return tables.read_results(self.path, self.failures)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials that have scores."""
+        return list(tables.calibrators_of(self.scores))
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells that have scores, the clean one first."""
+        return tables.cells_of(self.scores)
+
+    def summary(self) -> Table:
+        """Return the table that ``ferc run`` prints: clean beside corrupted scores."""
+        return Table(tables.summary(self.scores))
+
+    def means(self, by: str | Sequence[str], metrics: Sequence[str] = ()) -> Table:
+        """Return the mean of each metric for each value of the columns ``by``."""
+        columns = [by] if isinstance(by, str) else list(by)
+        return Table(tables.means(self.scores, columns, list(metrics)))
+
+    def intervals(
+        self,
+        by: str | Sequence[str] = (),
+        metrics: Sequence[str] = (),
+        resamples: int = intervals.RESAMPLES,
+        level: float = intervals.LEVEL,
+    ) -> pl.DataFrame:
+        """Return the scores with their bootstrap intervals, as ``ferc intervals`` does.
+
+        ``by`` is "corruption", "severity" or both; the frame has the columns of
+        ``intervals.parquet``.
+        """
+        columns = (by,) if isinstance(by, str) else tuple(by)
+        request = intervals.Request(columns, tuple(metrics), resamples, level)
+        work = partial(threads, workers=os.cpu_count() or 1)
+        return intervals.make_intervals(self.path, request, work, self.failures)
+
+    def logits(
+        self, trial: Trial | str, cell: Cell | str | tuple[str, int] = CLEAN
+    ) -> npt.NDArray[np.float64]:
+        """Return the logits [N, K] of a trial in a cell, in the order of `labels`.
+
+        A trial is one of `trials`, or its name; a cell one of `cells`, or "snow/3".
+        """
+        for out in self.directories:
+            for known in tables.calibrators_of(read_parquet(out.results)):
+                if str(trial) in (str(known), known.name):
+                    path = out.predictions(known, "scored", self._cell(cell))
+                    if not path.exists():
+                        raise DataError(f"{out.path} has no logits of {known} in {cell}")
+                    return out.logits(known, self._cell(cell))
+        raise UnknownNameError("trial", str(trial), map(str, self.trials))
+
+    def labels(self) -> pl.DataFrame:
+        """Return hard and soft label of every sample in every cell, as in ``labels.parquet``."""
+        if len(self.directories) > 1:
+            raise RequestError(f"{self.path} has several runs; open one of them")
+        return read_parquet(self.directories[0].labels)
+
+    def _cell(self, cell: Cell | str | tuple[str, int]) -> Cell:
+        named = str(Cell(*cell)) if isinstance(cell, tuple) else str(cell)
+        known = {str(each): each for each in self.cells}
+        if named not in known:
+            raise UnknownNameError("cell", named, known)
+        return known[named]
