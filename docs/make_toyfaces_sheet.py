@@ -1,9 +1,9 @@
-"""Write docs/images/toyfaces.png: some persons of the toy faces with all eight expressions.
+"""Write docs/images/toyfaces.png: some subjects of the toy faces with all eight expressions.
 
     python docs/make_toyfaces_sheet.py
 
-Each image is one of the training set's: of a person's images of a class, the most intense one.
-Only the grain of the camera is left out: a PNG file with it is larger and shows no more.
+Each image is from the training set: for each subject and class, the most intense one.
+Only the camera noise is left out, which would make the PNG file larger.
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ from ferc_core.datasets.toyfaces.drawing.expressions import express
 from ferc_core.datasets.toyfaces.drawing.face import draw_face
 from ferc_core.datasets.toyfaces.drawing.views import random_view
 from ferc_core.datasets.toyfaces.loader import (
-    feeling_of,
+    emotion_of,
     open_toyfaces,
-    person_number,
-    person_of,
     stream,
+    subject_number,
+    subject_of,
 )
 
 TARGET = Path(__file__).parent / "images" / "toyfaces.png"
 SPLIT = "train"
-PERSONS = (10, 2, 20, 33, 47)
+SUBJECTS = (10, 2, 20, 33, 47)
 SIZE, GAP, HEADER = 88, 4, 24  # pixels
 WHITE, INK = 255, (60, 60, 60)
 
 
 def face_without_grain(index: int) -> npt.NDArray[np.uint8]:
     """Return a training face, uint8 RGB [SIZE, SIZE, 3]."""
-    expression = express(feeling_of(SPLIT, index), stream(SPLIT, index, "expression"))
+    expression = express(emotion_of(SPLIT, index), stream(SPLIT, index, "expression"))
     view = replace(random_view(stream(SPLIT, index, "view")), noise=0.0)
-    return draw_face(person_of(SPLIT, person_number(SPLIT, index)), expression, view, SIZE)
+    return draw_face(subject_of(SPLIT, subject_number(SPLIT, index)), expression, view, SIZE)
 
 
 def contact_sheet() -> npt.NDArray[np.uint8]:
-    """Return the sheet, uint8 RGB: a column for each class, a row for each person."""
+    """Return the sheet, uint8 RGB: a column for each class, a row for each subject."""
     faces = open_toyfaces()
     labels = faces.splits[SPLIT].labels
-    persons = np.array([person_number(SPLIT, i) for i in range(len(labels))])
+    subjects = np.array([subject_number(SPLIT, i) for i in range(len(labels))])
     step = SIZE + GAP
-    shape = (HEADER + len(PERSONS) * step, len(faces.classes) * step + GAP, 3)
+    shape = (HEADER + len(SUBJECTS) * step, len(faces.classes) * step + GAP, 3)
     sheet = np.full(shape, WHITE, np.uint8)
     for label, name in enumerate(faces.classes):
         left = GAP + label * step
         (text, _), _ = cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)
         place = (left + (SIZE - text) // 2, HEADER - 8)
         cv2.putText(sheet, name, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA)
-        for row, person in enumerate(PERSONS):
-            pictures = np.flatnonzero((labels == label) & (persons == person)).tolist()
-            best = max(pictures, key=lambda i: feeling_of(SPLIT, i).intensity)
+        for row, subject in enumerate(SUBJECTS):
+            images = np.flatnonzero((labels == label) & (subjects == subject)).tolist()
+            best = max(images, key=lambda i: emotion_of(SPLIT, i).intensity)
             top = HEADER + row * step
             sheet[top : top + SIZE, left : left + SIZE] = face_without_grain(best)
     return sheet

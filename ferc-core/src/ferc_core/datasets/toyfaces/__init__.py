@@ -1,4 +1,4 @@
-"""Toy faces: a dataset that the package draws itself, so that everything can be tried at once."""
+"""Toy faces: a dataset that FER-C draws itself, so that everything can be tried at once."""
 
 from ferc_core.datasets.toyfaces.loader import open_toyfaces
 

@@ -1,9 +1,9 @@
-"""Toy faces: a dataset that the package draws itself, so that everything can be tried at once.
+"""Toy faces: a dataset that FER-C draws itself, so that everything can be tried at once.
 
-Eight expressions in AffectNet's order, each face with an intensity, valence and arousal, a person,
-a head pose and a light. What a face shows follows its intensity, valence and arousal, so that weak
-expressions are truly ambiguous; the persons of the three splits are different ones. Nothing is
-stored: every image is drawn when it is read, from the address (split, number) alone.
+Eight expressions in AffectNet's order, each face with an intensity, valence and arousal, a subject,
+a head pose and a light. A face shows its own intensity, valence and arousal, so weak expressions
+are truly ambiguous; the three splits have different subjects. Nothing is stored: every image is
+drawn when it is read, from its address (split, number) alone.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import numpy.typing as npt
 from ferc_core.base.seeds import key
 from ferc_core.datasets.toyfaces.drawing.expressions import (
     CLASSES,
-    Feeling,
+    Emotion,
     express,
-    random_feeling,
+    random_emotion,
 )
 from ferc_core.datasets.toyfaces.drawing.face import draw_face
-from ferc_core.datasets.toyfaces.drawing.people import Person, random_person
+from ferc_core.datasets.toyfaces.drawing.subjects import Subject, random_subject
 from ferc_core.datasets.toyfaces.drawing.views import random_view
 from ferc_core.errors import RequestError
 from ferc_core.faces import FaceSet, FaceSplit
 
 VERSION = "toyfaces/1"  # a new number for every change that moves a pixel or a label
-PERSONS = {"train": 64, "valid": 24, "test": 24}
+SUBJECTS = {"train": 64, "valid": 24, "test": 24}
 FEWEST, MOST = len(CLASSES), 100_000  # faces of a split
 SMALLEST, LARGEST = 32, 512  # side of an image in pixels
 
@@ -43,16 +43,15 @@ def open_toyfaces(
 ) -> FaceSet:
     """Return toy faces with ``train``, ``valid`` and ``test`` images of ``size`` x ``size``.
 
-    The classes are balanced. Image number i of a split is the same however many are asked for.
-    Raises `RequestError` when a number is out of range or a ``root`` is given: there is nothing
-    on disk.
+    The classes are balanced. Image number i of a split does not depend on the number of images.
+    Raises `RequestError` if a number is out of range or a ``root`` is given.
 
     >>> faces = open_toyfaces(train=16, valid=8, test=8, size=64)
     >>> faces.splits["train"][1].image.shape, faces.classes[faces.splits["train"][1].label]
     ((64, 64, 3), 'happy')
     """
     if root is not None:
-        raise RequestError(f"toyfaces are drawn, not read: leave out the data root {str(root)!r}")
+        raise RequestError(f"toyfaces needs no data: leave out the data root {str(root)!r}")
     counts = {"train": train, "valid": valid, "test": test}
     for name, count in counts.items():
         check_number(name, count, FEWEST, MOST)
@@ -74,40 +73,40 @@ def check_number(option: str, value: object, low: int, high: int) -> None:
 
 def toy_split(split: str, count: int, size: int) -> FaceSplit:
     """Return the first ``count`` faces of a split."""
-    feelings = [feeling_of(split, i) for i in range(count)]
+    emotions = [emotion_of(split, i) for i in range(count)]
     return FaceSplit(
         ids=tuple(f"{split}-{i:05d}" for i in range(count)),
-        labels=np.array([feeling.label for feeling in feelings], dtype=np.int64),
+        labels=np.array([emotion.label for emotion in emotions], dtype=np.int64),
         read=partial(draw_toy_face, split, size),
-        valence_arousal=np.array([(f.valence, f.arousal) for f in feelings], dtype=np.float64),
-        identities=tuple(f"{split}-person-{person_number(split, i):02d}" for i in range(count)),
+        valence_arousal=np.array([(f.valence, f.arousal) for f in emotions], dtype=np.float64),
+        identities=tuple(f"{split}-person-{subject_number(split, i):02d}" for i in range(count)),
     )
 
 
 def draw_toy_face(split: str, size: int, index: int) -> npt.NDArray[np.uint8]:
     """Draw face number ``index`` of a split, uint8 RGB [size, size, 3]."""
-    person = person_of(split, person_number(split, index))
-    expression = express(feeling_of(split, index), stream(split, index, "expression"))
-    return draw_face(person, expression, random_view(stream(split, index, "view")), size)
+    subject = subject_of(split, subject_number(split, index))
+    expression = express(emotion_of(split, index), stream(split, index, "expression"))
+    return draw_face(subject, expression, random_view(stream(split, index, "view")), size)
 
 
-def person_number(split: str, index: int) -> int:
-    """Return who is in image ``index``: everybody shows all expressions before the next one."""
-    return index // len(CLASSES) % PERSONS[split]
+def subject_number(split: str, index: int) -> int:
+    """Return the subject of image ``index``: each shows all expressions before the next one."""
+    return index // len(CLASSES) % SUBJECTS[split]
 
 
 @cache
-def person_of(split: str, number: int) -> Person:
-    """Return person ``number`` of a split."""
-    return random_person(stream(split, number, "person"))
+def subject_of(split: str, number: int) -> Subject:
+    """Return subject ``number`` of a split."""
+    return random_subject(stream(split, number, "person"))
 
 
-def feeling_of(split: str, index: int) -> Feeling:
-    """Return what face ``index`` of a split feels; the classes take turns."""
-    return random_feeling(index % len(CLASSES), stream(split, index, "feeling"))
+def emotion_of(split: str, index: int) -> Emotion:
+    """Return the emotion of face ``index`` of a split; the classes take turns."""
+    return random_emotion(index % len(CLASSES), stream(split, index, "feeling"))
 
 
 def stream(split: str, number: int, purpose: str) -> np.random.Generator:
-    """Return the random numbers of an address: the same ones in every process and order."""
+    """Return the random generator of an address: the same in every process and order."""
     address = key(VERSION, split, number, purpose)
     return np.random.Generator(np.random.Philox(key=int.from_bytes(address, "little")))

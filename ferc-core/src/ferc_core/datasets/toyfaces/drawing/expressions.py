@@ -1,4 +1,4 @@
-"""Eight expressions as facial action units, and where they lie in valence and arousal.
+"""Eight expressions as facial action units, and their valence and arousal.
 
 Action units (AU) are the movements of the Facial Action Coding System (Ekman & Friesen 1978;
 Ekman, Friesen & Hager 2002). The prototypes below follow its Investigator's Guide (EMFACS); the
@@ -54,7 +54,7 @@ PROTOTYPES: Mapping[str, tuple[Mapping[int, float], ...]] = {
         {4: 1.0, 5: 0.5, 7: 0.5, 17: 0.5, 23: 0.7, 24: 1.0},
         {4: 1.0, 5: 0.6, 7: 0.4, 10: 0.3, 16: 0.5, 20: 0.2, 23: 0.4, 25: 1.0},
     ),
-    # One side only (see ONE_SIDED), with the lids of somebody who looks down on you.
+    # One side only (see ONE_SIDED), with half-closed lids, as if looking down on the viewer.
     "contempt": (
         {2: 0.9, 12: 0.9, 14: 1.0, 43: 0.35},
         {12: 1.0, 14: 1.0, 43: 0.4},
@@ -65,7 +65,7 @@ PROTOTYPES: Mapping[str, tuple[Mapping[int, float], ...]] = {
 ONE_SIDED = (2, 12, 14)
 
 # Valence and arousal of the full expression: our reading of the circumplex (Russell 1980), close
-# to where AffectNet's annotators put the classes (Mollahosseini et al. 2017, fig. 6).
+# to the means of AffectNet's annotations (Mollahosseini et al. 2017, fig. 6).
 FULL_VA: Mapping[str, tuple[float, float]] = {
     "neutral": (0.00, 0.00),
     "happy": (0.90, 0.35),
@@ -83,15 +83,15 @@ INTENSITY = (0.2, 1.0)  # the weakest and the strongest expression drawn
 INTENSITY_SHAPE = (1.6, 1.0)  # of the beta distribution between them
 VA_SPREAD = 0.09  # standard deviation of valence and arousal around intensity * FULL_VA
 AU_SPREAD = 0.15  # relative standard deviation of each action unit
-TWITCH = 0.08  # standard deviation of movements that do not belong to the expression
+TWITCH = 0.08  # standard deviation of movements unrelated to the expression
 TWITCHING = (1, 2, 4, 5, 7, 12, 15, 17, 43)  # the units that make them
 TEAR = 0.6  # a sad face weeps when its intensity times a uniform draw exceeds this
 GAZE = 0.15  # standard deviation of where the eyes look; 1 is as far as they go
 
 
 @dataclass(frozen=True)
-class Feeling:
-    """What a face shows: its class, how strongly (0 to 1], valence and arousal in [-1, 1]."""
+class Emotion:
+    """What a face shows: class, intensity in (0, 1], valence and arousal in [-1, 1]."""
 
     label: int
     intensity: float
@@ -117,8 +117,8 @@ class Expression:
         return {unit: (self.left[unit] + self.right[unit]) / 2 for unit in UNITS}
 
 
-def random_feeling(label: int, rng: np.random.Generator) -> Feeling:
-    """Return what a face of this class feels: how strongly, and where in valence and arousal.
+def random_emotion(label: int, rng: np.random.Generator) -> Emotion:
+    """Return the intensity, valence and arousal of a face of this class.
 
     Valence and arousal scatter around ``intensity * FULL_VA``: weak expressions crowd around
     neutral, where the classes overlap, as they do in AffectNet.
@@ -127,23 +127,23 @@ def random_feeling(label: int, rng: np.random.Generator) -> Feeling:
     intensity = low + (high - low) * rng.beta(*INTENSITY_SHAPE)
     centre = np.array(FULL_VA[CLASSES[label]])
     valence, arousal = np.clip(intensity * centre + VA_SPREAD * rng.standard_normal(2), -1, 1)
-    return Feeling(label, float(intensity), float(valence), float(arousal))
+    return Emotion(label, float(intensity), float(valence), float(arousal))
 
 
-def express(feeling: Feeling, rng: np.random.Generator) -> Expression:
-    """Return what the face of somebody with this feeling does.
+def express(emotion: Emotion, rng: np.random.Generator) -> Expression:
+    """Return the movements of a face with this emotion.
 
-    The prototype is scaled by the intensity. Valence and arousal beyond those of the class pull
+    The prototype is scaled by the intensity. Valence and arousal beyond those of the class move
     the lip corners and the eyelids, so that an image shows its own values, not its class's.
     """
-    name = CLASSES[feeling.label]
+    name = CLASSES[emotion.label]
     prototype = PROTOTYPES[name][rng.integers(len(PROTOTYPES[name]))]
-    valence = feeling.valence - feeling.intensity * FULL_VA[name][0]
-    arousal = feeling.arousal - feeling.intensity * FULL_VA[name][1]
+    valence = emotion.valence - emotion.intensity * FULL_VA[name][0]
+    arousal = emotion.arousal - emotion.intensity * FULL_VA[name][1]
     beside = {12: valence, 15: -valence, 5: arousal, 43: -arousal}
     scatter, twitch = rng.standard_normal((2, len(UNITS)))
     left = {
-        unit: feeling.intensity * prototype.get(unit, 0.0) * (1 + AU_SPREAD * scatter[i])
+        unit: emotion.intensity * prototype.get(unit, 0.0) * (1 + AU_SPREAD * scatter[i])
         + max(0.0, beside.get(unit, 0.0))
         + (TWITCH * abs(twitch[i]) if unit in TWITCHING else 0.0)
         for i, unit in enumerate(UNITS)
@@ -153,5 +153,5 @@ def express(feeling: Feeling, rng: np.random.Generator) -> Expression:
         relaxed = (left, right)[rng.integers(2)]
         relaxed.update(dict.fromkeys(ONE_SIDED, 0.0))
     across, down = GAZE * rng.standard_normal(2)
-    tear = name == "sad" and feeling.intensity * rng.random() > TEAR
+    tear = name == "sad" and emotion.intensity * rng.random() > TEAR
     return Expression(left, right, gaze=(across, down), tear=tear)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from ferc_core.datasets.toyfaces.drawing.expressions import AUs
-from ferc_core.datasets.toyfaces.drawing.people import Person
 from ferc_core.datasets.toyfaces.drawing.sketch import (
     ACROSS,
     BULGE,
@@ -19,6 +18,7 @@ from ferc_core.datasets.toyfaces.drawing.sketch import (
     shadow,
     unit_circle,
 )
+from ferc_core.datasets.toyfaces.drawing.subjects import Subject
 
 EYE_Y = -0.06
 BROW_Y = -0.37
@@ -30,14 +30,16 @@ LID_SHADOW = (176.0, 172.0, 178.0)
 PUPIL = (18.0, 14.0, 16.0)
 GLINT = (255.0, 255.0, 255.0)
 WARM = (255.0, 214.0, 190.0)
-VISIBLE = 0.15  # folds and wrinkles weaker than this are left out
+VISIBLE = 0.15  # weaker folds and wrinkles are not drawn
 
 
-def draw_eye(sketch: Sketch, person: Person, side: int, au: AUs, gaze: tuple[float, float]) -> None:
+def draw_eye(
+    sketch: Sketch, subject: Subject, side: int, au: AUs, gaze: tuple[float, float]
+) -> None:
     """Draw the eye on this side (-1 left, 1 right of the image), with lids and lashes."""
-    size = person.eye_size
-    x = side * (person.eye_distance + EYE_WIDTH * size * ACROSS)  # from inner to outer corner
-    corners = EYE_Y - person.eye_tilt * ACROSS
+    size = subject.eye_size
+    x = side * (subject.eye_distance + EYE_WIDTH * size * ACROSS)  # from inner to outer corner
+    corners = EYE_Y - subject.eye_tilt * ACROSS
     up = size * LID_UP * (1 + 0.7 * au[5] - 0.42 * au[7] - 0.15 * au[6] - 1.2 * au[43])
     down = size * LID_DOWN * (1 + 0.25 * au[5] - 0.55 * au[7] - 0.75 * au[6] - 0.3 * au[9])
     # Lowered brows press on the inner half of the lid, raised inner brows let the outer half hang.
@@ -48,15 +50,15 @@ def draw_eye(sketch: Sketch, person: Person, side: int, au: AUs, gaze: tuple[flo
     upper = np.minimum(upper, lower - 0.008)
 
     crease = np.stack([x, upper - 0.055 - 0.02 * au[5]], axis=1)
-    sketch.stroke(crease, 0.022, shadow(person.skin, 0.42))
+    sketch.stroke(crease, 0.022, shadow(subject.skin, 0.42))
     sketch.fill(lens(x, upper, lower), WHITE)
 
-    look_x = side * person.eye_distance + 0.06 * gaze[0]
+    look_x = side * subject.eye_distance + 0.06 * gaze[0]
     look_y = EYE_Y - 0.02 + 0.03 * gaze[1]
-    rising = slice(None, None, side)  # np.interp wants x to rise
+    rising = slice(None, None, side)  # np.interp needs increasing x
 
     def disc(radius: float, colour: Colour, dx: float = 0.0, dy: float = 0.0) -> None:
-        """Fill what the lids leave open of a disc."""
+        """Fill the part of a disc between the lids."""
         points = unit_circle(24) * radius + (look_x + dx, look_y + dy)
         top = np.interp(points[:, 0], x[rising], upper[rising])
         bottom = np.interp(points[:, 0], x[rising], lower[rising])
@@ -64,27 +66,27 @@ def draw_eye(sketch: Sketch, person: Person, side: int, au: AUs, gaze: tuple[flo
         sketch.fill(points, colour)
 
     iris = IRIS * (0.5 + 0.5 * size)
-    disc(iris, mix(person.iris, INK, 0.55))
-    disc(0.84 * iris, person.iris)
+    disc(iris, mix(subject.iris, INK, 0.55))
+    disc(0.84 * iris, subject.iris)
     disc(0.48 * iris, PUPIL)
     sketch.fill(lens(x, upper, np.minimum(upper + 0.03, lower)), LID_SHADOW)
-    disc(0.98 * iris, mix(person.iris, INK, 0.7), dy=-1.5 * iris)  # the iris in that shadow
+    disc(0.98 * iris, mix(subject.iris, INK, 0.7), dy=-1.5 * iris)  # the iris in that shadow
     disc(0.28 * iris, GLINT, dx=-0.38 * iris, dy=-0.36 * iris)
 
     lashes = np.stack([x, upper], axis=1)
-    if person.lashes:
+    if subject.lashes:
         lashes[-1] += (side * 0.03, -0.03)
-    sketch.stroke(lashes, 0.036 if person.lashes else 0.028, INK, ends=(0.3, 0.6))
-    sketch.stroke(np.stack([x, lower], axis=1), 0.014, shadow(person.skin, 0.6))
-    bag = 0.75 * au[6] + 0.4 * au[7] + 0.3 * person.age
+    sketch.stroke(lashes, 0.036 if subject.lashes else 0.028, INK, ends=(0.3, 0.6))
+    sketch.stroke(np.stack([x, lower], axis=1), 0.014, shadow(subject.skin, 0.6))
+    bag = 0.75 * au[6] + 0.4 * au[7] + 0.3 * subject.age
     if bag > VISIBLE:
         line = np.stack([x, lower + 0.05 - 0.01 * au[6]], axis=1)[3:-2]
-        sketch.stroke(line, 0.022, shadow(person.skin, 0.35 * min(bag, 1.0)))
+        sketch.stroke(line, 0.022, shadow(subject.skin, 0.35 * min(bag, 1.0)))
 
 
-def draw_brow(sketch: Sketch, person: Person, side: int, au: AUs) -> None:
+def draw_brow(sketch: Sketch, subject: Subject, side: int, au: AUs) -> None:
     """Draw the brow on this side."""
-    arch = person.brow_arch
+    arch = subject.brow_arch
     frown = au[4] * (1 - 0.75 * min(au[1], 1.0))  # a raised inner brow cannot go down as well
     inner = BROW_Y - 0.17 * au[1] - 0.05 * au[2] + 0.17 * frown + 0.05 * au[9]
     peak = BROW_Y - 0.06 * arch - 0.03 * au[1] - 0.14 * au[2] + 0.10 * frown
@@ -96,29 +98,29 @@ def draw_brow(sketch: Sketch, person: Person, side: int, au: AUs) -> None:
         (side * 0.44, peak),
         (side * 0.575, outer),
     ]
-    colour = mix(person.hair, INK, 0.38)
-    sketch.stroke(curve(line), 0.075 * person.brow_weight, colour, ends=(0.75, 0.15))
+    colour = mix(subject.hair, INK, 0.38)
+    sketch.stroke(curve(line), 0.075 * subject.brow_weight, colour, ends=(0.75, 0.15))
 
 
-def draw_forehead(sketch: Sketch, person: Person, au: AUs) -> None:
-    """Draw what the brows do to the skin between and above them."""
-    frown = au[4] + 0.2 * person.age - 0.1
+def draw_forehead(sketch: Sketch, subject: Subject, au: AUs) -> None:
+    """Draw the wrinkles between and above the brows."""
+    frown = au[4] + 0.2 * subject.age - 0.1
     if frown > VISIBLE:
         for side in (-1, 1):
             line = curve([(side * 0.05, -0.42), (side * 0.035, -0.34), (side * 0.06, -0.26)])
-            sketch.stroke(line, 0.026, shadow(person.skin, 0.7 * min(frown, 1.0)))
-    raised = 0.6 * au[1] + 0.4 * au[2] + 0.3 * person.age
+            sketch.stroke(line, 0.026, shadow(subject.skin, 0.7 * min(frown, 1.0)))
+    raised = 0.6 * au[1] + 0.4 * au[2] + 0.3 * subject.age
     if raised > VISIBLE:
         for y in (-0.60, -0.68):
             line = curve([(-0.3, y), (-0.12, y - 0.03), (0.12, y - 0.03), (0.3, y)])
-            sketch.stroke(line, 0.02, shadow(person.skin, 0.45 * min(raised, 1.0)))
+            sketch.stroke(line, 0.02, shadow(subject.skin, 0.45 * min(raised, 1.0)))
 
 
-def draw_nose(sketch: Sketch, person: Person, au: AUs) -> None:
-    """Draw the nose; it stands off the face and so moves most when the head turns."""
-    skin = person.skin
-    width = person.nose_width * (1 + 0.18 * au[9] + 0.08 * au[12])
-    y = person.nose_length - 0.045 * au[9]
+def draw_nose(sketch: Sketch, subject: Subject, au: AUs) -> None:
+    """Draw the nose, which protrudes and so moves most when the head turns."""
+    skin = subject.skin
+    width = subject.nose_width * (1 + 0.18 * au[9] + 0.08 * au[12])
+    y = subject.nose_length - 0.045 * au[9]
     wing_up = 0.03 * au[9]
     sketch.fill(ellipse(0, y - 0.03, 0.85 * width, 0.085), mix(skin, WARM, 0.22), lift=0.1)
     for side in (-1, 1):
@@ -139,9 +141,9 @@ def draw_nose(sketch: Sketch, person: Person, au: AUs) -> None:
             sketch.stroke(wrinkle, 0.024, shadow(skin, 0.75 * min(au[9], 1.0)), lift=0.03)
 
 
-def draw_tear(sketch: Sketch, person: Person) -> None:
+def draw_tear(sketch: Sketch, subject: Subject) -> None:
     """Draw a tear below the left eye."""
-    x, y = -person.eye_distance - 0.06, EYE_Y + 0.22
+    x, y = -subject.eye_distance - 0.06, EYE_Y + 0.22
     drop = [(x, y - 0.09), (x + 0.05, y + 0.03), (x, y + 0.09), (x - 0.05, y + 0.03)]
     sketch.fill(curve(drop, closed=True), (150, 205, 240))
     sketch.fill(ellipse(x - 0.012, y + 0.03, 0.014, 0.02, 8), (240, 250, 255))

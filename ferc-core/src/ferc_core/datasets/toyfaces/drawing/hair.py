@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from ferc_core.datasets.toyfaces.drawing.features import EYE_Y
-from ferc_core.datasets.toyfaces.drawing.people import Person
 from ferc_core.datasets.toyfaces.drawing.sketch import (
     FLAT,
     Colour,
@@ -16,13 +15,14 @@ from ferc_core.datasets.toyfaces.drawing.sketch import (
     mix,
     unit_circle,
 )
+from ferc_core.datasets.toyfaces.drawing.subjects import Subject
 
 Line = list[tuple[float, float]]
 
 DARK = (24.0, 18.0, 22.0)
 LIGHT = (255.0, 240.0, 222.0)
 FRAME = (44.0, 40.0, 48.0)
-BEARDS = {"stubble": 0.26, "full": 0.9}  # share of the hair's colour on the skin
+BEARDS = {"stubble": 0.26, "full": 0.9}  # fraction of the hair's colour on the skin
 
 # Right half of each hairline, from the temple to the middle of the forehead; x relative to the
 # half width of the face. "side" is parted on the left and so gives both halves.
@@ -36,26 +36,22 @@ HAIRLINES: dict[str, Line] = {
              (-0.45, -0.86), (-0.65, -0.62), (-0.91, -0.34), (-1.02, -0.12)],
 }  # fmt: skip
 
-# What covers the skull above a hairline: how far it stands off the face at the sides, how high it
-# is, and how far down it reaches.
+# Hair above a hairline: its distance from the face at the sides, its height, its lower end.
 CAPS: dict[str, tuple[str, float, float, float]] = {
     "buzz": ("buzz", 0.025, 1.0, -0.15),
     "crop": ("crop", 0.07, 1.10, -0.12),
-    "side": ("side", 0.08, 1.12, -0.12),
-    "bun": ("side", 0.08, 1.12, -0.12),
-    "bob": ("side", 0.08, 1.12, -0.12),
+    **{style: ("side", 0.08, 1.12, -0.12) for style in ("side", "bun", "bob")},
     "fringe": ("fringe", 0.10, 1.12, -0.05),
     "long": ("long", 0.12, 1.12, 0.50),
     "scarf": ("scarf", 0.13, 1.10, 0.62),
 }
 
-# Where light glides over the hair.
+# Highlights on the hair.
+PARTED: Line = [(-0.3, -0.9), (0.1, -0.86), (0.5, -0.72), (0.7, -0.5)]
 SHINES: dict[str, tuple[Line, ...]] = {
     "bald": ([(-0.4, -0.72), (-0.1, -0.82), (0.2, -0.78)],),
     "crop": ([(-0.45, -0.92), (-0.1, -1.0), (0.35, -0.94)],),
-    "side": ([(-0.3, -0.9), (0.1, -0.86), (0.5, -0.72), (0.7, -0.5)],),
-    "bun": ([(-0.3, -0.9), (0.1, -0.86), (0.5, -0.72), (0.7, -0.5)],),
-    "bob": ([(-0.3, -0.9), (0.1, -0.86), (0.5, -0.72), (0.7, -0.5)],),
+    **{style: (PARTED,) for style in ("side", "bun", "bob")},
     "fringe": tuple(
         [(0.5 * x, -0.98), (0.9 * x, -0.82), (x, -0.66)] for x in (-0.4, -0.13, 0.13, 0.4)
     ),
@@ -64,10 +60,10 @@ SHINES: dict[str, tuple[Line, ...]] = {
 }  # fmt: skip
 
 
-def draw_back_hair(sketch: Sketch, person: Person) -> None:
+def draw_back_hair(sketch: Sketch, subject: Subject) -> None:
     """Draw the hair behind the face."""
-    w, style = person.width, person.hairstyle
-    colour = mix(hair_colour(person), DARK, 0.25)
+    w, style = subject.width, subject.hairstyle
+    colour = mix(hair_colour(subject), DARK, 0.25)
     if style == "bun":
         sketch.fill(ellipse(0, -1.12, 0.3, 0.27, 24), colour, lift=FLAT)
     elif style == "curls":
@@ -86,9 +82,9 @@ def draw_back_hair(sketch: Sketch, person: Person) -> None:
             sketch.fill(curve(outline, closed=True), colour, lift=FLAT)
 
 
-def draw_front_hair(sketch: Sketch, person: Person) -> None:
+def draw_front_hair(sketch: Sketch, subject: Subject) -> None:
     """Draw the hair over the forehead."""
-    w, style, colour = person.width, person.hairstyle, hair_colour(person)
+    w, style, colour = subject.width, subject.hairstyle, hair_colour(subject)
     if style in CAPS:
         hairline, off, height, low = CAPS[style]
         line = [(x * w, y) for x, y in HAIRLINES[hairline]]
@@ -108,15 +104,15 @@ def draw_front_hair(sketch: Sketch, person: Person) -> None:
         sketch.stroke(curve(shine), 0.045, mix(colour, LIGHT, 0.16))
 
 
-def hair_colour(person: Person) -> Colour:
+def hair_colour(subject: Subject) -> Colour:
     """Return the colour of what covers the skull: hair, cloth or skin."""
-    if person.hairstyle == "scarf":
-        return mix(person.clothes, (255, 250, 240), 0.25)
-    if person.hairstyle == "bald":
-        return mix(person.skin, LIGHT, 0.2)
-    if person.hairstyle == "buzz":
-        return mix(person.hair, person.skin, 0.3)
-    return person.hair
+    if subject.hairstyle == "scarf":
+        return mix(subject.clothes, (255, 250, 240), 0.25)
+    if subject.hairstyle == "bald":
+        return mix(subject.skin, LIGHT, 0.2)
+    if subject.hairstyle == "buzz":
+        return mix(subject.hair, subject.skin, 0.3)
+    return subject.hair
 
 
 def dome(width: float, height: float, low: float) -> Line:
@@ -130,29 +126,29 @@ def mirrored(line: Line) -> Line:
     return [(-x, y) for x, y in reversed(line)]
 
 
-def draw_beard(sketch: Sketch, person: Person, drop: float) -> None:
+def draw_beard(sketch: Sketch, subject: Subject, drop: float) -> None:
     """Draw stubble or a full beard on a chin that is ``drop`` lower than at rest."""
-    if person.beard not in BEARDS:
+    if subject.beard not in BEARDS:
         return
-    w = person.width
+    w = subject.width
     right = [
-        (0.0, 1.03 + drop), (person.chin + 0.02, 0.97 + drop), (w * person.jaw, 0.72 + drop),
+        (0.0, 1.03 + drop), (subject.chin + 0.02, 0.97 + drop), (w * subject.jaw, 0.72 + drop),
         (0.93 * w, 0.42), (0.99 * w, 0.08), (0.82 * w, 0.32), (0.36, 0.42), (0.12, 0.37),
     ]  # fmt: skip
     outline: Points = curve([*right, (0.0, 0.40), *mirrored(right[1:])], closed=True)
-    sketch.fill(outline, mix(person.skin, person.hair, BEARDS[person.beard]))
+    sketch.fill(outline, mix(subject.skin, subject.hair, BEARDS[subject.beard]))
 
 
-def draw_glasses(sketch: Sketch, person: Person) -> None:
+def draw_glasses(sketch: Sketch, subject: Subject) -> None:
     """Draw the frame of the glasses."""
     even = (1.0, 1.0)
     circle = unit_circle(28)[np.r_[0:28, 0]]
     rim = np.sign(circle) * np.abs(circle) ** 0.75 * (0.275, 0.225)
     for side in (-1, 1):
-        eye = side * person.eye_distance
+        eye = side * subject.eye_distance
         sketch.stroke(rim + np.array([eye, EYE_Y + 0.02]), 0.034, FRAME, ends=even, lift=0.03)
-        temple = np.array([(eye + side * 0.27, EYE_Y), (side * person.width, EYE_Y - 0.03)])
+        temple = np.array([(eye + side * 0.27, EYE_Y), (side * subject.width, EYE_Y - 0.03)])
         sketch.stroke(curve(temple), 0.034, FRAME, ends=even)
-    inner = person.eye_distance - 0.27
+    inner = subject.eye_distance - 0.27
     bridge = [(-inner, EYE_Y - 0.02), (0.0, EYE_Y - 0.05), (inner, EYE_Y - 0.02)]
     sketch.stroke(curve(bridge), 0.034, FRAME, ends=even, lift=0.05)

@@ -1,4 +1,4 @@
-"""The mouth, moved by action units (see `expressions`): lips, teeth, tongue and the folds around.
+"""The mouth, moved by action units (see `expressions`): lips, teeth, tongue and folds.
 
 A mouth is a few curves over the same x, from the left corner to the right one: the line where
 closed lips meet, and above and below it the inner and the outer edge of each lip.
@@ -12,7 +12,6 @@ import numpy as np
 
 from ferc_core.datasets.toyfaces.drawing.expressions import AUs, Expression
 from ferc_core.datasets.toyfaces.drawing.features import VISIBLE
-from ferc_core.datasets.toyfaces.drawing.people import Person
 from ferc_core.datasets.toyfaces.drawing.sketch import (
     ACROSS,
     BULGE,
@@ -25,6 +24,7 @@ from ferc_core.datasets.toyfaces.drawing.sketch import (
     mix,
     shadow,
 )
+from ferc_core.datasets.toyfaces.drawing.subjects import Subject
 
 MOUTH_Y = 0.57
 LIP = 0.062  # thickness of the upper lip
@@ -47,13 +47,13 @@ class Mouth:
     bottom: Points
 
 
-def draw_mouth(sketch: Sketch, person: Person, expression: Expression) -> None:
-    """Draw the mouth with what is around it."""
+def draw_mouth(sketch: Sketch, subject: Subject, expression: Expression) -> None:
+    """Draw the mouth and its surroundings."""
     au = expression.mean
-    mouth = shape_mouth(person, expression)
-    if person.beard in ("moustache", "full"):
-        draw_moustache(sketch, person, MOUTH_Y - 0.05 * au[10])
-    x, lips = mouth.x, person.lips
+    mouth = shape_mouth(subject, expression)
+    if subject.beard in ("moustache", "full"):
+        draw_moustache(sketch, subject, MOUTH_Y - 0.05 * au[10])
+    x, lips = mouth.x, subject.lips
     sketch.fill(lens(x, mouth.top, mouth.upper), mix(lips, INK, 0.12))
     sketch.fill(lens(x, mouth.lower, mouth.bottom), lips)
     shine = np.stack([x, 0.45 * mouth.lower + 0.55 * mouth.bottom], axis=1)
@@ -68,7 +68,7 @@ def draw_mouth(sketch: Sketch, person: Person, expression: Expression) -> None:
         sketch.stroke(line, 0.03 + 0.012 * au[24], mix(lips, INK, 0.75), ends=(0.5, 0.5))
     if au[19] > VISIBLE:
         draw_tongue(sketch, float(mouth.lower[MIDDLE]), au[19])
-    draw_folds(sketch, person, expression, mouth)
+    draw_folds(sketch, subject, expression, mouth)
 
 
 def lips_apart(au: AUs) -> float:
@@ -76,15 +76,15 @@ def lips_apart(au: AUs) -> float:
     return min(1.0, au[25] + au[26] + au[19])
 
 
-def shape_mouth(person: Person, expression: Expression) -> Mouth:
+def shape_mouth(subject: Subject, expression: Expression) -> Mouth:
     """Return the curves of the mouth."""
     au = expression.mean
     left_half = ACROSS < 0
-    rounding = au[26] * max(0.0, 1 - au[12] - au[20])  # a jaw that drops alone makes an O
+    rounding = au[26] * max(0.0, 1 - au[12] - au[20])  # a jaw that drops alone forms an O
 
     def half_width(side: AUs) -> float:
         wider = 0.38 * side[12] + 0.10 * side[14] + 0.42 * au[20] + 0.10 * au[10]
-        return person.mouth_width * (1 + wider - 0.48 * rounding - 0.12 * au[24])
+        return subject.mouth_width * (1 + wider - 0.48 * rounding - 0.12 * au[24])
 
     def corner_up(side: AUs) -> float:
         return 0.19 * side[12] + 0.04 * side[14] - 0.15 * side[15] - 0.05 * au[20]
@@ -104,7 +104,7 @@ def shape_mouth(person: Person, expression: Expression) -> Mouth:
     )  # fmt: skip
     upper, lower = line - up * opening, line + down * opening
     thinner = 0.75 * au[24] + 0.35 * au[23] + 0.3 * au[12] + 0.2 * au[10]
-    lip = LIP * person.lip_fullness * max(0.25, 1 - thinner)
+    lip = LIP * subject.lip_fullness * max(0.25, 1 - thinner)
     return Mouth(
         x=x,
         line=line,
@@ -139,16 +139,16 @@ def draw_tongue(sketch: Sketch, y: float, shown: float) -> None:
     sketch.stroke(crease, 0.02, mix(TONGUE, INK, 0.4))
 
 
-def draw_folds(sketch: Sketch, person: Person, expression: Expression, mouth: Mouth) -> None:
+def draw_folds(sketch: Sketch, subject: Subject, expression: Expression, mouth: Mouth) -> None:
     """Draw the folds from nose to mouth, dimples, drooping corners, and the one over the chin."""
-    skin = person.hair if person.beard == "full" else person.skin
+    skin = subject.hair if subject.beard == "full" else subject.skin
     for side, au, end in ((-1, expression.left, 0), (1, expression.right, -1)):
         x, y = abs(float(mouth.x[end])), float(mouth.line[end])
-        fold = 0.7 * au[12] + 0.9 * au[9] + 0.6 * au[10] + 0.25 * au[15] + 0.3 * person.age
+        fold = 0.7 * au[12] + 0.9 * au[9] + 0.6 * au[10] + 0.25 * au[15] + 0.3 * subject.age
         if fold > VISIBLE:
             line = [
-                (side * (person.nose_width + 0.04), person.nose_length - 0.02 - 0.04 * au[9]),
-                (side * (0.6 * person.nose_width + 0.5 * x + 0.12), 0.42),
+                (side * (subject.nose_width + 0.04), subject.nose_length - 0.02 - 0.04 * au[9]),
+                (side * (0.6 * subject.nose_width + 0.5 * x + 0.12), 0.42),
                 (side * (x + 0.07), y + 0.02),
             ]
             sketch.stroke(curve(line), 0.028, shadow(skin, 0.5 * min(fold, 1.0)))
@@ -167,8 +167,8 @@ def draw_folds(sketch: Sketch, person: Person, expression: Expression, mouth: Mo
     sketch.stroke(chin, 0.03, shadow(skin, depth))
 
 
-def draw_moustache(sketch: Sketch, person: Person, y: float) -> None:
+def draw_moustache(sketch: Sketch, subject: Subject, y: float) -> None:
     """Draw a moustache above the lips at ``y``."""
     for side in (-1, 1):
         line = curve([(side * 0.01, y - 0.075), (side * 0.15, y - 0.095), (side * 0.29, y - 0.06)])
-        sketch.stroke(line, 0.065, person.hair, ends=(0.9, 0.15))
+        sketch.stroke(line, 0.065, subject.hair, ends=(0.9, 0.15))

@@ -18,10 +18,9 @@ import numpy.typing as npt
 Points: TypeAlias = npt.NDArray[np.float64]
 Colour: TypeAlias = tuple[float, float, float]
 
-HEAD = (0.84, 1.08, 0.80)  # half axes of the ellipsoid on which the features slide
+HEAD = (0.84, 1.08, 0.80)  # half axes of the ellipsoid on which features move
 SUBPIXEL_BITS = 4  # OpenCV draws at 1/16 pixel
 SAMPLES = 6  # points between two control points of a curve
-
 
 FLAT = float("nan")  # the lift of what does not turn with the head
 INK: Colour = (40.0, 26.0, 26.0)
@@ -45,10 +44,9 @@ class Pose:
     y: float
 
     def project(self, points: Points, lift: Points | float = 0.0) -> Points:
-        """Return the pixels [N, 2] of ``points`` [N, 2], which stand ``lift`` off the head.
+        """Return the pixels [N, 2] of ``points`` [N, 2], which are ``lift`` above the head.
 
-        A point slides over the ellipsoid as the head turns; the outline stays where it is, and
-        so does what is `FLAT`.
+        A point moves over the ellipsoid as the head turns; the outline and what is `FLAT` stay.
         """
         x, y = points[:, 0], points[:, 1]
         a, b, c = HEAD
@@ -63,7 +61,7 @@ class Pose:
 
 
 class Sketch:
-    """Filled shapes in head units, in the order in which they cover each other."""
+    """Filled shapes in head units, from back to front."""
 
     def __init__(self) -> None:
         self._shapes: list[Points] = []
@@ -156,10 +154,10 @@ def lens(x: Points, upper: Points, lower: Points) -> Points:
     return np.stack([np.append(x, x[::-1]), np.append(upper, lower[::-1])], axis=1)
 
 
-def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """Return ``first`` with this share (0 to 1) of ``second``."""
-    share = min(max(share, 0.0), 1.0)
-    r, g, b = (p + (q - p) * share for p, q in zip(first, second, strict=True))
+def mix(first: Colour, second: Colour, fraction: float) -> Colour:
+    """Return ``first`` mixed with this fraction (0 to 1) of ``second``."""
+    fraction = min(max(fraction, 0.0), 1.0)
+    r, g, b = (p + (q - p) * fraction for p, q in zip(first, second, strict=True))
     return r, g, b
 
 

@@ -1,4 +1,4 @@
-"""Views: how somebody happens to be seen. Pose, light, background and camera."""
+"""Views: pose, light, background and camera."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.datasets.toyfaces.drawing.expressions import Expression
-from ferc_core.datasets.toyfaces.drawing.people import Person
 from ferc_core.datasets.toyfaces.drawing.sketch import HEAD, Colour, Pose
+from ferc_core.datasets.toyfaces.drawing.subjects import Subject
 
-FACE_SCALE = 0.425  # half the height of a face, as a share of the image's side
+FACE_SCALE = 0.425  # half the height of a face, as a fraction of the image's side
 FACE_Y = 0.525
-LIGHT_GRID = 32  # light is soft: it is computed on this many points across and stretched
+LIGHT_GRID = 32  # light is soft: computed on this many points across and enlarged
 EVEN = 200  # the value of the light field where colours stay as they are
 
 
 @dataclass(frozen=True)
 class View:
-    """Angles are in radians, places in shares of the image's side."""
+    """Angles are in radians, places in fractions of the image's side."""
 
     yaw: float
     pitch: float
@@ -32,7 +32,7 @@ class View:
     warmth: float  # -1 bluish to 1 yellowish
     exposure: float  # 1 is as drawn
     background: tuple[Colour, Colour]
-    blur: float  # standard deviation in shares of the side
+    blur: float  # standard deviation in fractions of the side
     noise: float  # standard deviation in grey levels
     noise_seed: int
 
@@ -49,7 +49,7 @@ class View:
 
 
 def random_view(rng: np.random.Generator) -> View:
-    """Return a view: mostly frontal, softly lit, before a pale background."""
+    """Return a view: mostly frontal, softly lit, in front of a pale background."""
     n = np.clip(rng.standard_normal(8), -2.2, 2.2)
     u = rng.random(9)
     return View(
@@ -74,7 +74,7 @@ def random_view(rng: np.random.Generator) -> View:
 
 
 def pale(hue: float, saturation: float, brightness: float) -> Colour:
-    """Return a muted colour; the arguments are 0 to 1, hue goes round."""
+    """Return a muted colour; the arguments are 0 to 1, hue is cyclic."""
     r, g, b = (
         165 + 40 * saturation * np.sin(2 * np.pi * (hue + k / 3)) + 80 * (brightness - 0.5)
         for k in range(3)
@@ -83,9 +83,9 @@ def pale(hue: float, saturation: float, brightness: float) -> Colour:
 
 
 def light_field(
-    person: Person, expression: Expression, view: View, side: int
+    subject: Subject, expression: Expression, view: View, side: int
 ) -> npt.NDArray[np.float64]:
-    """Return by how much each place is lit, [G, G, 3]; `EVEN` is as drawn.
+    """Return the brightness of each place, [G, G, 3]; `EVEN` is as drawn.
 
     The head is lit like an ellipsoid (Lambert's law); around it the light fades to even. Soft
     spots are added: blushing cheeks, eye sockets, the shadow and the glint of the nose.
@@ -103,7 +103,7 @@ def light_field(
     lambert = np.maximum(lambert / np.maximum(rim, 1.0), -0.2)
     lit = 1 + view.contrast * (lambert - 0.75) * np.exp(-4 * np.maximum(rim - 1, 0.0))
 
-    eye, nose_shadow = person.eye_distance, -0.17 if lx > 0 else 0.17
+    eye, nose_shadow = subject.eye_distance, -0.17 if lx > 0 else 0.17
     red = [0.35 + 0.5 * au[6] + 0.25 * au[12] for au in (expression.left, expression.right)]
     spots = np.array(
         [  # x, y, radius, how much brighter, how much redder

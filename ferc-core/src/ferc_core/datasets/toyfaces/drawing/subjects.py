@@ -1,4 +1,4 @@
-"""Persons: what stays the same in all images of somebody."""
+"""Subjects: what is the same in all images of one subject."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ferc_core.datasets.toyfaces.drawing.sketch import Colour, mix
 
 T = TypeVar("T")
 
-# Light to dark; the ten steps follow the idea of the Monk Skin Tone scale (2022), in our colours.
+# Light to dark; the ten steps are modelled on the Monk Skin Tone scale (2022), in our colours.
 SKINS: tuple[Colour, ...] = (
     (246, 216, 196), (240, 204, 180), (234, 192, 160), (226, 176, 138), (208, 154, 114),
     (190, 138, 102), (170, 118, 86), (150, 102, 75), (132, 88, 66), (116, 78, 60),
@@ -28,16 +28,16 @@ CLOTHES: tuple[Colour, ...] = (
     (64, 92, 134), (168, 74, 70), (76, 128, 104), (226, 180, 84), (108, 84, 138), (70, 74, 84),
     (226, 226, 222), (204, 122, 92), (88, 156, 172),
 )  # fmt: skip
-# Repeated names are the commoner ones.
+# Repeated names are more frequent.
 WOMENS_HAIR = ("long", "bob", "bun", "fringe", "curls", "side", "crop", "scarf")
 MENS_HAIR = ("crop", "crop", "side", "side", "buzz", "curls", "bald", "fringe")
 MENS_BEARDS = ("", "", "", "stubble", "moustache", "full")
 GREY = 7  # from this hair colour on
-DARK_TONES = 5  # from this skin on, hair and eyes are drawn from the dark colours only
+DARK_TONES = 5  # from this skin on, hair and eyes have dark colours only
 
 
 @dataclass(frozen=True)
-class Person:
+class Subject:
     """Lengths are in head units (see `sketch`); age is 0 to 1."""
 
     skin: Colour
@@ -65,8 +65,8 @@ class Person:
     mouth_width: float  # half
 
 
-def random_person(rng: np.random.Generator) -> Person:
-    """Return somebody; hair, beard and lips go roughly with each other and with the skin."""
+def random_subject(rng: np.random.Generator) -> Subject:
+    """Return a subject whose hair, beard and lips roughly match each other and the skin."""
     u = rng.random
     tone = rng.integers(len(SKINS))
     skin, dark = SKINS[tone], tone >= DARK_TONES
@@ -74,7 +74,7 @@ def random_person(rng: np.random.Generator) -> Person:
     grey = u() < age - 0.35
     woman = u() < 0.5
     painted = woman and u() < 0.5
-    return Person(
+    return Subject(
         skin=skin,
         hair=pick(HAIRS[GREY:] if grey else HAIRS[: 2 if dark else GREY], rng),
         iris=pick(IRISES[: 2 if dark else None], rng),
