@@ -151,8 +151,9 @@ def write_labels(bench: Benchmark, root: Path, record: dict[str, str]) -> pl.Dat
     if not path.exists():
         visible = labelling.measured(bench, bench.images()["scored"])
         write_parquet(path, visible, record)
-    say(labelling.described(bench))
-    labels = labelling.label_table(bench, read_parquet(path))
+    visible = read_parquet(path)
+    labelling.describe(bench, visible)
+    labels = labelling.label_table(bench, visible)
     write_parquet(root / LABELS, labels, record | records.mixture(bench))
     return labels
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from ferc_core.base.progress import track
+from ferc_core.base.progress import say, track
 from ferc_core.base.tables import column
 from ferc_core.experiment.benchmark import Benchmark
 from ferc_core.images.store import ImageStore
@@ -59,6 +59,13 @@ def covers(table: pl.DataFrame, cells: Sequence[Cell]) -> bool:
     return all((cell.corruption, cell.severity) in known for cell in cells)
 
 
+def identities(table: pl.DataFrame, cells: Sequence[Cell]) -> list[str]:
+    """Return the cells that leave every measured image as it is, as saturation does grey ones."""
+    largest = table.group_by(CELL).agg(pl.col("degradation").max())
+    same = set(largest.filter(degradation=0).select(CELL).iter_rows())
+    return [str(cell) for cell in cells if (cell.corruption, cell.severity) in same]
+
+
 def label_table(bench: Benchmark, visible: pl.DataFrame | None) -> pl.DataFrame:
     """Return hard label, visibility and soft label of every sample in every cell.
 
@@ -88,7 +95,10 @@ def label_table(bench: Benchmark, visible: pl.DataFrame | None) -> pl.DataFrame:
     return pl.concat(tables)
 
 
-def described(bench: Benchmark) -> str:
-    """Say what the soft labels are made from."""
+def describe(bench: Benchmark, visible: pl.DataFrame | None) -> None:
+    """Say what the soft labels are made from, and which cells change nothing."""
     whose = f"{bench.base.origin} {bench.mixture_note}".rstrip()
-    return f"soft labels by scheme {bench.entries.label_scheme}, from: {whose}"
+    say(f"soft labels by scheme {bench.entries.label_scheme}, from: {whose}")
+    unchanged = identities(visible, bench.cells) if visible is not None else []
+    if unchanged:
+        say(f"  these cells leave every measured image unchanged: {', '.join(unchanged)}")

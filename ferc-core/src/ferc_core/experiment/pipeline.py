@@ -64,7 +64,7 @@ def run(bench: Benchmark, out: RunDirectory) -> Outcome:
                 make=lambda: labelling.measured(bench, images["scored"]),
                 serves=lambda table: labelling.covers(table, bench.cells[1:]),
             )
-        say(labelling.described(bench))
+        labelling.describe(bench, visible)
         table = labelling.label_table(bench, visible)
         write_parquet(out.labels, table, out.record | records.mixture(bench))
         labels, entries = labels_of(table, bench.cells), bench.entries
