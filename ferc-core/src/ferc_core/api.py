@@ -123,7 +123,7 @@ def score(
             continue
         try:
             value = float(metric(probs, against))
-        except Exception as error:  # whatever anybody's metric raises, the others go on
+        except Exception as error:  # a metric may raise anything; the others continue
             failed.add(f"metric {name}", error)
             continue
         title = metric.title or name

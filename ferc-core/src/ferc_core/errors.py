@@ -7,7 +7,7 @@
     │   └── BadImageError          one image cannot be used; names it
     ├── PluginError                a plugin broke its contract
     ├── StoreError                 a file could not be written
-    └── RunError                   a part of the work failed; the rest goes on
+    └── RunError                   a part of the work failed; the rest continues
         └── PartsFailed            several, or one of several; knows their causes
 
 Every message is one sentence that says what is wrong and, where there is a remedy, what to do.

@@ -1,7 +1,7 @@
-"""A set of labelled faces, as every dataset plugin returns it.
+"""A dataset of labelled faces, as every dataset plugin returns it.
 
-A `FaceSet` has classes and splits; a `FaceSplit` is a sequence of `Face` samples that are read
-when they are looked at, beside arrays over all of them (labels, valence-arousal, ...).
+A `FaceSet` has classes and splits; a `FaceSplit` is a sequence of `Face` samples, whose images are
+read on access, and arrays over all of them (labels, valence-arousal, ...).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import numpy.typing as npt
 from ferc_core.errors import DataError
 
 SPLITS = ("train", "valid", "test")
-SUM_TOLERANCE = 1e-2  # how far a label distribution may be from 1 before it is refused
+SUM_TOLERANCE = 1e-2  # accepted difference of the sum of a label distribution from 1
 
 
 @dataclass(frozen=True)
 class Face:
-    """One sample. ``label`` indexes the set's classes; what is not known is None."""
+    """One sample. ``label`` is an index into the classes; unknown annotations are None."""
 
     id: str
     label: int
@@ -35,13 +35,13 @@ class Face:
 
     @property
     def image(self) -> npt.NDArray[np.uint8]:
-        """The image, uint8 RGB [H, W, 3]; raises `BadImageError` when it cannot be read."""
+        """The image, uint8 RGB [H, W, 3]; raises `BadImageError` if it cannot be read."""
         return self.read()
 
 
 @dataclass(frozen=True)
 class ChosenRows:
-    """Reads some of the images that ``read`` reads; can be sent to another process if it can."""
+    """Reads some of the images that ``read`` reads; picklable if it is."""
 
     read: Callable[[int], npt.NDArray[np.uint8]]
     rows: npt.NDArray[np.int64]
@@ -61,7 +61,7 @@ class FaceSplit(Sequence[Face]):
     read:           ``read(i)`` gives image i as uint8 RGB [H, W, 3]
     valence_arousal: float64 [N, 2] in [-1, 1], or None
     distributions:  float64 [N, K], rows sum to 1, or None
-    identities:     N names of persons, or None
+    identities:     N names of subjects, or None
     """
 
     ids: tuple[str, ...]
@@ -111,14 +111,14 @@ class FaceSplit(Sequence[Face]):
 
 @dataclass(frozen=True)
 class About:
-    """What a loader knows of its data beside the faces; `ferc data check` shows it.
+    """What a loader knows about its data beside the faces; `ferc data check` shows it.
 
-    release:    the form of the set that was recognised, for people
-    missing:    what the annotations name and what is not there or cannot be opened (an image,
-                a video), each with the number of faces that are lost with it
-    published:  for each split the number of faces that its owners or the literature give: in
+    release:    the name of the release that was recognised
+    missing:    annotated files that are missing or cannot be opened (an image, a video), each
+                with the number of faces lost with it
+    published:  the number of faces of each split according to its owners or the literature: in
                 all, or for each of the K classes
-    size:       width and height that every image has in the original, or None
+    size:       width and height of every image in the original, or None
     """
 
     release: str = ""
@@ -129,10 +129,10 @@ class About:
 
 @dataclass(frozen=True)
 class FaceSet:
-    """A dataset: its name, its classes, its splits by name, and what its loader has to say.
+    """A dataset: its name, its classes, its splits by name, and its loader's notes.
 
     ``notes`` are sentences for the user ("173 rows without a face were dropped"). The
-    ``fingerprint`` changes when the data does.
+    ``fingerprint`` changes with the data.
     """
 
     name: str
@@ -165,7 +165,7 @@ class FaceSet:
 
 
 def check_split(split: FaceSplit, classes: Sequence[str], where: str) -> None:
-    """Raise `DataError` with one sentence when a split breaks its promises."""
+    """Raise `DataError` if a split breaks the contract of `FaceSplit`."""
     n, k = len(split.ids), len(classes)
     if len(set(split.ids)) != n:
         seen: set[str] = set()
@@ -192,5 +192,6 @@ def check_split(split: FaceSplit, classes: Sequence[str], where: str) -> None:
         if len(bad):
             raise DataError(
                 f"{where}: the label distribution of sample {split.ids[bad[0]]!r} sums to "
-                f"{dist[bad[0]].sum():g} or has negative parts; it must be K shares that sum to 1"
+                f"{dist[bad[0]].sum():g} or has negative values; it must be K probabilities that sum "
+                "to 1"
             )

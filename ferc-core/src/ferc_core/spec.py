@@ -177,7 +177,7 @@ class Visibility(Entry):
     kind, singular, home = "visibilities", "visibility", "ferc-corruptions"
 
     def against(self, clean: Image, **options: Any) -> Callable[[Image], float]:
-        """Return the function that measures corrupted forms of one image."""
+        """Return the function that measures corruptions of one image."""
         known = clean if self.prepare is None else resolve(self.prepare)(clean)
         return partial(self.loaded, known, **options)
 

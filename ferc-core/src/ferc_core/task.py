@@ -49,7 +49,7 @@ class Epoch:
 class Task:
     """One training: data, objective and budget.
 
-    directory:  where state to resume from may be kept; empty at the first call
+    directory:  where the state to resume from is kept; empty at the first call
     backbone:   a timm name, or "" for the method's own default
     weights:    a local file of pretrained weights, or None
     pretrained: fetch pretrained weights through timm's own loader (needs a network)
@@ -87,7 +87,7 @@ class Task:
 
     @property
     def class_prior(self) -> npt.NDArray[np.float64]:
-        """Share of each class among the training labels, float64 [K]."""
+        """Fraction of each class among the training labels, float64 [K]."""
         counts = np.bincount(self.train.labels, minlength=len(self.classes))
-        share: npt.NDArray[np.float64] = counts / counts.sum()
-        return share
+        fractions: npt.NDArray[np.float64] = counts / counts.sum()
+        return fractions

@@ -1,8 +1,8 @@
 """The notation for a name with options: ``mbls(margin=8,reduction=sum)``, and for sums of them.
 
 Every plugin entry is asked for in this way, on the command line and in configurations alike.
-Values are true, false, integers, floats or words. A word stands in quotation marks where it would
-read as something else, as a path with a comma does: ``onnx(file="a, b.onnx")``. A call has one
+Values are true, false, integers, floats or words. A word is quoted where it would read
+as something else, as a path with a comma does: ``onnx(file="a, b.onnx")``. A call has one
 canonical text, which keys everything that is made from it.
 """
 
@@ -50,7 +50,7 @@ def parse_call(text: str) -> Call:
         if not (equals and key.isidentifier() and value):
             raise RequestError(f"cannot read {part!r} in {text!r}: write option=value")
         if key in options:
-            raise RequestError(f"option {key!r} stands twice in {text!r}")
+            raise RequestError(f"option {key!r} is given twice in {text!r}")
         options[key] = parse_value(value)
     return Call(name, options)
 

@@ -1,4 +1,4 @@
-"""What failed of a piece of work in several parts, while the others go on."""
+"""What failed in work of several parts, of which the others are done all the same."""
 
 from __future__ import annotations
 

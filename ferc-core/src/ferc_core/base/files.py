@@ -62,7 +62,7 @@ def write_failure(path: Path, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
             f"the disk is full, so {path} could not be written; nothing is half-written: "
-            "free some space and run the same command again to resume"
+            "free some space and rerun the command to resume"
         )
     return f"{path} could not be written: {error.strerror or error}"
 

@@ -1,4 +1,4 @@
-"""Numbers and names as they stand in sentences for the user."""
+"""Numbers and names in sentences for the user."""
 
 from __future__ import annotations
 

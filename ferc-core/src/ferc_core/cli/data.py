@@ -161,7 +161,7 @@ def known(report: Report) -> str:
     annotations = {
         "valence and arousal": "valence_arousal",
         "a label distribution": "distributions",
-        "the person": "identities",
+        "the subject": "identities",
     }
     of_how_many = {
         what: sum(len(split) for split in splits if getattr(split, column) is not None)

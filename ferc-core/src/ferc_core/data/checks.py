@@ -1,6 +1,6 @@
 """Whether a dataset is fit for a run: every image is read once, and the findings are reported.
 
-Works on what every loader returns, a `FaceSet`, so on sets of third parties, too.
+Works on any `FaceSet`, those of third-party loaders included.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ IMAGES = {
     "width": pl.Int32,
     "height": pl.Int32,
     "digest": pl.UInt64,
-    "unreadable": pl.String,  # what the loader says of an image that cannot be used
-    "failed": pl.String,  # any other error that it raises
+    "unreadable": pl.String,  # the loader's `BadImageError`
+    "failed": pl.String,  # any other error of the loader
 }
 
 
 @dataclass(frozen=True)
 class Count:
-    """The faces of a split, or of one class in it; what was not published is None."""
+    """The number of faces of a split or a class; ``published`` is None if unknown."""
 
     faces: int
     published: int | None
 
     @property
     def difference(self) -> int | None:
-        """How many more there are than published."""
+        """The number of faces beyond the published one."""
         return None if self.published is None else self.faces - self.published
 
 
@@ -53,26 +53,28 @@ class Count:
 class Report:
     """What was found in a dataset; ``images`` has the columns of `IMAGES`.
 
-    ``division`` is how a run would divide the faces, None where it could not.
+    ``division`` is how a run would divide the faces, None if it cannot.
     """
 
     faces: FaceSet
     division: Splits | None
-    pictures: pl.DataFrame
+    images: pl.DataFrame
     findings: tuple[Finding, ...]
+
+    pictures = property(lambda self: self.images)  # until cli/data.py says images
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """The findings that make the set unsound."""
+        """The findings that make the dataset unsound."""
         return tuple(finding for finding in self.findings if finding.problem)
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that are there, and those that were published and are not."""
+        """The splits of the dataset, then the published ones that it lacks."""
         return tuple(dict.fromkeys((*self.faces.splits, *self.faces.about.published)))
 
     def counts(self, split: str) -> tuple[Count, tuple[Count, ...]]:
-        """Return the faces of a split, in all and for each class."""
+        """Return the counts of a split: in all, and by class."""
         faces = self.faces.splits.get(split)
         labels = np.empty(0, np.int64) if faces is None else faces.labels
         there = np.bincount(labels, minlength=len(self.faces.classes)).tolist()
@@ -84,37 +86,37 @@ class Report:
 
 
 def check(faces: FaceSet, split: str = "", limit: int = 0, workers: int = 1) -> Report:
-    """Read all images of a set, or ``limit`` of each split, and report what may harm a run.
+    """Read all images of a dataset, or ``limit`` of each split, and report what may harm a run.
 
-    ``split`` is the one to score, as in a run. The images are read by ``workers`` threads; their
-    number changes nothing in the report. Raises `RequestError` where ``split`` cannot be scored.
+    ``split`` is the one to score, as in a run. The images are read by ``workers`` threads, whose
+    number does not change the report. Raises `RequestError` if ``split`` cannot be scored.
     """
     division, problems = divided(faces, split)
-    pictures = read_images(faces, limit, workers)
+    images = read_images(faces, limit, workers)
     return Report(
         faces,
         division,
-        pictures,
+        images,
         (
             *problems,
             *findings.missing(faces),
             *findings.other_counts(faces),
-            *findings.unusable(pictures),
-            *findings.other_sizes(pictures, faces.about.size),
-            *findings.repeated(pictures),
-            *findings.shared_images(pictures, division),
-            *findings.contradictions(pictures, faces.classes),
-            *findings.shared_persons(faces, division),
+            *findings.unusable(images),
+            *findings.other_sizes(images, faces.about.size),
+            *findings.repeated(images),
+            *findings.shared_images(images, division),
+            *findings.contradictions(images, faces.classes),
+            *findings.shared_subjects(faces, division),
             *findings.absent_classes(faces, division),
         ),
     )
 
 
 def divided(faces: FaceSet, split: str) -> tuple[Splits | None, list[Finding]]:
-    """Return how a run would divide the faces, or why it could not."""
+    """Return how a run would divide the faces, or why it cannot."""
     problems = []
     if len(faces.classes) < 2:
-        text = f"only the class {faces.classes[0]!r}, where two are needed"
+        text = f"only the class {faces.classes[0]!r}; two are needed"
         problems.append(Finding("division", text, problem=True))
     try:
         return divide(faces, split), problems
@@ -125,7 +127,7 @@ def divided(faces: FaceSet, split: str) -> tuple[Splits | None, list[Finding]]:
 
 
 def read_images(faces: FaceSet, limit: int, workers: int) -> pl.DataFrame:
-    """Read the images of every split in threads; returns the columns of `IMAGES`."""
+    """Read the images of every split in threads; return the columns of `IMAGES`."""
     parts = {name: first(split, limit) for name, split in faces.splits.items()}
     chunks = [
         (name, part, range(start, min(start + CHUNK, len(part))))
@@ -141,34 +143,34 @@ def read_images(faces: FaceSet, limit: int, workers: int) -> pl.DataFrame:
 
 
 def look_at(chunk: tuple[str, FaceSplit, range]) -> list[tuple[Any, ...]]:
-    """Return a row of `IMAGES` for each of some images of a split."""
+    """Return the rows of `IMAGES` of a chunk of a split."""
     name, split, rows = chunk
     return [(name, split.ids[i], int(split.labels[i]), *look(split, i)) for i in rows]
 
 
 def look(split: FaceSplit, i: int) -> tuple[int | str | None, ...]:
-    """Read image i; returns width, height and digest, or why there are none, as `IMAGES`."""
+    """Read image i; return the last five columns of `IMAGES`."""
     try:
         image = split.read(i)
         height, width = image.shape[:2]
-        if min(height, width) >= SMALLEST_SIDE:  # what is smaller is reported by itself
+        if min(height, width) >= SMALLEST_SIDE:  # smaller images are reported separately
             check_image(image, "the image")
         digest = blake2b(f"{image.shape}".encode(), digest_size=8)
         digest.update(np.ascontiguousarray(image).data)
     except BadImageError as error:
         return None, None, None, named(error, split.ids[i]), None
-    except Exception as error:  # the loader may be anybody's
+    except Exception as error:  # the loader is foreign code
         return None, None, None, None, named(as_failure(error), split.ids[i])
     return width, height, int.from_bytes(digest.digest(), "little"), None, None
 
 
 def named(error: Exception, sample: str) -> str:
-    """Return a message with the sample's id in it."""
+    """Return a message that contains the sample's id."""
     return str(error) if sample in str(error) else f"{sample}: {error}"
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """Return everything that a report says, as plain values."""
+    """Return the content of a report as plain values."""
     faces, division = report.faces, report.division
     return {
         "release": faces.about.release,
@@ -191,23 +193,23 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def split_as_json(report: Report, name: str) -> dict[str, Any]:
-    """Return what is known of one split."""
+    """Return the content of a report about one split."""
     total, of_class = report.counts(name)
     split = report.faces.splits.get(name)
-    persons = None if split is None else split.identities
+    subjects = None if split is None else split.identities
     return {
         **count_as_json(total),
         "classes": {
             label: count_as_json(count)
             for label, count in zip(report.faces.classes, of_class, strict=True)
         },
-        "read": report.pictures.filter(split=name).height,
+        "read": report.images.filter(split=name).height,
         "valence_arousal": split is not None and split.valence_arousal is not None,
         "distributions": split is not None and split.distributions is not None,
-        "persons": None if persons is None else len(set(persons)),
+        "persons": None if subjects is None else len(set(subjects)),
     }
 
 
 def count_as_json(count: Count) -> dict[str, int | None]:
-    """Return a count with its difference."""
+    """Return a count with its difference from the published one."""
     return {**vars(count), "difference": count.difference}

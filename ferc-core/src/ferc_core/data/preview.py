@@ -1,7 +1,7 @@
-"""A dataset in one image: faces of each class with their labels, and what else is known.
+"""A dataset in one image: faces of each class with their labels, and other annotations.
 
-Left a row of faces for each class; right the training faces in the plane of valence and arousal
-with the mixture of the paper (eqs 5-6), or the mean label distribution of each class. Drawn by
+Left, a row of faces for each class; right, the training faces in the valence-arousal plane with
+the mixture of the paper (eqs 5-6), or the mean label distribution of each class. Drawn by
 matplotlib; the same faces give the same bytes.
 """
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 8  # faces of a class
 POINTS = 2000  # in the plane, at most
-SIGMAS = (1, 2)  # standard deviations that an ellipse reaches
+SIGMAS = (1, 2)  # radii of the ellipses in standard deviations
 DPI = 110
 # Matplotlib's tab20, its ten dark colours first.
 COLOURS = (
@@ -47,18 +47,18 @@ INK, FAINT, PALE = "#222222", "#777777", "#c8c8c8"
 # Inches.
 MARGIN, HEADER, LABEL = 0.25, 0.5, 1.65
 TILE, GAP, CAPTION = 0.84, 0.1, 0.28
-LIFT = 0.12  # of a title above what it heads
+LIFT = 0.12  # of a title above its content
 PLANE, BARS, BESIDE, BELOW = 6.6, 3.2, 0.8, 0.75
 # Points, and characters that fit.
 TITLE, NAME, NOTE, SMALL = 12, 10.5, 8, 6.5
 NAME_LENGTH, NAME_LINES, ID_LENGTH = 17, 3, 15
 
-NO_MARKUP: Any = {"text.parse_math": False}  # a name may have dollar signs
+NO_MARKUP: Any = {"text.parse_math": False}  # a name may contain dollar signs
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """What is drawn of a set: the faces ``shown`` of one split, those ``learnt`` from of another.
+    """What is drawn of a dataset: faces of the split ``shown``, and ``learnt``, the training faces.
 
     Lengths are in inches.
     """
@@ -70,27 +70,27 @@ class Sheet:
 
     @property
     def split(self) -> FaceSplit:
-        """The faces to show."""
+        """The faces that are shown."""
         return self.faces.splits[self.shown]
 
     @property
     def train(self) -> FaceSplit:
-        """The faces to learn from."""
+        """The training faces."""
         return self.faces.splits[self.learnt]
 
     @property
     def step(self) -> float:
-        """From row to row."""
+        """The distance between rows."""
         return TILE + CAPTION + GAP
 
     @property
     def width(self) -> float:
-        """Of the rows with their labels."""
+        """The width of the rows with their labels."""
         return MARGIN + LABEL + COLUMNS * (TILE + GAP)
 
     @property
     def height(self) -> float:
-        """Of all rows."""
+        """The height of all rows."""
         return len(self.faces.classes) * self.step
 
 
@@ -99,12 +99,12 @@ def draw(
 ) -> None:
     """Draw a dataset into a PNG file.
 
-    ``split`` is whose faces are shown: else ``train``, else the first; another ``seed`` chooses
-    others. The ellipses are those of ``mixture``, fitted on the training faces if that is None.
+    ``split`` is the one whose faces are shown, by default ``train`` or the first; ``seed`` chooses
+    the faces. The ellipses are those of ``mixture``, by default fitted on the training faces.
     Images that cannot be read are empty frames.
 
-    Raises `RequestError` where matplotlib is missing, there is no such split, or a mixture is
-    given and no valence-arousal is known.
+    Raises `RequestError` if matplotlib is missing, the split does not exist, or a mixture is given
+    for a dataset without valence and arousal.
     """
     try:
         from matplotlib import rc_context
@@ -117,33 +117,31 @@ def draw(
     if split and split not in faces.splits:
         raise UnknownNameError("split", split, faces.splits)
     sheet = Sheet(faces, split or usual, usual, seed)
-    points, shares = sheet.train.valence_arousal, sheet.split.distributions
+    points, distributions = sheet.train.valence_arousal, sheet.split.distributions
     if mixture is not None and points is None:
         raise RequestError(f"{faces.name} has no valence and arousal to draw a mixture over")
     width, height = sheet.width + MARGIN, sheet.height
     if points is not None:
         width, height = width + BESIDE + PLANE, max(height, PLANE + BELOW)
-    elif shares is not None:
+    elif distributions is not None:
         width, height = width + BESIDE + BARS, height + BELOW
     with rc_context(NO_MARKUP), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box
+        warnings.simplefilter("ignore")  # a missing glyph is drawn as a box
         figure = Figure(figsize=(width, HEADER + height), dpi=DPI)
         draw_faces(place(figure, 0, sheet.width, sheet.height), sheet)
         if points is not None:
             axes = place(figure, sheet.width + BESIDE, PLANE, PLANE)
             draw_points(axes, sheet, points)
-            if mixture is None:
-                mixture = run_mixture(sheet)
-            draw_mixture(axes, sheet, mixture)
-        elif shares is not None:
+            draw_mixture(axes, sheet, mixture or run_mixture(sheet))
+        elif distributions is not None:
             axes = place(figure, sheet.width + BESIDE, BARS, sheet.height)
-            draw_shares(axes, sheet, shares)
+            draw_distributions(axes, sheet, normalised(distributions))
         with replacing(path) as temporary:
             figure.savefig(temporary, format="png")
 
 
 def place(figure: Figure, left: float, width: float, height: float) -> Axes:
-    """Return axes below the header, at a place in inches."""
+    """Return axes below the header, at a position in inches."""
     across, down = figure.get_size_inches()
     bottom = down - HEADER - height
     axes: Axes = figure.add_axes((left / across, bottom / down, width / across, height / down))
@@ -170,16 +168,16 @@ def draw_faces(axes: Axes, sheet: Sheet) -> None:
 
 
 def legend(split: FaceSplit) -> str:
-    """Say what stands below each face."""
+    """Return what the text below each face means."""
     if split.valence_arousal is not None:
-        return "below a face: id, valence, arousal"
+        return "below each face: id, valence, arousal"
     if split.distributions is not None:
-        return "below a face: id, share of its class"
-    return "below a face: id"
+        return "below each face: id, probability of its class"
+    return "below each face: id"
 
 
 def draw_name(axes: Axes, name: str, count: int, top: float, shade: str) -> None:
-    """Draw what stands in front of a row: a bar of the class's colour, its name, its faces."""
+    """Draw the head of a row: a bar in the colour of the class, its name, its number of faces."""
     axes.bar(MARGIN, TILE, 0.1, top, color=shade, align="edge")
     lines = textwrap.wrap(name, NAME_LENGTH, max_lines=NAME_LINES, placeholder="…")
     number = f"{count:,} face{'' if count == 1 else 's'}" if count else "no face"
@@ -189,29 +187,29 @@ def draw_name(axes: Axes, name: str, count: int, top: float, shade: str) -> None
 
 
 def draw_face(axes: Axes, face: Face, left: float, top: float) -> None:
-    """Draw a face in its square, and below it what is known of it."""
+    """Draw a face in its square, and its annotations below it."""
     try:
-        picture = thumbnail(face.image)
-    except Exception:  # whatever a loader raises: `ferc data check` tells
+        image = thumbnail(face.image)
+    except Exception:  # the loader is foreign code; `ferc data check` reports it
         right, bottom = left + TILE, top + TILE
         frame = [left, right, right, left, left], [top, top, bottom, bottom, top]
         axes.plot(*frame, color=PALE, linewidth=1)
     else:
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         x, y = (TILE * (1 - side / max(height, width)) / 2 for side in (width, height))
         extent = (left + x, left + TILE - x, top + TILE - y, top + y)
-        axes.imshow(picture, extent=extent, aspect="auto", interpolation="antialiased")
+        axes.imshow(image, extent=extent, aspect="auto", interpolation="antialiased")
     lines = "\n".join(filter(None, (tail(face.id), known(face))))
     axes.text(left, top + TILE + 0.03, lines, fontsize=SMALL, color=FAINT, va="top")
 
 
 def tail(sample: str) -> str:
-    """Return the end of a sample's id, which is where ids differ."""
+    """Return the end of a sample's id, where ids differ."""
     return sample if len(sample) <= ID_LENGTH else "…" + sample[1 - ID_LENGTH :]
 
 
 def known(face: Face) -> str:
-    """Return what is known of a face beside its class."""
+    """Return the annotations of a face beside its class."""
     if face.valence is not None and face.arousal is not None:
         return f"{face.valence:+.2f}, {face.arousal:+.2f}"
     if face.distribution is not None:
@@ -234,7 +232,7 @@ def draw_points(axes: Axes, sheet: Sheet, points: npt.NDArray[np.float64]) -> No
 
 
 def run_mixture(sheet: Sheet) -> Mixture:
-    """Return the mixture that a run fits: on the training faces that it does not validate on."""
+    """Return the mixture that a run fits, on the training faces without validation faces."""
     train = divide(sheet.faces, training=False).train if sheet.learnt == "train" else sheet.train
     assert train.valence_arousal is not None
     return gmm.fit(train.valence_arousal, train.labels, len(sheet.faces.classes))
@@ -254,30 +252,30 @@ def draw_mixture(axes: Axes, sheet: Sheet, mixture: Mixture) -> None:
         text = axes.text(mean[0], mean[1], name, fontsize=NOTE + 1, color=shade)
         text.set(weight="bold", ha="center", va="center", path_effects=outline, clip_on=True)
     reach = " and ".join(map(str, SIGMAS))
-    note = f"ellipses: {reach} standard deviations of the mixture that soft labels are made from"
+    note = f"ellipses: {reach} standard deviations of the mixture used for soft labels"
     axes.text(0, -1.19, note, fontsize=NOTE, color=FAINT, ha="center")
 
 
 def ellipse(
     mean: npt.NDArray[np.float64], covariance: npt.NDArray[np.float64], sigmas: float
 ) -> npt.NDArray[np.float64]:
-    """Return points [M, 2] of the ellipse that lies ``sigmas`` standard deviations out."""
+    """Return points [M, 2] of the ellipse with a radius of ``sigmas`` standard deviations."""
     turn = np.linspace(0, 2 * np.pi, 100)
     circle = np.stack([np.cos(turn), np.sin(turn)])
     edge: npt.NDArray[np.float64] = mean + sigmas * (np.linalg.cholesky(covariance) @ circle).T
     return edge
 
 
-def draw_shares(axes: Axes, sheet: Sheet, distributions: npt.NDArray[np.float64]) -> None:
+def draw_distributions(axes: Axes, sheet: Sheet, distributions: npt.NDArray[np.float64]) -> None:
     """Draw the mean of the label distributions [N, K] of each class beside its row."""
-    shares, labels = normalised(distributions), sheet.split.labels
+    labels = sheet.split.labels
     for label in np.unique(labels).tolist():
         left, middle = 0.0, label * sheet.step + TILE / 2
-        for other, share in enumerate(shares[labels == label].mean(axis=0).tolist()):
-            axes.barh(middle, share, 0.6 * TILE, left, color=colour(other))
-            left += share
+        for other, mean in enumerate(distributions[labels == label].mean(axis=0).tolist()):
+            axes.barh(middle, mean, 0.6 * TILE, left, color=colour(other))
+            left += mean
     axes.set_title("mean label distribution", fontsize=TITLE, color=INK, pad=72 * LIFT)
-    axes.set(xlim=(0, 1), ylim=(sheet.height, 0), yticks=[], xlabel="share of each class")
+    axes.set(xlim=(0, 1), ylim=(sheet.height, 0), yticks=[], xlabel="probability")
     axes.spines[["top", "right"]].set_visible(False)
 
 

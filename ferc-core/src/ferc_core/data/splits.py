@@ -82,11 +82,11 @@ def validation_rows(train: FaceSplit) -> npt.NDArray[np.bool_]:
         for label, wanted in enumerate(quota):
             chosen[order[train.labels[order] == label][:wanted]] = True
         return chosen
-    people = np.array(train.identities)
-    for person in sorted(set(train.identities), key=lambda p: key("validation", p)):
+    subjects = np.array(train.identities)
+    for subject in sorted(set(train.identities), key=lambda s: key("validation", s)):
         if chosen.sum() >= quota.sum():
             break
-        chosen |= people == person
+        chosen |= subjects == subject
     return chosen
 
 

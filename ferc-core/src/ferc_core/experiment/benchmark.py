@@ -1,4 +1,4 @@
-"""What a run is to do, worked out before it does anything: entries, data, trials and cells."""
+"""What a run is to do, resolved before it does anything: entries, data, trials and cells."""
 
 from __future__ import annotations
 

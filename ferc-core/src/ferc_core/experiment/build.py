@@ -177,7 +177,7 @@ def write_images(bench: Benchmark, root: Path, format: Format) -> None:
 
 
 def build_identity(bench: Benchmark, format: Format) -> dict[str, Any]:
-    """Return what a build is made from; where the data is stored is no part of it."""
+    """Return what a build is made from; but not where the data is stored."""
     config = bench.config
     fields = (
         "dataset", "split", "limit", "on_bad_image", "image_size", "corruptions", "severities",

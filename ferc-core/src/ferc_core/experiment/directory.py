@@ -202,5 +202,5 @@ class RunDirectory:
 def default_path(bench: Benchmark) -> Path:
     """Return ``ferc-runs/DATASET-KEY``, the same for the same making and data."""
     making = {**bench.config.making(), "data": bench.faces.fingerprint}
-    del making["threads"]  # the number of cores is no reason for another directory
+    del making["threads"]  # the number of cores does not ask for another directory
     return Path("ferc-runs") / f"{bench.faces.name}-{key(json.dumps(making), size=4).hex()}"

@@ -42,7 +42,7 @@ def forecast(bench: Benchmark, out: RunDirectory) -> str:
         for part, cells in (("validation", bench.validation_cells), ("scored", bench.cells))
     }
     cells = sum(map(len, todo.values()))
-    forms = sum(len(todo[part]) * len(images[part]) for part in todo)
+    pairs = sum(len(todo[part]) * len(images[part]) for part in todo)  # of image and cell
     train, predict = 0.0, 0.0
     for method in dict.fromkeys(trial.method for trial in bench.trials):
         these = [trial for trial in bench.trials if trial.method == method]
@@ -57,7 +57,7 @@ def forecast(bench: Benchmark, out: RunDirectory) -> str:
             for part in todo
             for trials in todo[part].values()
         )
-    corrupt = timed_corruption(bench, images, list(todo["scored"])) * forms
+    corrupt = timed_corruption(bench, images, list(todo["scored"])) * pairs
     workers = bench.config.workers
     total = train / bench.config.jobs + (
         max(predict, corrupt / workers) if workers else predict + corrupt

@@ -36,7 +36,7 @@ def train_missing(bench: Benchmark, images: Images, out: RunDirectory, failures:
     for trial in pending:
         try:
             train(bench, images, out, trial, visible)
-        except Exception as error:  # whatever anybody's method raises, the others go on
+        except Exception as error:  # a method may raise anything; the others continue
             failures.add(trial, error)
 
 
@@ -175,6 +175,6 @@ def work(
                     bench = without_bad_images(bench, out.skipped, out.checked)
                     opened = bench, bench.images(out.cache)
                 train(*opened, out, trial, visible)
-        except Exception as error:  # whatever anybody's method raises, the others go on
+        except Exception as error:  # a method may raise anything; the others continue
             failure = as_failure(error)
         connection.send(("done", failure))

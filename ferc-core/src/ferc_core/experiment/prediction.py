@@ -91,7 +91,7 @@ class Models:
             model = self.loaded[trial]
             self.out.device = str(getattr(model, "device", "")) or self.out.device
             return model.logits(images)
-        except Exception as error:  # whatever anybody's method raises, the others go on
+        except Exception as error:  # a method may raise anything; the others continue
             self.failures.add(trial, error)
             return None
 

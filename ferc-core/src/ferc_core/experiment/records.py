@@ -100,7 +100,7 @@ def refuse_other(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> 
     for part in ("benchmark", "versions", "making", "data", "classes"):
         was, now = old.get(part), new[part]
         if isinstance(was, dict) and isinstance(now, dict):
-            # A plugin that only one side uses makes no difference to what both share.
+            # A plugin that only one of them uses makes no difference to the other.
             pairs = [(name, was[name], now[name]) for name in sorted({*was} & {*now})]
         else:
             pairs = [(part, was, now)]
@@ -114,7 +114,7 @@ def refuse_other(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> 
 
 def of_tables(identity: Mapping[str, Any]) -> dict[str, str]:
     """Return what the metadata of every table says about its making."""
-    # Whose mixture it was is no part of the key: like all that judges, it may change.
+    # The mixture is not part of the key: like everything that judges, it may change.
     made_from = {name: value for name, value in identity.items() if name != "gmm"}
     return {
         "ferc.benchmark": identity["benchmark"],

@@ -86,7 +86,7 @@ def score(
             try:
                 value = metric(case.probs, case.soft if metric.target == "soft" else case.hard)
                 rows.append({**head, "metric": metric.name, "value": float(value)})
-            except Exception as error:  # whatever anybody's metric raises, the others go on
+            except Exception as error:  # a metric may raise anything; the others continue
                 failures.add(part, error)
         step(1, f"{case.trial}, {case.calibrator}")
     good = [row for row in rows if f"metric {row['metric']}" not in failures]
@@ -135,7 +135,7 @@ def fitted(
             logits, labels, domains = out.validation(trial, calibrator.entry.domains)
             options = {"domains": domains} if calibrator.entry.domains else {}
             transforms[str(calibrator)] = calibrator(logits, labels, **options)
-        except Exception as error:  # whatever anybody's calibrator raises, the others go on
+        except Exception as error:  # a calibrator may raise anything; the others continue
             failures.add(f"{trial}, calibrator {calibrator}", error)
     return transforms
 

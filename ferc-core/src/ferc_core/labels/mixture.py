@@ -1,6 +1,6 @@
 """The valence-arousal mixture of the paper (eqs 5-6): one Gaussian per expression.
 
-The parameters come from the training set as in the authors' code: moments of the rows that lie
+The parameters come from the training set as in the authors' code: moments of the rows
 within one standard deviation of their class in valence and in arousal; weights over all rows.
 """
 
@@ -15,7 +15,7 @@ from ferc_core.errors import DataError
 
 RIDGE = 1e-6  # added to the covariance of a class with too few or collinear rows
 FLAT = 1e-9  # a smaller ratio of its two variances is one of rounding: the rows are collinear
-EDGE = 1e-9  # rows this close to one standard deviation lie on it, whatever the rounding
+EDGE = 1e-9  # rows this close to one standard deviation count as on it, whatever the rounding
 
 Array = npt.NDArray[np.float64]
 
@@ -71,7 +71,7 @@ def fit(points: Array, labels: npt.NDArray[np.int64], num_classes: int) -> Mixtu
 
 
 def is_flat(rows: Array) -> bool:
-    """Say whether rows [N, 2] lie on one line, or are too few to tell."""
+    """Say whether rows [N, 2] are collinear, or too few to tell."""
     if len(rows) < 3:
         return True
     small, large = np.linalg.eigvalsh(np.cov(rows.T, bias=True))

@@ -101,13 +101,13 @@ def takes_mixture(base: str, faces: FaceSplit, train: FaceSplit, external: objec
 
 
 def fallback_notes(mixture: gmm.Mixture, classes: Sequence[str]) -> tuple[str, ...]:
-    """Say which classes of a mixture took all their rows for want of better ones."""
+    """Say which classes of a mixture were fitted on all their rows."""
     names = [classes[k] for k in mixture.fallback]
     if not names:
         return ()
     return (
-        f"mixture: {listed(names)} fitted on all training faces of the class; too few of them, "
-        "or collinear ones, lie within one standard deviation",
+        f"mixture: {listed(names)} fitted on all training faces of the class, because those "
+        "within one standard deviation are too few or collinear",
     )
 
 
@@ -142,6 +142,6 @@ def soften(targets: Array, visibility: Array, *, exponent: float = SOFTENING_EXP
 
 
 def check_fraction(name: str, value: float) -> None:
-    """Raise `RequestError` unless ``value`` lies in [0, 1]."""
+    """Raise `RequestError` unless ``value`` is in [0, 1]."""
     if not 0 <= value <= 1:
         raise RequestError(f"{name} must be between 0 and 1, not {value:g}")

@@ -44,7 +44,7 @@ def measure(
 ) -> Array:
     """Return the degradation of every sample in every cell, [N, C].
 
-    ``against(clean)`` returns what measures the corrupted forms of one image.
+    ``against(clean)`` returns what measures corruptions of one image.
     """
     degradation = np.empty((len(suite.ids), len(cells)))
     column = {cell: j for j, cell in enumerate(cells)}

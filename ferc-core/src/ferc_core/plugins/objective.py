@@ -21,7 +21,7 @@ def canonical(expression: str) -> str:
     """Return the one text of all spellings of an objective.
 
     Raises `UnknownNameError` for a loss or an option that does not exist, `RequestError` for what
-    is no sum of losses.
+    is not a sum of losses.
     """
     return "+".join(sorted(map(str, parsed(expression))))
 

@@ -69,7 +69,7 @@ def read_table(path: Path) -> pl.DataFrame:
     if path.suffix != ".csv":
         raise RequestError(f"{path} must be a .parquet or a .csv file")
     try:
-        # As text, because a sample named 007 is no number.
+        # As text, because a sample named 007 is not a number.
         frame = pl.read_csv(path, infer_schema=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{path} cannot be read as a table: {error}") from error

@@ -117,7 +117,7 @@ Scores = dict[tuple[Group, str], Array]
 
 
 def make_intervals(path: Path, request: Request, work: Map, failures: Failures) -> pl.DataFrame:
-    """Return the intervals of a run directory, or of all that lie side by side in a folder.
+    """Return the intervals of a run directory, or of all in a folder.
 
     They have the columns of ``SCHEMA``, and are stored in each directory; the same request on the
     same results is answered from there. A metric or calibrator that fails goes into ``failures``.

@@ -29,7 +29,7 @@ def metrics_of(view: str) -> tuple[str, ...]:
 
 
 def run_directories(path: Path) -> list[RunDirectory]:
-    """Return the run directory at a path, or all that lie side by side in a folder."""
+    """Return the run directory at a path, or all in a folder."""
     if not path.is_dir():
         raise RequestError(f"{path} is not a run directory")
     if RunDirectory(path).results.exists():
@@ -41,7 +41,7 @@ def run_directories(path: Path) -> list[RunDirectory]:
 
 
 def read_results(path: Path | str, failures: Failures | None = None) -> pl.DataFrame:
-    """Return the tidy scores of a run directory, or of all that lie side by side in a folder.
+    """Return the tidy scores of a run directory, or of all in a folder.
 
     Metrics that are new since are computed from the stored predictions; one that cannot be goes
     into ``failures``.

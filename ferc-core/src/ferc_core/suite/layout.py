@@ -1,4 +1,4 @@
-"""A finished build on disk, to be read: its manifest, where its files lie, its images."""
+"""A finished build on disk, to be read: its manifest, the names of its files, its images."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ SHARD = 64  # rows of a parquet shard
 
 
 def image_name(cell: Cell, sample: str) -> str:
-    """Return where the image of a sample lies in a build."""
+    """Return the file name of the image of a sample in a build."""
     return f"images/{cell.corruption}/{cell.severity}/{sample}.png"
 
 
 def shard_name(cell: Cell, start: int) -> str:
-    """Return where the shard lies that begins with row ``start``."""
+    """Return the file name of the shard that begins with row ``start``."""
     return f"data/{cell.corruption}/{cell.severity}/{start:08d}.parquet"
 
 
