@@ -9,10 +9,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from helpers.commands import EXAMPLES
 
 from ferc_core.experiment import pipeline
 from ferc_core.experiment.config import Config, configured
+from helpers.commands import EXAMPLES
 
 # Options of a run with a method that needs no torch.
 METHOD = (
