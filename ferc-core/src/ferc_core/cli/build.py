@@ -19,7 +19,7 @@ FIELDS = (
 # A build uses every core; no model runs beside it.
 RESOURCES = {"executor": "processes", "workers": os.cpu_count() or 1}
 
-app = typer.Typer()
+app = o.new_app()
 
 
 class Format(StrEnum):
@@ -35,7 +35,7 @@ def build(
     settings: dict[str, Any],
     config: Annotated[
         Path | None,
-        typer.Argument(metavar="[CONFIG.toml]", help="A configuration; options override it."),
+        typer.Argument(metavar="CONFIG.toml", help="A configuration; options override it."),
     ] = None,
     out: Annotated[
         str | None,

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
 SHOWN = 10  # names of a kind on the terminal
 
-app = typer.Typer(
+app = o.new_app(
     help="Look at a dataset before anything is run on it.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
 )
 
 Name = Annotated[

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ferc_core.labels.mixture_file import GmmFile
 
-app = typer.Typer(
+app = o.new_app(
     help="The valence-arousal mixture of a dataset, for other datasets to use.",
     no_args_is_help=True,
 )

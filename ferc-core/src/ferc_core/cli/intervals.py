@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PEOPLE = ("table", "markdown", "latex")  # formats with rounded scores; others get every column
 
-app = typer.Typer()
+app = o.new_app()
 
 
 @app.command()

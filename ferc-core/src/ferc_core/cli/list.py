@@ -14,7 +14,7 @@ from ferc_core.plugins.registry import KINDS, Registry
 
 NAMES = [kind.replace("_", "-") for kind in KINDS]
 
-app = typer.Typer()
+app = o.new_app()
 
 
 @app.command()

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from ferc_core.cli.options import HELP
 from ferc_core.errors import FercError, PartsFailed, PluginError
 from ferc_core.plugins.host import host
 from ferc_core.spec import Command
@@ -64,7 +65,7 @@ app = typer.Typer(
     add_completion=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP,
 )
 
 

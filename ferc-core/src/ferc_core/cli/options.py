@@ -13,6 +13,8 @@ import typer
 from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.plugins.host import host, registry, use_plugin_files
 
+HELP = {"help_option_names": ["-h", "--help"]}
+
 Function = TypeVar("Function", bound=Callable[..., None])
 
 PluginFiles = Annotated[
@@ -50,6 +52,13 @@ Metrics = Annotated[
         autocompletion=lambda incomplete: completions("metrics", incomplete),
     ),
 ]
+
+
+def new_app(**more: Any) -> typer.Typer:
+    """Return the app of a command, whose help is Markdown."""
+    return typer.Typer(
+        rich_markup_mode="markdown", context_settings=HELP, add_completion=False, **more
+    )
 
 
 def takes(*fields: str) -> Callable[[Function], Function]:

@@ -9,7 +9,7 @@ import typer
 from ferc_core.cli import options as o
 from ferc_core.plugins.host import host, use_plugin_files
 
-app = typer.Typer()
+app = o.new_app()
 
 
 @app.command()

@@ -14,7 +14,7 @@ from ferc_core.results.paper.values import DATASETS, FIGURE_FORMATS, FIGURES, LA
 
 PAPER = "The paper"
 
-app = typer.Typer()
+app = o.new_app()
 
 
 @app.command()

@@ -10,7 +10,7 @@ import typer
 from ferc_core.cli import options as o
 from ferc_core.experiment.config import SETTINGS
 
-app = typer.Typer()
+app = o.new_app()
 
 
 @app.command()
@@ -20,7 +20,7 @@ def run(
     config: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[CONFIG.toml | DIR]",
+            metavar="CONFIG.toml|DIR",
             help="A configuration, or a run directory to run again; options override it.",
         ),
     ] = None,

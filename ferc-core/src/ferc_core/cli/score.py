@@ -15,7 +15,7 @@ FIELDS = (
     "visibility", "visibility_scope", "label_scheme", "fusion", "gmm",
 )  # fmt: skip
 
-app = typer.Typer()
+app = o.new_app()
 
 
 @app.command()

@@ -9,7 +9,7 @@ import typer
 
 from ferc_core.cli import options as o
 
-app = typer.Typer()
+app = o.new_app()
 
 
 @app.command()
