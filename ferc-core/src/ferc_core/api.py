@@ -162,8 +162,6 @@ def run(
     """
     use_plugin_files(plugins)
     path = Path(config).expanduser() if config is not None else None
-    if path is not None and path.is_dir():
-        path = path / "config.toml"
     with showing(quiet, log_file):
         outcome = pipeline.run_configs(read_configs(path, settings))
     warn(outcome.failures)

@@ -53,7 +53,7 @@ def run(
     from ferc_core.results.formats import table
     from ferc_core.results.tables import summary
 
-    configs = read_configs(configuration_file(config), settings)
+    configs = read_configs(config, settings)
     with o.showing(quiet, log_file):
         if dry_run:
             from ferc_core.experiment.forecast import forecast
@@ -69,10 +69,3 @@ def run(
         f"more views: ferc results {outcome.path} --by corruption"
     )
     outcome.failures.raise_any()
-
-
-def configuration_file(path: Path | None) -> Path | None:
-    """Return the file with the configuration: the one given, or that of a run directory."""
-    if path is not None and path.is_dir():
-        return path / "config.toml"
-    return path

@@ -198,7 +198,11 @@ def read_configs(path: Path | None, options: Mapping[str, Any]) -> tuple[Config,
     """Return the configuration of a TOML file, or one for each of its ``[[data]]`` tables.
 
     A table holds what is different for its dataset; ``options`` that are not None override all.
+    A run directory stands for its configuration, to be run again where it is now.
     """
+    if path is not None and path.is_dir():
+        options = {**options, "out": options.get("out") or path}
+        path = path / "config.toml"
     values = {} if path is None else read_toml(path)
     parts = values.pop("data", [{}])
     if not isinstance(parts, list) or not parts or not all(isinstance(p, dict) for p in parts):
