@@ -13,7 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from ferc_core import registry
+from ferc_core.spec import resolve
 from ferc_core.task import Epoch, Examples, Task
+from ferc_models.images import normalise
+from ferc_models.training import Batch
 
 SIDE = 32
 CLASSES = ("red", "green", "blue")
@@ -22,7 +25,7 @@ CLASSES = ("red", "green", "blue")
 def painted(
     labels: Sequence[int] | npt.NDArray[np.int64], seed: int, classes: int = 3, side: int = SIDE
 ) -> Examples:
-    """Noise with one bright channel: the class."""
+    """Return images of noise with one bright channel: the class."""
     rng, n = np.random.default_rng(seed), len(labels)
     images = rng.integers(0, 160, (n, side, side, 3), dtype=np.uint8)
     images[np.arange(n), :, :, labels] += 90
@@ -65,7 +68,7 @@ def saved(asked: Task, method: str = "baseline") -> bytes:
 
 
 def stop_after(epochs: int) -> Callable[[Epoch], None]:
-    """A `Task.progress` that presses Ctrl-C when so many epochs are done."""
+    """A `Task.progress` that presses Ctrl-C after this number of epochs."""
 
     def progress(at: Epoch) -> None:
         if at.number == epochs and at.validation_f1 is not None:
@@ -74,10 +77,30 @@ def stop_after(epochs: int) -> Callable[[Epoch], None]:
     return progress
 
 
-class Counter(nn.Module):
-    """Answers rightly at the validation of epochs 2 and 3 alone, by a buffer and not by learning.
+def batch(asked: Task, rows: Sequence[int], epoch: int = 1, **changes: Any) -> Batch:
+    """These rows of a task as the training loop hands them to a method."""
+    chosen, train = np.array(rows), asked.train
+    usual = Batch(
+        epoch,
+        chosen,
+        normalise(train.images(chosen), torch.device("cpu")),
+        torch.tensor(train.targets[chosen]).float(),
+        torch.tensor(train.labels[chosen]),
+    )
+    return replace(usual, **changes)
 
-    It knows the class by the brightest channel.
+
+def check(asked: Task, method: str = "baseline") -> None:
+    """Check a task as a run does before anything long begins."""
+    entry = registry().methods[method]
+    assert entry.check is not None
+    resolve(entry.check)(asked)
+
+
+class Counter(nn.Module):
+    """Is right at the validation of epochs 2 and 3 alone, by a buffer and not by learning.
+
+    It tells the class by the brightest channel.
     """
 
     def __init__(self) -> None:

@@ -7,17 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from helpers.colours import SIDE, task
+from helpers.colours import SIDE, batch, task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from ferc_core.errors import RequestError
 from ferc_core.task import Task
-from ferc_models.images import normalise
 from ferc_models.losses import Objective, build_loss
 from ferc_models.methods.rul import RulLearner, RulNetwork, fit, mixture
 from ferc_models.training import Batch
@@ -30,12 +27,6 @@ def learner(asked: Task, dropout: float = 0.0, **options: Any) -> RulLearner:
     network = RulNetwork(asked.backbone, len(asked.classes), asked.image_size, dropout=dropout)
     objective = build_loss(asked.loss, len(asked.classes), asked.class_prior)
     return RulLearner(asked, network, objective, **options).train()
-
-
-def batch(asked: Task, rows: list[int]) -> Batch:
-    chosen = np.array(rows)
-    images = normalise(asked.train.images(chosen), torch.device("cpu"))
-    return Batch(1, chosen, images, torch.tensor(asked.train.targets[chosen]).float())
 
 
 # --- mixing -------------------------------------------------------------------------------------
@@ -58,16 +49,16 @@ def test_mixing_by_hand() -> None:
 shuffles = st.integers(1, 9).flatmap(lambda n: st.permutations(list(range(n))))
 
 
+@settings(max_examples=40, deadline=None)
 @given(shuffles, st.integers(0, 99), st.sampled_from([1.0, 30.0, 1e4]))
-def test_both_weights_add_up_to_one_however_large_the_log_variances(
-    order: list[int], seed: int, scale: float
-) -> None:
+def test_both_weights_add_up_to_one(order: list[int], seed: int, scale: float) -> None:
     rng = torch.Generator().manual_seed(seed)
     log_variance = scale * torch.randn(len(order), 64, generator=rng)
     mixed = mixture(torch.full((len(order), 64), 3.0), log_variance, torch.tensor(order))
     torch.testing.assert_close(mixed, torch.full_like(mixed, 3.0))
 
 
+@settings(max_examples=40, deadline=None)
 @given(shuffles, st.integers(0, 99))
 def test_a_pair_makes_the_same_mixture_from_both_sides(order: list[int], seed: int) -> None:
     rng = torch.Generator().manual_seed(seed)
@@ -78,7 +69,7 @@ def test_a_pair_makes_the_same_mixture_from_both_sides(order: list[int], seed: i
     torch.testing.assert_close(forth, back[partners])
 
 
-def test_the_more_uncertain_image_gets_more_of_the_mixture() -> None:
+def test_the_more_uncertain_image_has_the_larger_weight() -> None:
     mu = torch.tensor([[1.0], [-1.0]])
     swap = torch.tensor([1, 0])
     mixed = mixture(mu, torch.tensor([[1.0], [0.0]]), swap)
@@ -108,7 +99,7 @@ def by_hand(one: RulLearner, given: Batch, partners: Tensor) -> tuple[float, flo
     return own, other
 
 
-def test_add_up_counts_both_labels_and_overwrite_the_own_one(taught: RulLearner) -> None:
+def test_add_up_uses_both_labels_and_overwrite_the_own_one(taught: RulLearner) -> None:
     given, partners = batch(task(Path()), [0, 5, 7, 9]), torch.tensor([2, 0, 3, 1])
     own, other = by_hand(taught, given, partners)
     assert abs(own - other) > 1e-3
@@ -118,7 +109,7 @@ def test_add_up_counts_both_labels_and_overwrite_the_own_one(taught: RulLearner)
     assert overwriting.paired_loss(given, partners).item() == pytest.approx(own, rel=1e-5)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(st.permutations(list(range(5))))
 def test_the_add_up_loss_is_the_same_with_images_and_partners_swapped(
     taught: RulLearner, order: list[int]
@@ -185,7 +176,7 @@ def test_the_loss_teaches_the_uncertainty_head(taught: RulLearner) -> None:
 # --- the network --------------------------------------------------------------------------------
 
 
-def test_at_test_an_image_is_classified_by_its_own_embedding_alone() -> None:
+def test_in_evaluation_an_image_is_classified_by_its_own_embedding() -> None:
     network = RulNetwork("test_resnet", 2, SIDE).eval()
     images = torch.randn(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
@@ -198,9 +189,9 @@ def test_at_test_an_image_is_classified_by_its_own_embedding_alone() -> None:
         torch.testing.assert_close(network(images[:1]), logits[:1])
 
 
-@pytest.mark.parametrize(("options", "share"), [({}, 0.4), ({"dropout": 0.0}, 0.0)])
-def test_the_share_of_dropout_is_an_option_of_both_heads(
-    tmp_path: Path, options: dict[str, float], share: float
+@pytest.mark.parametrize(("options", "fraction"), [({}, 0.4), ({"dropout": 0.0}, 0.0)])
+def test_dropout_is_an_option_of_both_heads(
+    tmp_path: Path, options: dict[str, float], fraction: float
 ) -> None:
     asked = task(tmp_path)
     network = RulNetwork(asked.backbone, 3, SIDE, **options)
@@ -208,8 +199,8 @@ def test_the_share_of_dropout_is_an_option_of_both_heads(
     for head in (network.embedding, one.log_variance):
         dropout = [m for m in head if isinstance(m, nn.Dropout)]
         torch.manual_seed(0)
-        left_out = (dropout[0].train()(torch.ones(20_000)) == 0).float().mean().item()
-        assert left_out == pytest.approx(share, abs=0.02)
+        dropped = (dropout[0].train()(torch.ones(20_000)) == 0).float().mean().item()
+        assert dropped == pytest.approx(fraction, abs=0.02)
 
 
 # --- as a method --------------------------------------------------------------------------------
@@ -221,24 +212,3 @@ def test_the_uncertainty_head_is_not_part_of_the_trained_model(tmp_path: Path) -
     plain = RulNetwork(asked.backbone, 3, SIDE).state_dict()
     assert set(predictor.network.state_dict()) == set(plain)
     assert predictor.card.options == {"dropout": 0.1}  # what shapes the network alone
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"drop_out": 0.2}, r"option of 'rul' 'drop_out': did you mean 'dropout'\?"),
-        ({"dropout": 1}, "'dropout' must be at least 0 and below 1, not 1"),
-        ({"dropout": -0.1}, r"'dropout' must be a number of at least 0, not -0\.1"),
-        ({"mixed_loss": "sum"}, "'mixed_loss' must be add-up or overwrite, not 'sum'"),
-    ],
-)
-def test_an_impossible_option_is_refused(
-    tmp_path: Path, options: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(RequestError, match=message):
-        fit(task(tmp_path, options=options))
-
-
-def test_a_transformer_is_refused_because_it_has_no_maps(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="'test_vit' has no feature maps"):
-        fit(task(tmp_path, backbone="test_vit"))
