@@ -6,6 +6,7 @@ import doctest
 import importlib
 import math
 from fractions import Fraction as F
+from itertools import product
 
 import numpy as np
 import pytest
@@ -60,10 +61,9 @@ def test_a_certain_prediction_is_in_the_last_bin():
 
 
 def test_a_score_above_one_by_rounding_counts_as_one():
-    above, exact = np.array([[1 + 1e-7, -1e-7]]), np.array([[1.0, 0.0]])
-    for name in EVERY:
-        for label in (0, 1):
-            assert metric(name, above, [label]) == metric(name, exact, [label]), name
+    for name, label, excess in product(EVERY, (0, 1), (1e-7, 0.0)):
+        above = metric(name, [[1 + 1e-7, -excess]], [label])
+        assert above == metric(name, [[1.0, 0.0]], [label]), name
 
 
 def test_adaptive_bins_hold_equally_many_samples():
