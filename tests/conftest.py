@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from helpers.commands import Ferc, ferc_in
+from helpers.commands import Ferc, ferc_in, process_in
 
 # Nothing is kept in the cache of whoever runs the tests.
 CACHE = tempfile.TemporaryDirectory(prefix="ferc-cache-")
@@ -20,8 +21,32 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 @pytest.fixture
 def ferc(tmp_path: Path) -> Ferc:
-    """Run ``ferc ...`` in an empty folder."""
+    """Run ``ferc ...`` in an empty folder, in this process where that makes no difference."""
     return ferc_in(tmp_path)
+
+
+@pytest.fixture
+def ferc_process(tmp_path: Path) -> Ferc:
+    """Run ``ferc ...`` in an empty folder and in a process of its own."""
+    return process_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run on toy faces, made once; for tests that only read it."""
+    from helpers.runs import SMALL, TWO  # here, since most test files do without it
+
+    folder = tmp_path_factory.mktemp("small")
+    done = ferc_in(folder)("run", *SMALL, *TWO, "--out", "run")
+    assert done.returncode == 0, done.stderr
+    (folder / "shown.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+    return folder / "run"
+
+
+@pytest.fixture
+def run_copy(small_run: Path, tmp_path: Path) -> Path:
+    """A copy of the small run, for a test of its own."""
+    return Path(shutil.copytree(small_run, tmp_path / "run"))
 
 
 @pytest.fixture(scope="module")
