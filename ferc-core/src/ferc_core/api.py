@@ -74,9 +74,9 @@ def corrupt(
 ) -> Image:
     """Return one image, uint8 RGB [H, W, 3] of at least 32x32, corrupted; the input is unchanged.
 
-    ``corruption`` is any registered one, with options as in "spatter(seed=1)"; ``severity`` is 1
-    to 5. The random field depends on ``seed``, ``sample`` (the id of the image), corruption and
-    severity alone: the same call gives the same bytes. Raises `FercError`.
+    ``corruption`` is any registered one, its options in parentheses; ``severity`` is 1 to 5. The
+    random field depends on ``seed``, ``sample`` (the id of the image), corruption and severity
+    alone: the same call gives the same bytes. Raises `FercError`.
 
     >>> import numpy as np
     >>> grey = np.full((48, 48, 3), 128, np.uint8)
