@@ -66,7 +66,8 @@ class Bootstrap:
         """Return the rows [draws, N] of a piece of `pieces`."""
         if draws.start == 0:
             return np.arange(n)[None]
-        rng = generator(self.dataset, "every image", "bootstrap", 0, draws.start)
+        # The address of the draws: another word in it would move every interval.
+        rng = generator(self.dataset, "every picture", "bootstrap", 0, draws.start)
         return rng.integers(n, size=(len(draws), n))
 
     def __call__(self, asked: Predictions) -> list[Array | FercError]:
