@@ -15,11 +15,19 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
-from ferc_core.errors import BadImageError, PluginError, RequestError, UnknownNameError
+from ferc_core.base.calls import wrong_type
+from ferc_core.errors import (
+    BadImageError,
+    FercError,
+    PluginError,
+    RequestError,
+    UnknownNameError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,19 +109,6 @@ class Entry:
                     )
             elif not open_ended:
                 raise UnknownNameError(f"option of {self.name!r}", name, known)
-
-
-def wrong_type(parameter: inspect.Parameter, value: object) -> str:
-    """Return what an option must be where its default tells that ``value`` is something else."""
-    default, is_bool = parameter.default, isinstance(value, bool)
-    if isinstance(default, bool):
-        return "" if is_bool else "true or false"
-    if not isinstance(default, int | float) or "str" in str(parameter.annotation):
-        return ""
-    if is_bool or not isinstance(value, int | float):
-        return "a number"
-    whole = isinstance(default, int) and "float" not in str(parameter.annotation)
-    return "a whole number" if whole and isinstance(value, float) else ""
 
 
 @dataclass(frozen=True)
@@ -220,10 +215,24 @@ class DatasetSource(Entry):
 
     def open(self, root: Path | str | None = None, **options: Any) -> FaceSet:
         """Open the dataset at ``root``."""
-        faces: FaceSet = self.loaded(root, **options)
+        with blaming(self):
+            faces: FaceSet = self.loaded(root, **options)
         return faces
 
     __call__ = open
+
+
+@contextmanager
+def blaming(entry: Entry) -> Iterator[None]:
+    """Turn what an entry raises into a `PluginError` that names it; a `FercError` stays."""
+    try:
+        yield
+    except FercError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{entry.singular} {entry.name!r} failed: {type(error).__name__}: {error}"
+        ) from error
 
 
 class Predictor(Protocol):
@@ -347,6 +356,11 @@ class Reporter(Entry):
     suffixes: tuple[str, ...] = field(default=(), kw_only=True)
 
     kind, singular = "reporters", "reporter"
+
+    def __call__(self, frame: pl.DataFrame) -> str:
+        """Return a table as text."""
+        with blaming(self):
+            return str(self.loaded(frame))
 
 
 @dataclass(frozen=True)

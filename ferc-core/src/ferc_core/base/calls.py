@@ -8,6 +8,7 @@ canonical text, which keys everything that is made from it.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -117,3 +118,16 @@ def stands_alone(word: str) -> bool:
         return split_outside(f"x={word}", ",") == [f"x={word}"] and parse_value(word) == word
     except RequestError:
         return False
+
+
+def wrong_type(parameter: inspect.Parameter, value: object) -> str:
+    """Return what an option must be where its default tells that ``value`` is something else."""
+    default, is_bool = parameter.default, isinstance(value, bool)
+    if isinstance(default, bool):
+        return "" if is_bool else "true or false"
+    if not isinstance(default, int | float) or "str" in str(parameter.annotation):
+        return ""
+    if is_bool or not isinstance(value, int | float):
+        return "a number"
+    whole = isinstance(default, int) and "float" not in str(parameter.annotation)
+    return "a whole number" if whole and isinstance(value, float) else ""

@@ -7,10 +7,14 @@ from ferc_core.errors import FercError, PartsFailed, as_failure
 
 
 class Failures:
-    """The parts that failed, with their causes, in the order in which they did."""
+    """The parts that failed, with their causes, in the order in which they did.
 
-    def __init__(self) -> None:
+    They are said at once where there are others to go on with: ``announce``.
+    """
+
+    def __init__(self, announce: bool = True) -> None:
         self.causes: dict[str, FercError] = {}
+        self.announce = announce
 
     def __contains__(self, part: object) -> bool:
         return str(part) in self.causes
@@ -19,7 +23,8 @@ class Failures:
         """Note that a part failed, and say so once."""
         if part not in self:
             self.causes[str(part)] = as_failure(error)
-            say(f"{part} failed: {self.causes[str(part)]}")
+            if self.announce:
+                say(f"{part} failed: {self.causes[str(part)]}")
 
     def merge(self, other: Failures, prefix: str) -> None:
         """Take over what failed elsewhere."""

@@ -16,7 +16,7 @@ LONGEST_SLUG = 120  # file systems allow names of 255 bytes
 
 
 def key(*parts: object, size: int = 16) -> bytes:
-    """Return a blake2b hash of ``parts``; different sequences of texts never hash the same input."""
+    """Return a blake2b hash of ``parts``; different sequences of texts hash different bytes."""
     digest = blake2b(digest_size=size)
     for part in parts:
         text = str(part).encode(errors="surrogateescape")  # file names may be any bytes

@@ -120,6 +120,12 @@ def main() -> None:
                 traceback.print_exception(cause)
         typer.echo(f"ferc: {error}", err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if debugging():
+            traceback.print_exception(error)
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        typer.echo(f"ferc: {what}; 'ferc --debug ...' shows the traceback", err=True)
+        sys.exit(1)
     except Interrupted as stop:
         what = "interrupted" if stop.exit_code == 128 + signal.SIGINT else "terminated"
         typer.echo(f"ferc: {what}; rerun the command to resume", err=True)

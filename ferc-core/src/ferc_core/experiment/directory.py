@@ -186,13 +186,13 @@ class RunDirectory:
         """
         with claim(self.path):
             identity = records.identity(bench)
-            manifest = {**identity, **records.circumstances(bench)}
-            if self.begun and self.has_work:
-                records.refuse_other(self.path, self.begun, identity)
-                for part in ("versions", "trials"):
-                    manifest[part] = {**self.begun.get(part, {}), **manifest[part]}
-                identity["versions"] = manifest["versions"]
-                manifest["begun"] = self.begun.get("begun", manifest["begun"])
+            earlier = self.begun if self.has_work else {}
+            if earlier:
+                records.refuse_other(self.path, earlier, identity)
+                identity["versions"] = {**earlier["versions"], **identity["versions"]}
+            circumstances = records.circumstances(bench, earlier.get("trials", {}))
+            circumstances["begun"] = earlier.get("begun", circumstances["begun"])
+            manifest = {**identity, **circumstances}
             write_json(self.manifest, manifest)
             write_text(self.config, bench.config.to_toml())
             self.record = records.of_tables(identity)

@@ -44,7 +44,7 @@ def run(bench: Benchmark, out: RunDirectory) -> Outcome:
 
     A part that fails does not stop the others; raises `FercError` when nothing can be scored.
     """
-    failures = Failures()
+    failures = Failures(announce=len(bench.trials) > 1)
     probe(bench)
     with out.claimed(bench):
         bench = without_bad_images(bench, out.skipped, out.checked)

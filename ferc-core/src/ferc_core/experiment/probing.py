@@ -36,6 +36,7 @@ def attempts(bench: Benchmark) -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield the name of every chosen entry with what tries it."""
     entries, config = bench.entries, bench.config
     image, severity = gradient(SIDE), config.severities[-1]
+    yield f"executor {entries.executor}", lambda: entries.executor.entry.loaded
     for text in config.corruptions:
         corrupt = partial(entries.corruptions[text], table=config.severity_table)
         rng = generator("probe", "image", text, severity)

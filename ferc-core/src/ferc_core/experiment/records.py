@@ -13,7 +13,8 @@ from typing import Any
 
 from ferc_core.base.seeds import BENCHMARK_VERSION, key
 from ferc_core.errors import RequestError
-from ferc_core.experiment.benchmark import Benchmark
+from ferc_core.experiment.benchmark import Benchmark, Trial
+from ferc_core.plugins import objective
 from ferc_core.plugins.host import normalise, registry
 
 # Packages whose version may change what training and corruptions make.
@@ -43,8 +44,11 @@ def identity(bench: Benchmark) -> dict[str, Any]:
     }
 
 
-def circumstances(bench: Benchmark) -> dict[str, Any]:
-    """Return what else a manifest says: where and when, and what each trial trains with."""
+def circumstances(bench: Benchmark, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what else a manifest says: where and when, and what each trial trains with.
+
+    ``known`` are the trials of earlier calls, which stay as they are.
+    """
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -52,15 +56,20 @@ def circumstances(bench: Benchmark) -> dict[str, Any]:
         "device": bench.config.device,
         "judged_by": installed(JUDGES),
         "trials": {
-            trial.name: {
-                **vars(trial),
-                **(bench.entries.settings(bench.config, trial.method) if trial.trains else {}),
-            }
-            for trial in bench.trials
+            **known,
+            **{t.name: training_record(bench, t) for t in bench.trials if t.name not in known},
         },
         "begun": now(),
         "ended": None,
     }
+
+
+def training_record(bench: Benchmark, trial: Trial) -> dict[str, Any]:
+    """Return a trial with what it trains with and towards which objective."""
+    if not trial.trains:
+        return vars(trial)
+    how = bench.entries.settings(bench.config, trial.method)
+    return {**vars(trial), **how, "objective": objective.described(trial.loss)}
 
 
 def now() -> str:

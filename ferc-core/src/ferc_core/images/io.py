@@ -15,15 +15,6 @@ import numpy.typing as npt
 
 from ferc_core.errors import BadImageError, RequestError
 
-try:
-    import cv2 as cv2  # for others, with this one sentence where it cannot be loaded
-except ImportError as error:
-    raise RequestError(
-        f"OpenCV cannot be loaded ({error}): install the system library (on Debian: apt-get "
-        "install libgl1), or replace the package: pip uninstall opencv-python && pip install "
-        "opencv-python-headless"
-    ) from error
-
 # What counts as an image in a folder; the content decides how a file is decoded.
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
@@ -33,6 +24,24 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8\xff"
 JPEG_SCAN = 0xDA  # marker in front of the compressed data
 JPEG_END = b"\xff\xd9"
+
+
+@cache
+def opencv() -> Any:
+    """Return the module cv2, or raise `RequestError` with a remedy where it cannot be loaded.
+
+    An image that it cannot read becomes a `BadImageError`; it need not print about it as well.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise RequestError(
+            f"OpenCV cannot be loaded ({error}): install the system library (on Debian: apt-get "
+            "install libgl1), or replace the package: pip uninstall opencv-python && pip install "
+            "opencv-python-headless"
+        ) from error
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    return cv2
 
 
 def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
@@ -63,7 +72,7 @@ def decode_image(data: bytes, path: Path) -> npt.NDArray[np.uint8]:
         data = _whole_jpeg(data)
     if not data:
         raise BadImageError(f"image {path} is cut short or damaged")
-    silence()
+    cv2 = opencv()
     try:
         decoded = cv2.imdecode(
             np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
@@ -76,12 +85,6 @@ def decode_image(data: bytes, path: Path) -> npt.NDArray[np.uint8]:
         return to_rgb(decoded if decoded.ndim == 2 else decoded[..., ::-1])
     except BadImageError as error:
         raise BadImageError(f"image {path}: {error}") from error
-
-
-@cache
-def silence() -> None:
-    """Keep OpenCV from printing about an image that becomes a `BadImageError`."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def to_rgb(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -112,7 +115,7 @@ def resize(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
     if side < 1:
         raise RequestError(f"the image size must be at least 1, not {side}")
     height, width = image.shape[:2]
-    small = (min(width, side), min(height, side))
+    small, cv2 = (min(width, side), min(height, side)), opencv()
     if small != (width, height):
         image = cv2.resize(image, small, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     if small != (side, side):

@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.base.files import replacing
+from ferc_core.base.files import write_bytes
 from ferc_core.base.parallel import threads
 from ferc_core.base.progress import Advance, ignore
 from ferc_core.base.seeds import slug
 from ferc_core.base.text import shortened
 from ferc_core.errors import RequestError, UnknownNameError
-from ferc_core.images.io import cv2, read_image, resize
+from ferc_core.images.io import opencv, read_image, resize
+from ferc_core.images.png import encode
 from ferc_core.plugins.host import registry
 from ferc_core.plugins.registry import Chosen
 from ferc_core.spec import Corruption, check_image
@@ -37,7 +38,7 @@ WORKERS = 2  # at most: a camera's image takes up to a gigabyte in each
 # The sheet, in pixels. Text has OpenCV's scale, and colours are RGB.
 TILE, GAP, MARGIN, HEADER = 160, 6, 16, 30
 LABEL, LABEL_HEIGHT, LABEL_LENGTH = 170, 36, 24
-FONT, NAME_SCALE, GROUP_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.48, 0.4
+NAME_SCALE, GROUP_SCALE = 0.48, 0.4
 PAPER, INK, FAINT = (255, 255, 255), (34, 34, 34), (130, 130, 130)
 
 
@@ -117,7 +118,7 @@ def write_gallery(
 
     def make(cell: Cell) -> Image:
         variant = corruptor.one(image, sample, cell)
-        write_png(variant_path(directory, cell), variant)
+        write_bytes(variant_path(directory, cell), encode(variant))
         return thumbnail(variant)
 
     tiles: dict[Cell, Image] = {}
@@ -125,15 +126,10 @@ def write_gallery(
     for cell, tile in zip(cells, made, strict=True):
         tiles[cell] = tile
         advance(1)
-    write_png(directory / SHEET, contact_sheet(thumbnail(image), tiles, corruptor.corruptions))
+    write_bytes(
+        directory / SHEET, encode(contact_sheet(thumbnail(image), tiles, corruptor.corruptions))
+    )
     return directory / SHEET
-
-
-def write_png(path: Path, image: Image) -> None:
-    """Write uint8 RGB [H, W, 3] as PNG, atomically."""
-    _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    with replacing(path) as temporary:
-        temporary.write_bytes(data.tobytes())
 
 
 def thumbnail(image: Image) -> Image:
@@ -146,7 +142,9 @@ def thumbnail(image: Image) -> Image:
     if scale >= 1:
         return image.repeat(int(scale), axis=0).repeat(int(scale), axis=1)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    cv2 = opencv()
+    small: Image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return small
 
 
 def contact_sheet(
@@ -189,6 +187,8 @@ def write(
     centre: bool = False,
 ) -> None:
     """Write a line into the sheet: its left end or its centre at ``x``, its middle at ``y``."""
-    (width, height), _ = cv2.getTextSize(text, FONT, scale, 1)
+    cv2 = opencv()
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    (width, height), _ = cv2.getTextSize(text, font, scale, 1)
     place = (x - width // 2 if centre else x, y + height // 2)
-    cv2.putText(sheet, text, place, FONT, scale, colour, 1, cv2.LINE_AA)
+    cv2.putText(sheet, text, place, font, scale, colour, 1, cv2.LINE_AA)
