@@ -192,6 +192,5 @@ def check_split(split: FaceSplit, classes: Sequence[str], where: str) -> None:
         if len(bad):
             raise DataError(
                 f"{where}: the label distribution of sample {split.ids[bad[0]]!r} sums to "
-                f"{dist[bad[0]].sum():g} or has negative values; it must be K probabilities that sum "
-                "to 1"
+                f"{dist[bad[0]].sum():g} or has negative values; K probabilities must sum to 1"
             )

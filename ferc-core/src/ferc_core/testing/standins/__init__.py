@@ -1,12 +1,12 @@
-"""Stand-ins for datasets that nobody may pass on: their layouts, filled with toy faces.
+"""Stand-ins for datasets that may not be redistributed: their layouts, filled with toy faces.
 
     from ferc_core.testing.standins import write_affectnet
 
     def test_my_loader(tmp_path):
         root = write_affectnet(tmp_path, train=80, valid=16, quirks=("codes", "missing"))
 
-Every release is there, at any size, with the quirks of the real one to choose from. Loaders of
-your own, and whole runs, can be tested with them.
+Every release is available, at any size, with the quirks of real copies to choose from, for tests
+of your own loaders and of whole runs.
 """
 
 from ferc_core.testing.standins.affectnet import write_affectnet

@@ -1,4 +1,4 @@
-"""Stand-ins for AffectNet in both of its releases."""
+"""Stand-ins for both releases of AffectNet."""
 
 from __future__ import annotations
 
@@ -16,49 +16,56 @@ import numpy.typing as npt
 
 from ferc_core.datasets.affectnet.loader import CLASSES
 from ferc_core.datasets.affectnet.rows import BOX, COLUMNS, IMAGES, KINDS, SETS, TABLES
-from ferc_core.testing.standins.images import ImageWriter, toy_feeling, toy_number
-from ferc_core.testing.standins.quirks import check_quirks
+from ferc_core.testing.standins.images import ImageWriter, toy_number, toy_valence_arousal
+from ferc_core.testing.standins.quirks import check_quirks, write_lines
 
 QUIRKS = {
     "codes": "6 more training rows: three of code 8 (none), two of 9 (uncertain), one of 10 (no "
-    "face), these last three with valence and arousal of -2",
+    "face), the last three with valence and arousal of -2",
     "unrated": "1 more training row with valence and arousal of -2",
-    "out-of-range": "2 more training rows: a valence of 1.5, an arousal that is no number",
+    "out-of-range": "2 more training rows: a valence of 1.5, an arousal that is not a number",
     "bad-codes": "2 more training rows with the expressions 11 and 1.5",
-    "missing": "the first 2 training images are not there",
+    "missing": "the first 2 training images are missing",
 }
 MANUAL_QUIRKS = QUIRKS | {
     "duplicates": "2 more training rows that name the images 3 and 4 again, the second one with "
     "another expression",
     "in-both": "1 more training row that names the first validation image",
     "boxless": "1 more training row whose box is NULL",
-    "sizes": "the boxes hold left, top, width, height; else left, top, right, bottom",
+    "sizes": "the boxes are left, top, width, height; else left, top, right, bottom",
     "float-boxes": "the boxes are written as 16.0",
     "headless": "validation.csv has no header",
-    "extra-column": "training.csv has a column GMM_labels, as the authors of FER-C have it",
-    "nested": "all lies in Manually_Annotated",
-    "lists": "the tables lie in Manually_Annotated_file_lists",
-    "windows": "the tables have Windows line ends and a byte-order mark",
+    "extra-column": "training.csv has a column GMM_labels, as in the copy of FER-C's authors",
+    "nested": "everything is in Manually_Annotated",
+    "lists": "the tables are in Manually_Annotated_file_lists",
+    "windows": "the tables have Windows line endings and a byte-order mark",
     "utf-16": "the tables are UTF-16",
 }
 EIGHT_CLASS_QUIRKS = QUIRKS | {
-    "numbers": "annotations are int64, float64 and float32; else texts",
+    "numbers": "annotations are int64, float64 and float32; else text",
     "unannotated": "1 more training image without any annotation",
-    "no-valence": "the valence of training face 3 is not there",
+    "no-valence": "the valence of training face 3 is missing",
     "cut": "the expression of training face 4 is cut short",
     "pickled": "the arousal of training face 5 is a pickled object",
 }
 RELEASES = {"manual": MANUAL_QUIRKS, "8-class": EIGHT_CLASS_QUIRKS}
 
 SIDE = {"manual": 64, "8-class": 224}  # of a face in pixels
-VALID_TURN = 100_000  # the validation faces are others than those for training
+VALID_TURN = 100_000  # so that validation and training faces differ
 FOLDER_SIZE = 200  # images in a folder of the manual release
 LANDMARKS = ";".join(f"{20 + i * 0.37:.2f};{90 - i * 0.53:.2f}" for i in range(68))
+# Expression, valence and arousal of the training faces that a quirk adds.
+ADDED = {
+    "codes": [("8", "0.1", "0.2")] * 3 + [("9", "-2", "-2")] * 2 + [("10", "-2", "-2")],
+    "unrated": [("1", "-2", "-2")],
+    "out-of-range": [("1", "1.5", "0.2"), ("2", "0.1", "NaN")],
+    "bad-codes": [("11", "0.1", "0.2"), ("1.5", "0.1", "0.2")],
+}
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is written about a face, as texts. ``name`` is that of its image, without suffix."""
+    """What is written about a face, as text. ``name`` is that of its image, without suffix."""
 
     split: str
     name: str
@@ -87,15 +94,15 @@ def write_affectnet(
     release:         "manual" (images with a box, two tables) or "8-class" (cropped images,
                      a file for each annotation; both sets number their images from 0)
     train, valid:    number of faces; the classes take turns
-    labels:          codes of the training rows, which are then as many as these
-    valence_arousal: [N, 2], those of the training rows; otherwise those of the toy faces
-    quirks:          oddities of real copies: names in `MANUAL_QUIRKS` or `EIGHT_CLASS_QUIRKS`;
-                     training faces are counted from 1 there
+    labels:          codes of the training rows, instead of ``train``
+    valence_arousal: [N, 2], of the training rows; by default those of the toy faces
+    quirks:          oddities of real copies: names in `MANUAL_QUIRKS` or `EIGHT_CLASS_QUIRKS`,
+                     which count training faces from 1
     distinct:        different images of each class, the others are links to them; 0: all differ
     side:            of a face in pixels; 0 for 64, or 224 in the 8-class release
 
     In the manual release a grey frame, a quarter of a face wide, surrounds each face.
-    Raises `UnknownNameError` for a release or a quirk that there is not.
+    Raises `UnknownNameError` for an unknown release or quirk.
     """
     check_quirks(release, quirks, RELEASES)
     turns = [i % len(CLASSES) for i in range(max(train, valid))]
@@ -107,7 +114,8 @@ def write_affectnet(
     validation = list(faces("valid", turns[:valid], release))
     if "missing" in quirks:
         training[:2] = [replace(row, drawn=False) for row in training[:2]]
-    training += more_faces(len(training), quirks, release)
+    for cells in (cells for quirk, rows in ADDED.items() if quirk in quirks for cells in rows):
+        training.append(added_row(len(training), release, *cells))
     side = side or SIDE[release]
     if release == "manual":
         training += more_rows(training, validation, quirks)
@@ -119,11 +127,11 @@ def write_affectnet(
 
 
 def faces(split: str, codes: Sequence[int], release: str) -> Iterator[Row]:
-    """Yield rows of toy faces for these codes, with what the faces feel."""
+    """Yield rows of toy faces for these codes, with their valence and arousal."""
     first = VALID_TURN if split == "valid" else 0
     for i, code in enumerate(codes):
         face = toy_number(code % len(CLASSES), first + i // len(CLASSES))
-        valence, arousal = toy_feeling(face)
+        valence, arousal = toy_valence_arousal(face)
         yield Row(split, name_of(split, i, release), face, str(code), str(valence), str(arousal))
 
 
@@ -134,21 +142,9 @@ def name_of(split: str, i: int, release: str) -> str:
     return f"{i // FOLDER_SIZE}/{blake2b(f'{split} {i}'.encode(), digest_size=28).hexdigest()}"
 
 
-def more_faces(start: int, quirks: Collection[str], release: str) -> list[Row]:
-    """Return the rows of the training faces that quirks add, numbered from ``start``."""
-    texts = []  # expression, valence, arousal
-    if "codes" in quirks:
-        texts += [("8", "0.1", "0.2")] * 3 + [("9", "-2", "-2")] * 2 + [("10", "-2", "-2")]
-    if "unrated" in quirks:
-        texts += [("1", "-2", "-2")]
-    if "out-of-range" in quirks:
-        texts += [("1", "1.5", "0.2"), ("2", "0.1", "NaN")]
-    if "bad-codes" in quirks:
-        texts += [("11", "0.1", "0.2"), ("1.5", "0.1", "0.2")]
-    return [
-        Row("train", name_of("train", start + i, release), toy_number(0, start + i), *cells)
-        for i, cells in enumerate(texts)
-    ]
+def added_row(i: int, release: str, *cells: str) -> Row:
+    """Return row number ``i`` of the training faces, which a quirk adds."""
+    return Row("train", name_of("train", i, release), toy_number(0, i), *cells)
 
 
 def more_rows(
@@ -163,8 +159,7 @@ def more_rows(
         rows += [replace(validation[0], split="train")]
     rows = [replace(row, drawn=False) for row in rows]
     if "boxless" in quirks:
-        name = name_of("train", len(training), "manual")
-        rows += [Row("train", name, toy_number(0, len(training)), "0", "0", "0", boxed=False)]
+        rows += [replace(added_row(len(training), "manual", "0", "0", "0"), boxed=False)]
     return rows
 
 
@@ -177,7 +172,7 @@ def write_manual(
     box = [str(float(n) if "float-boxes" in quirks else n) for n in (left, left, extent, extent)]
     lines: dict[str, list[str]] = {split: [",".join(COLUMNS)] for split in TABLES}
     for row in rows:
-        # As in the original, the images have several formats.
+        # As in the original, images have several formats.
         path = f"{row.name}{'.png' if row.face % 5 == 4 else '.jpg'}"
         if row.drawn:
             writer.write(top / IMAGES / path, row.face)
@@ -187,17 +182,13 @@ def write_manual(
     if "headless" in quirks:
         del lines["valid"][0]
     if "extra-column" in quirks:
-        more = ["GMM_labels", *['"[0.5, 0.5]"'] * len(lines["train"])]
-        lines["train"] = [
-            f"{line},{cell}" for line, cell in zip(lines["train"], more, strict=False)
-        ]
+        header, *others = lines["train"]
+        lines["train"] = [f"{header},GMM_labels", *(f'{line},"[0.5, 0.5]"' for line in others)]
     folder = top / "Manually_Annotated_file_lists" if "lists" in quirks else top
-    folder.mkdir(parents=True, exist_ok=True)
-    encoding = "utf-16" if "utf-16" in quirks else "utf-8-sig" if "windows" in quirks else "utf-8"
-    end = "\r\n" if "windows" in quirks else "\n"
+    windows = "windows" in quirks
+    encoding = "utf-16" if "utf-16" in quirks else "utf-8-sig" if windows else "utf-8"
     for split, name in TABLES.items():
-        text = end.join([*lines[split], ""])
-        (folder / name).write_bytes(text.encode(encoding))
+        write_lines(folder / name, lines[split], windows=windows, encoding=encoding)
 
 
 def write_eight_class(
@@ -218,7 +209,7 @@ def write_eight_class(
 
 
 def spoil(folder: Path, count: int, quirks: Collection[str]) -> None:
-    """Do to the training files of the 8-class release what quirks say; ``count`` are there."""
+    """Apply quirks to the ``count`` training faces of the 8-class release."""
     annotations = folder / "annotations"
     if "unannotated" in quirks:
         ImageWriter(SIDE["8-class"]).write(folder / "images" / f"{count}.jpg", 0)
@@ -233,7 +224,7 @@ def spoil(folder: Path, count: int, quirks: Collection[str]) -> None:
 
 @lru_cache(maxsize=100_000)
 def npy_of(text: str, kind: str) -> bytes:
-    """Return the file of an annotation: a text, or the number that it is."""
+    """Return the file of an annotation: a text, or its number."""
     if kind == "text":
         return npy(np.array(text))
     number = np.array(json.loads(text))

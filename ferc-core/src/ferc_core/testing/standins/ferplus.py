@@ -1,11 +1,9 @@
-"""A stand-in for FER2013 with the votes of FER+: toy faces in grey, and the files' oddities."""
+"""A stand-in for FER2013 with the votes of FER+: grey toy faces, and the quirks of the files."""
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.datasets.ferplus.rows import ANSWERS, CLASSES, FOLDER_OF, SIDE, SPLIT_OF_USAGE
-from ferc_core.datasets.toyfaces.drawing.expressions import CLASSES as TOY_CLASSES
 from ferc_core.errors import RequestError
 from ferc_core.images.io import to_rgb
-from ferc_core.testing.standins.images import toy_image, toy_number, write_image
-from ferc_core.testing.standins.quirks import check_quirks
+from ferc_core.testing.standins.images import toy_class, toy_image, toy_number, write_image
+from ferc_core.testing.standins.quirks import check_quirks, write_lines
 
 QUIRKS = {
-    "constant image": "row 1 has one grey value only",
-    "duplicates": "the last row of Training, and the first of the other two, show one image",
+    "constant image": "row 1 has a single grey value",
+    "duplicates": "the last row of Training and the first of the other two have the same image",
     "no face": "row 2 is won by NF, and has no name",
     "single votes": "row 5 has ten answers with one vote each",
     "tie": "row 3 has five votes for each of two emotions",
@@ -32,17 +29,17 @@ QUIRKS = {
 }
 TABLE_QUIRKS = QUIRKS | {
     "gzip": "fer2013.csv.gz",
-    "icml": "icml_face_data.csv: blanks in the header, and the pixels last",
+    "icml": "icml_face_data.csv: spaces in the header, and the pixels last",
 }
 FOLDER_QUIRKS = QUIRKS | {
-    "missing image": "the last image is not there",
-    "nested": "the folders lie in data/",
-    "no images": "there are the votes alone, as in the copy that FER+ is sent out with",
+    "missing image": "the last image is missing",
+    "nested": "the folders are in data/",
+    "no images": "there are only the votes, as FER+ is distributed",
 }
 RELEASES = {"tables": TABLE_QUIRKS, "folders": FOLDER_QUIRKS}
 # FER2013's code for each class of FER+; it has no contempt.
 EMOTIONS = dict(zip(CLASSES, (6, 3, 5, 4, 0, 1, 2, 6), strict=True))
-FEWEST = 8  # rows of Training, so that there are rows for all quirks
+FEWEST = 8  # rows of Training, enough for all quirks
 
 
 @dataclass
@@ -52,8 +49,13 @@ class Row:
     usage: str
     emotion: int
     votes: dict[str, int]
-    picture: npt.NDArray[np.uint8]  # grey [48, 48]
+    image: npt.NDArray[np.uint8]  # grey [48, 48]
     name: str
+
+    @property
+    def counts(self) -> str:
+        """The ten votes as cells of a table."""
+        return ",".join(str(self.votes.get(answer, 0)) for answer in ANSWERS)
 
 
 def write_ferplus(
@@ -68,38 +70,37 @@ def write_ferplus(
     """Write FER+ with rows of Training, PublicTest and PrivateTest; returns ``root``.
 
     The classes take turns in each split. A row has seven votes for its class, two for the next
-    one and one for the one after it. ``release`` is "tables", both files as they are sent out, or
+    one and one for the one after it. ``release`` is "tables", both files as distributed, or
     "folders", the images that the script of FER+ makes of them. ``quirks`` are names in
-    TABLE_QUIRKS or FOLDER_QUIRKS; they count rows from 1.
+    TABLE_QUIRKS or FOLDER_QUIRKS, which count rows from 1.
     """
     check_quirks(release, quirks, RELEASES)
     if train < FEWEST:
-        raise RequestError(f"a stand-in for FER+ has {FEWEST} rows of Training or more: {train}")
+        raise RequestError(
+            f"a stand-in for FER+ needs {FEWEST} rows of Training or more, not {train}"
+        )
     rows: list[Row] = []
     for usage, size in (("Training", train), ("PublicTest", public), ("PrivateTest", private)):
         rows += [plain_row(usage, i, len(rows) + i) for i in range(size)]
-    change(rows, train, train + public, frozenset(quirks))
-    if release == "tables":
-        write_tables(root, rows, frozenset(quirks))
-    else:
-        write_folders(root, rows, frozenset(quirks))
+    change(rows, train, train + public, quirks)
+    write = write_tables if release == "tables" else write_folders
+    write(root, rows, quirks)
     return root
 
 
 def plain_row(usage: str, turn: int, number: int) -> Row:
     """Return row ``number`` of the file, from 0, the ``turn``-th of its split."""
-    label = turn % len(CLASSES)
-    name, second, third = (CLASSES[(label + i) % len(CLASSES)] for i in range(3))
-    shown = next(i for i, toy in enumerate(TOY_CLASSES) if toy[:3] == name[:3])
-    picture = cv2.cvtColor(toy_image(toy_number(shown, number), SIDE), cv2.COLOR_RGB2GRAY)
+    name, second, third = (CLASSES[(turn + i) % len(CLASSES)] for i in range(3))
+    face = toy_image(toy_number(toy_class(name), number), SIDE)
+    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY).astype(np.uint8)
     votes = {name: 7, second: 2, third: 1}
-    return Row(usage, EMOTIONS[name], votes, picture.astype(np.uint8), f"fer{number:07d}.png")
+    return Row(usage, EMOTIONS[name], votes, grey, f"fer{number:07d}.png")
 
 
-def change(rows: list[Row], public: int, private: int, quirks: frozenset[str]) -> None:
-    """Make rows odd; ``public`` and ``private`` are the first rows of these splits."""
+def change(rows: list[Row], public: int, private: int, quirks: Collection[str]) -> None:
+    """Apply quirks; ``public`` and ``private`` are the first rows of these splits."""
     if "constant image" in quirks:
-        rows[0].picture = np.full_like(rows[0].picture, 7)
+        rows[0].image = np.full_like(rows[0].image, 7)
     if "no face" in quirks:
         rows[1].votes, rows[1].name = {"NF": 9, "neutral": 1}, ""
     if "tie" in quirks:
@@ -112,54 +113,43 @@ def change(rows: list[Row], public: int, private: int, quirks: frozenset[str]) -
         rows[6].name, rows[7].name = rows[5].name, ""
     if "duplicates" in quirks:
         for row in rows[public : public + 1] + rows[private : private + 1]:
-            row.picture = rows[public - 1].picture
+            row.image = rows[public - 1].image
 
 
-def write_tables(root: Path, rows: list[Row], quirks: frozenset[str]) -> None:
+def write_tables(root: Path, rows: list[Row], quirks: Collection[str]) -> None:
     """Write the table of the images and that of the votes."""
-    end = "\r\n" if "windows line ends" in quirks else "\n"
-    pixels = [" ".join(map(str, row.picture.ravel().tolist())) for row in rows]
+    windows = "windows line ends" in quirks
+    name, header, cells = "fer2013.csv", "emotion,pixels,Usage", "{emotion},{pixels},{usage}"
     if "icml" in quirks:
-        name, header = "icml_face_data.csv", ["emotion", " Usage", " pixels"]
-        cells = [[row.emotion, row.usage, text] for row, text in zip(rows, pixels, strict=True)]
-    else:
-        name, header = "fer2013.csv", ["emotion", "pixels", "Usage"]
-        cells = [[row.emotion, text, row.usage] for row, text in zip(rows, pixels, strict=True)]
-    root.mkdir(parents=True, exist_ok=True)
-    data = csv_bytes([header, *cells], end)
+        name, header, cells = (
+            "icml_face_data.csv", "emotion, Usage, pixels", "{emotion},{usage},{pixels}",
+        )  # fmt: skip
+    images = [
+        cells.format(pixels=" ".join(map(str, row.image.ravel().tolist())), **vars(row))
+        for row in rows
+    ]
+    write_lines(root / name, [header, *images], windows=windows)
     if "gzip" in quirks:
-        name, data = f"{name}.gz", gzip.compress(data, mtime=0)
-    (root / name).write_bytes(data)
-    votes = [[r.usage, r.name, *(r.votes.get(answer, 0) for answer in ANSWERS)] for r in rows]
-    (root / "fer2013new.csv").write_bytes(
-        csv_bytes([["Usage", "Image name", *ANSWERS], *votes], end)
-    )
+        packed = gzip.compress((root / name).read_bytes(), mtime=0)
+        (root / name).unlink()
+        (root / f"{name}.gz").write_bytes(packed)
+    votes = [f"{row.usage},{row.name},{row.counts}" for row in rows]
+    header = ",".join(["Usage", "Image name", *ANSWERS])
+    write_lines(root / "fer2013new.csv", [header, *votes], windows=windows)
 
 
-def write_folders(root: Path, rows: list[Row], quirks: frozenset[str]) -> None:
-    """Write a folder of images for each split, and the votes in it; nameless rows are left out.
+def write_folders(root: Path, rows: list[Row], quirks: Collection[str]) -> None:
+    """Write a folder of images for each split, with its votes; rows without a name are left out.
 
-    As the script of FER+ does it, of two images with one name the later one stays.
+    Like the script of FER+, the later of two images with one name replaces the earlier one.
     """
-    end = "\r\n" if "windows line ends" in quirks else "\n"
     place = root / "data" if "nested" in quirks else root
     for usage, split in SPLIT_OF_USAGE.items():
         folder = place / FOLDER_OF[split]
-        folder.mkdir(parents=True, exist_ok=True)
-        lines: list[list[object]] = []
-        for row in rows:
-            if row.usage == usage and row.name:
-                votes = [row.votes.get(answer, 0) for answer in ANSWERS]
-                lines.append([row.name, f"(0, 0, {SIDE}, {SIDE})", *votes])
-                if "no images" not in quirks:
-                    write_image(folder / row.name, to_rgb(row.picture))
-        (folder / "label.csv").write_bytes(csv_bytes(lines, end))
+        named = [row for row in rows if row.usage == usage and row.name]
+        lines = [f'{row.name},"(0, 0, {SIDE}, {SIDE})",{row.counts}' for row in named]
+        write_lines(folder / "label.csv", lines, windows="windows line ends" in quirks)
+        for row in named if "no images" not in quirks else []:
+            write_image(folder / row.name, to_rgb(row.image))
     if "missing image" in quirks:
         (folder / rows[-1].name).unlink()
-
-
-def csv_bytes(rows: Iterable[Sequence[object]], end: str) -> bytes:
-    """Return a table as the content of a CSV file with these line ends."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator=end).writerows(rows)
-    return text.getvalue().encode()

@@ -10,25 +10,34 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.datasets.toyfaces.drawing.expressions import CLASSES
-from ferc_core.datasets.toyfaces.loader import PERSONS, draw_toy_face, feeling_of
+from ferc_core.datasets.toyfaces.loader import SUBJECTS, draw_toy_face, emotion_of
 
-SPLIT = "train"  # of the toy faces that are drawn here
-GREY = 128  # of a frame around a face
+SPLIT = "train"  # of the toy faces that are used here
+GREY = 128  # of the frame around a face
 
 
-def toy_number(label: int, turn: int, person: int | None = None) -> int:
-    """Return the number of a toy face that shows class ``label`` (AffectNet's order).
+def toy_number(label: int, turn: int, subject: int | None = None) -> int:
+    """Return the number of a toy face of class ``label`` (AffectNet's order).
 
-    Other turns are other faces; with a ``person`` (0 to 63) they are faces of that one.
+    Each turn is another face; with a ``subject`` (0 to 63), another face of that subject.
     """
-    who = turn if person is None else person + turn * PERSONS[SPLIT]
-    return who * len(CLASSES) + label
+    place = turn if subject is None else subject + turn * SUBJECTS[SPLIT]
+    return place * len(CLASSES) + label
 
 
-def toy_feeling(number: int) -> tuple[float, float]:
-    """Return valence and arousal of a toy face, rounded as annotation files have them."""
-    feeling = feeling_of(SPLIT, number)
-    return round(float(feeling.valence), 6), round(float(feeling.arousal), 6)
+def toy_class(name: str) -> int:
+    """Return the toy class of another dataset's class; of two words, the first counts.
+
+    >>> CLASSES[toy_class("happiness")], CLASSES[toy_class("angrily surprised")]
+    ('happy', 'anger')
+    """
+    return next(i for i, toy in enumerate(CLASSES) if toy[:3] == name[:3])
+
+
+def toy_valence_arousal(number: int) -> tuple[float, float]:
+    """Return valence and arousal of a toy face, rounded as in annotation files."""
+    emotion = emotion_of(SPLIT, number)
+    return round(float(emotion.valence), 6), round(float(emotion.arousal), 6)
 
 
 def toy_image(number: int, side: int) -> npt.NDArray[np.uint8]:
@@ -37,12 +46,12 @@ def toy_image(number: int, side: int) -> npt.NDArray[np.uint8]:
 
 
 class ImageWriter:
-    """Writes toy faces of one size as files; the format is that of the file's name.
+    """Writes toy faces of one size as files, in the format of the file's name.
 
-    A face is drawn and encoded once; its other files are hard links to the first where the file
-    system has them. Only the first ``distinct`` turns of each class are different faces (0: all),
-    so a stand-in with hundreds of thousands of images takes seconds and no space. Around each
-    face of ``side`` x ``side`` pixels there is a grey frame, ``margin`` pixels wide.
+    Each face is drawn and encoded once; its further files are hard links if the file system
+    supports them. Only the first ``distinct`` turns of each class are different faces (0: all), so
+    a stand-in with hundreds of thousands of images takes seconds and no space. A grey frame,
+    ``margin`` pixels wide, surrounds each face of ``side`` x ``side`` pixels.
     """
 
     def __init__(self, side: int, distinct: int = 0, margin: int = 0) -> None:
@@ -64,8 +73,8 @@ class ImageWriter:
                 path.write_bytes(first.read_bytes())
             return
         frame = ((self.margin, self.margin), (self.margin, self.margin), (0, 0))
-        picture = np.pad(toy_image(number, self.side), frame, constant_values=GREY)
-        write_image(path, picture)
+        image = np.pad(toy_image(number, self.side), frame, constant_values=GREY)
+        write_image(path, image)
 
 
 def write_image(path: Path, image: npt.NDArray[np.uint8]) -> None:
