@@ -30,7 +30,7 @@ class GivenModel:
         function = getattr(model, "logits", model)
         if not callable(function):
             raise RequestError(
-                f"model {name!r} must be callable, or have a method logits, and is a "
+                f"model {name!r} must be callable or have a method logits, not "
                 f"{type(model).__name__}"
             )
         if output not in ("logits", "probs"):
