@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,11 @@ import torch
 from helpers.colours import task as usual_task
 from torch import Tensor, nn
 
-from ferc_core.errors import DataError
 from ferc_core.task import Task
 from ferc_models.losses import build_loss
 from ferc_models.methods.attention import AttentionNetwork, look_twice
 from ferc_models.methods.baseline import fit as fit_baseline
-from ferc_models.methods.eac import EacLearner, fit, load
+from ferc_models.methods.eac import EacLearner, fit
 from ferc_models.training import Batch
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -160,15 +158,6 @@ def test_only_training_images_are_erased(
     asked = task(tmp_path, options=options)
     fit(asked).logits(asked.validation.images(np.arange(24)))
     assert {(True, not options), (False, False)} == set(seen)
-
-
-def test_a_file_of_another_backbone_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "model.safetensors"
-    predictor = fit(task(tmp_path))
-    predictor.card = replace(predictor.card, backbone="test_byobnet")
-    predictor.save(path)
-    with pytest.raises(DataError, match="does not hold the tensors of backbone 'test_byobnet'"):
-        load(path, "cpu")
 
 
 def test_weights_of_a_plain_network_fit_the_backbone(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from timm.models.swin_transformer import SwinTransformer
 from ferc_core.errors import DataError
 from ferc_core.task import Task
 from ferc_models.methods.swinv2_t import TINY, WINDOWS, SwinNetwork, fit, load, window
+from ferc_models.saved.predictor import Card, NetworkPredictor
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -82,10 +82,8 @@ def test_the_first_window_that_fits_is_used() -> None:
 
 def test_the_position_bias_keeps_its_scale_in_other_windows() -> None:
     # one place to the side is as far in windows of 4 as in those of 6
-    of_4, of_6 = (
-        SwinNetwork(TINY, 3, size, size="mini").backbone.layers[0].blocks[0].attn
-        for size in (64, 96)
-    )
+    networks = (SwinNetwork(TINY, 3, side, size="mini") for side in (64, 96))
+    of_4, of_6 = (network.backbone.layers[0].blocks[0].attn for network in networks)
     inner = of_6.relative_coords_table[:, 2:-2, 2:-2]
     torch.testing.assert_close(of_4.relative_coords_table, inner)
 
@@ -128,8 +126,8 @@ def test_weights_from_a_file_go_into_the_backbone_at_another_image_size(tmp_path
 
 
 def test_a_file_with_the_wrong_size_in_its_card_is_refused(tmp_path: Path) -> None:
-    predictor = fit(task(tmp_path))
-    predictor.card = replace(predictor.card, options={})
-    predictor.save(tmp_path / "model.safetensors")
+    card = Card("swinv2_t", TINY, ("a", "b", "c"), 64)  # without size=mini
+    network = SwinNetwork(TINY, 3, 64, size="mini")
+    NetworkPredictor(network, card, torch.device("cpu")).save(tmp_path / "model.safetensors")
     with pytest.raises(DataError, match=r"model\.safetensors does not hold the tensors"):
         load(tmp_path / "model.safetensors", "cpu")

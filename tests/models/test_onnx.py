@@ -11,20 +11,20 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from test_ready_made import (
+from helpers.networks import (
     BIAS,
     CONVENTIONS,
     IMAGES,
-    SIDE,
     WEIGHTS,
     build,
     by_hand,
+    linear_onnx,
     softmax,
     task,
-)  # fmt: skip
+)
 
 from ferc_core.errors import DataError, RequestError, RunError
-from ferc_models.methods.onnx import fit, load
+from ferc_models.methods.onnx import check, fit, load
 from ferc_models.ready import ready_made
 from ferc_models.ready.predictor import Convention
 from ferc_models.saved.tensors import write_tensors
@@ -35,78 +35,37 @@ pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def linear_onnx(
-    path: Path,
-    weights: np.ndarray = WEIGHTS,
-    bias: np.ndarray = BIAS,
-    *,
-    layout: str = "nchw",
-    shape: tuple[int | str | None, ...] | None = None,
-    batch: int | str | None = "N",
-    takes: str = "FLOAT",
-    kind: str = "FLOAT",
-    answers: tuple[str, ...] = ("logits",),
-    inputs: tuple[str, ...] = ("images",),
-    factor: float = 1.0,
-) -> Path:
-    """Write a linear model whose weights are in the order channels, rows, columns.
-
-    ``shape`` is that of an image, ``takes`` the type of the input and ``kind`` that of all else;
-    ``answers`` are some of "logits", "probs" and "deep", [N, K, 1].
-    """
-    node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
-    taken, inner = (onnx.TensorProto.DataType.Value(word) for word in (takes, kind))
-    square = (3, SIDE, SIDE) if layout == "nchw" else (SIDE, SIDE, 3)
-    turned = [0, 1, 2, 3] if layout == "nchw" else [0, 3, 1, 2]
-    nodes = [
-        node("Cast", ["images"], ["floats"], to=inner),
-        node("Transpose", ["floats"], ["nchw"], perm=turned),
-        node("Flatten", ["nchw"], ["flat"]),
-        node("Gemm", ["flat", "weights", "bias"], ["sum"]),
-        node("Mul", ["sum", "factor"], ["logits"]),
-        node("Softmax", ["logits"], ["probs"], axis=1),
-        node("Unsqueeze", ["logits", "last"], ["deep"]),
-    ]
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(inner)
-    numbers = {"weights": weights, "bias": bias, "factor": np.array(factor)}
-    arrays = {name: array.astype(dtype) for name, array in numbers.items()}
-    graph = onnx.helper.make_graph(
-        nodes,
-        "linear",
-        [value(name, taken, [batch, *(shape or square)]) for name in inputs],
-        [value(name, inner, None) for name in answers],
-        [
-            onnx.numpy_helper.from_array(array, name)
-            for name, array in {**arrays, "last": np.array([2])}.items()
-        ],
-    )
-    opset = [onnx.helper.make_opsetid("", 17)]
-    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), path)
-    return path
-
-
-@pytest.mark.parametrize("words", CONVENTIONS)
-def test_images_reach_the_model_as_it_wants_them(tmp_path, words):
+def test_images_are_normalised_by_the_convention_of_the_model(tmp_path):
     file = linear_onnx(tmp_path / "m.onnx")
-    logits = fit(task(tmp_path, options={"file": str(file), **words})).logits(IMAGES)
-    np.testing.assert_allclose(logits, by_hand(IMAGES, Convention(**words)), rtol=1e-4, atol=1e-3)
+    for words in CONVENTIONS:
+        logits = fit(task(tmp_path, options={"file": str(file), **words})).logits(IMAGES)
+        expected = by_hand(IMAGES, Convention(**words))
+        np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-3, err_msg=str(words))
 
 
-def test_probabilities_become_logits_that_give_them_back(tmp_path):
+def test_probabilities_are_turned_into_their_logits(tmp_path):
     file = linear_onnx(tmp_path / "m.onnx", answers=("probs",))
     logits = fit(task(tmp_path, options={"file": str(file), "output": "probs"})).logits(IMAGES)
     np.testing.assert_allclose(softmax(logits), softmax(by_hand(IMAGES)), atol=1e-5)
 
 
-@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
-@pytest.mark.parametrize("batch", ["N", None, 1, 4])
-def test_an_onnx_model_gives_its_logits_whatever_its_layout_and_batch(tmp_path, layout, batch):
-    file = linear_onnx(tmp_path / "m.onnx", layout=layout, batch=batch)
-    predictor = fit(task(tmp_path, options={"file": str(file), "layout": layout}))
-    logits = predictor.logits(IMAGES)
-    assert logits.dtype == np.float32
-    np.testing.assert_allclose(logits, by_hand(IMAGES), rtol=1e-4, atol=1e-4)
-    assert predictor.logits(IMAGES[:0]).shape == (0, 3)
+def test_models_of_any_layout_batch_size_and_precision_can_be_used(tmp_path):
+    for model in (
+        {"layout": "nchw", "batch": None},
+        {"layout": "nhwc", "batch": 1},
+        {"layout": "nhwc", "batch": 4},
+        {"shape": ("channels", None, "width")},
+        {"takes": "FLOAT16", "kind": "FLOAT16"},
+        {"takes": "DOUBLE", "kind": "DOUBLE"},
+    ):
+        file = linear_onnx(tmp_path / "m.onnx", **model)
+        options = {"file": str(file), "layout": model.get("layout", "nchw")}
+        predictor = fit(task(tmp_path, options=options))
+        logits = predictor.logits(IMAGES)
+        assert logits.dtype == np.float32
+        tolerance = 0.02 if model.get("kind") == "FLOAT16" else 1e-4
+        np.testing.assert_allclose(logits, by_hand(IMAGES), rtol=tolerance, atol=tolerance)
+        assert predictor.logits(IMAGES[:0]).shape == (0, 3)
 
 
 def test_a_probability_of_zero_has_a_finite_logit(tmp_path):
@@ -116,20 +75,7 @@ def test_a_probability_of_zero_has_a_finite_logit(tmp_path):
     assert softmax(logits).min() < 1e-30
 
 
-@pytest.mark.parametrize("kind", ["FLOAT16", "DOUBLE"])
-def test_models_of_other_precision_work(tmp_path, kind):
-    file = linear_onnx(tmp_path / "m.onnx", takes=kind, kind=kind)
-    logits = fit(task(tmp_path, options={"file": str(file)})).logits(IMAGES)
-    np.testing.assert_allclose(logits, by_hand(IMAGES), rtol=0.02, atol=0.02)
-
-
-def test_a_model_for_any_size_of_images_is_tried_on_this_one(tmp_path):
-    file = linear_onnx(tmp_path / "m.onnx", shape=("channels", None, "width"))
-    logits = fit(task(tmp_path, options={"file": str(file)})).logits(IMAGES)
-    np.testing.assert_allclose(logits, by_hand(IMAGES), rtol=1e-4, atol=1e-4)
-
-
-def test_a_saved_onnx_model_needs_its_file_no_more_and_gives_the_same_bytes(tmp_path):
+def test_a_saved_model_does_not_need_its_onnx_file(tmp_path):
     file = linear_onnx(tmp_path / "m.onnx", layout="nhwc", batch=4, answers=("probs",))
     words = {"layout": "nhwc", "output": "probs", "normalise": "half", "channels": "bgr"}
     predictor = fit(task(tmp_path, options={"file": str(file), **words}))
@@ -142,7 +88,7 @@ def test_a_saved_onnx_model_needs_its_file_no_more_and_gives_the_same_bytes(tmp_
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_the_number_of_threads_changes_no_byte(tmp_path):
+def test_the_number_of_threads_does_not_change_the_logits(tmp_path):
     file = linear_onnx(tmp_path / "m.onnx")
     one = fit(task(tmp_path, options={"file": str(file)})).logits(IMAGES)
     torch.set_num_threads(2)
@@ -151,14 +97,14 @@ def test_the_number_of_threads_changes_no_byte(tmp_path):
     assert one.tobytes() == two.tobytes()
 
 
-def test_the_user_is_told_what_the_outputs_are_taken_for(tmp_path):
+def test_the_user_is_told_about_classes_probabilities_and_weights(tmp_path):
     said: list[str] = []
     file = linear_onnx(tmp_path / "m.onnx", answers=("probs",))
     usual = task(tmp_path, options={"file": str(file)}, say=said.append, weights=Path("x.pth"))
     fit(usual)
     assert "happy, sad, neutral, in this order" in said[0]
-    assert "look like probabilities; if they are, say output=probs" in said[1]
-    assert "--weights is for methods that train here" in said[2]
+    assert "look like probabilities; if they are, use output=probs" in said[1]
+    assert "--weights is ignored" in said[2]
     said.clear()
     linear_onnx(file)
     fit(task(tmp_path, options={"file": str(file)}, say=said.append))
@@ -174,19 +120,20 @@ def of_shape(*shape: int | str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        (of_shape(3, 48, 48), {}, r"float \[\?, 3, 48, 48\].* 32x32: add --image-size 48"),
-        (of_shape(3, "height", 96), {}, r"\[\?, 3, \?, 96\].* 32x32: add --image-size 96"),
-        (of_shape(3, 48, 32), {}, "FER-C's images are square"),
-        (of_shape(1, 32, 32), {}, "as nchw is not 3 channels; images have 3"),
-        ({}, {"layout": "nhwc"}, "as nhwc is not 3 channels; say layout=nchw"),
-        ({"layout": "nhwc"}, {}, "as nchw is not 3 channels; say layout=nhwc"),
+        (of_shape(3, 48, 48), {}, r"float \[\?, 3, 48, 48\].* 32x32; add --image-size 48"),
+        (of_shape(3, "height", 96), {}, r"\[\?, 3, \?, 96\].* 32x32; add --image-size 96"),
+        (of_shape(3, 48, 32), {}, "it must take square images"),
+        (of_shape(1, 32, 32), {}, "not 3 channels with layout=nchw; images have 3"),
+        ({}, {"layout": "nhwc"}, "not 3 channels with layout=nhwc; use layout=nchw"),
+        ({"layout": "nhwc"}, {}, "not 3 channels with layout=nchw; use layout=nhwc"),
         ({"takes": "UINT8"}, {}, r"takes uint8 \[\?, 3, 32, 32\]; it must take a batch of float"),
         ({"inputs": ("images", "more")}, {}, r"has 2 inputs \(images, more\)"),
         ({"answers": ("logits", "probs")}, {}, r"has 2 outputs \(logits, probs\)"),
-        ({"answers": ("deep",)}, {}, r"gives an array \[8, 3, 1\] for 8 images; .* \[8, 3\]"),
-        ({"weights": WEIGHTS[:, :2], "bias": BIAS[:2]}, {}, "knows 2 classes, and the data has 3"),
+        ({"answers": ("class",)}, {}, r"returns tensor\(int64\); it must return floats \[\?, K\]"),
+        ({"answers": ("deep",)}, {}, r"returns an array \[8, 3, 1\] for 8 images; .* \[8, 3\]"),
+        ({"weights": WEIGHTS[:, :2], "bias": BIAS[:2]}, {}, "has 2 classes, but the dataset has 3"),
         ({"weights": WEIGHTS[:99], "shape": ("C", "H", "W")}, {}, "fails on 32x32 images"),
-        ({}, {"output": "probs"}, "no probabilities that sum to 1.*say output=logits"),
+        ({}, {"output": "probs"}, "must return probabilities that sum to 1.*use output=logits"),
         ({}, {"output": "softmax"}, "'output' must be logits or probs"),
         ({}, {"normalise": True}, "'normalise' must be imagenet or half or unit or raw"),
         ({}, {"channels": "gbr"}, "'channels' must be rgb or bgr"),
@@ -194,14 +141,22 @@ def of_shape(*shape: int | str) -> dict[str, Any]:
         ({}, {"fiel": "x"}, "unknown option of 'onnx' 'fiel'"),
     ],
 )
-def test_an_onnx_file_that_cannot_be_used_gets_one_sentence(tmp_path, model, options, message):
+def test_an_onnx_file_that_cannot_be_used_is_refused(tmp_path, model, options, message):
     file = linear_onnx(tmp_path / "m.onnx", **model)
-    with pytest.raises(RequestError, match=message) as refusal:
-        fit(task(tmp_path, options={"file": str(file), **options}))
-    assert "\n" not in str(refusal.value)
+    for refuse in (fit, check):
+        with pytest.raises(RequestError, match=message) as refusal:
+            refuse(task(tmp_path, options={"file": str(file), **options}))
+        assert "\n" not in str(refusal.value)
 
 
-def test_an_input_that_is_no_batch_of_images_is_refused(tmp_path):
+def test_a_check_opens_the_model_and_says_nothing(tmp_path):
+    said: list[str] = []
+    file = linear_onnx(tmp_path / "m.onnx")
+    check(task(tmp_path, options={"file": str(file)}, say=said.append))
+    assert not said
+
+
+def test_an_input_other_than_a_batch_of_images_is_refused(tmp_path):
     node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
     graph = onnx.helper.make_graph(
         [node("Softmax", ["values"], ["probs"], axis=1)],
@@ -215,8 +170,8 @@ def test_an_input_that_is_no_batch_of_images_is_refused(tmp_path):
         fit(task(tmp_path, options={"file": str(tmp_path / "m.onnx")}))
 
 
-def test_a_file_that_is_missing_broken_or_not_named_gets_one_sentence(tmp_path):
-    with pytest.raises(RequestError, match=r"write onnx\(file=model.onnx\)"):
+def test_a_missing_or_invalid_file_is_refused(tmp_path):
+    with pytest.raises(RequestError, match=r"use onnx\(file=model.onnx\)"):
         fit(task(tmp_path))
     with pytest.raises(RequestError, match=r"no\.onnx cannot be read: No such file"):
         fit(task(tmp_path, options={"file": str(tmp_path / "no.onnx")}))
@@ -225,22 +180,22 @@ def test_a_file_that_is_missing_broken_or_not_named_gets_one_sentence(tmp_path):
     whole = linear_onnx(tmp_path / "m.onnx").read_bytes()
     for content in (b"", b"no model", whole[:500]):
         (tmp_path / "m.onnx").write_bytes(content)
-        with pytest.raises(RequestError, match=r"m\.onnx is no ONNX file that onnxruntime opens"):
+        with pytest.raises(RequestError, match=r"m\.onnx is not a valid ONNX file for onnxruntime"):
             fit(task(tmp_path, options={"file": str(tmp_path / "m.onnx")}))
 
 
-def test_weights_in_a_file_beside_the_model_are_refused_even_where_they_are_found(tmp_path):
+def test_weights_in_a_second_file_are_refused(tmp_path):
     model = onnx.load(linear_onnx(tmp_path / "m.onnx"))
     onnx.save(
         model, tmp_path / "m.onnx", save_as_external_data=True, location="m.bin", size_threshold=0
     )
-    with chdir(tmp_path), pytest.raises(RequestError, match="keeps its weights in another file"):
+    with chdir(tmp_path), pytest.raises(RequestError, match="has its weights in another file"):
         fit(task(tmp_path, options={"file": "m.onnx"}))
 
 
-def test_answers_that_are_not_finite_fail_the_run(tmp_path):
+def test_outputs_that_are_not_finite_are_an_error(tmp_path):
     file = linear_onnx(tmp_path / "m.onnx", factor=float("nan"))
-    with pytest.raises(RunError, match=r"m\.onnx gives values that are not finite"):
+    with pytest.raises(RunError, match=r"m\.onnx returns values that are not finite"):
         fit(task(tmp_path, options={"file": str(file)}))
 
 
@@ -251,7 +206,7 @@ def test_without_onnxruntime_the_user_is_told_what_to_install(tmp_path):
         fit(task(tmp_path, options={"file": str(file)}))
 
 
-def test_a_gpu_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_gpu_is_refused(tmp_path):
     import onnxruntime
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
@@ -268,8 +223,14 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     ready_made("mine", build).fit(task(tmp_path)).save(path)
     with pytest.raises(DataError, match="a model of method 'mine', not 'onnx'"):
         load(path)
-    for header, message in (({"format": 9}, "has format 9"), ({"format": 1}, "lacks what belongs")):
-        write_tensors(path, {"onnx": torch.zeros(3)}, {"method": "onnx", **header})
+    header = {"method": "onnx", "format": 1}
+    card = {"name": "m", "classes": ["a"], "image_size": 32, "convention": {}, "options": {}}
+    for content, message in (
+        ({"method": "onnx", "format": 9}, "has format 9"),
+        (header, "does not describe a ready-made model"),
+        (header | card, "does not hold an ONNX file and its layout"),
+    ):
+        write_tensors(path, {"onnx": torch.zeros(3)}, content)
         with pytest.raises(DataError, match=message):
             load(path)
 

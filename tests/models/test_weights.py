@@ -7,7 +7,6 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
@@ -15,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ferc_core import registry
-from ferc_core.errors import DataError, FercError, RequestError, RunError
+from ferc_core.errors import DataError, RequestError
 from ferc_models.backbones import create_network
 from ferc_models.methods.baseline import load
 from ferc_models.runtime import choose_device, seeded
@@ -56,7 +55,7 @@ def same(a: nn.Module, b: nn.Module, *, except_for: str = "-") -> bool:
 # --- backbones ----------------------------------------------------------------------------------
 
 
-def test_every_backbone_is_built_for_the_size_of_the_images() -> None:
+def test_backbones_are_built_for_the_image_size() -> None:
     for name, side in (("test_resnet", 48), ("test_vit", 48), ("swinv2_tiny_window8_256", 64)):
         built = create_network(name, 7, side)
         with torch.inference_mode():
@@ -64,47 +63,29 @@ def test_every_backbone_is_built_for_the_size_of_the_images() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "side", "message"),
     [
-        ("resnet81", "unknown backbone 'resnet81': did you mean 'resnet"),
-        ("zzzzzz", "unknown backbone 'zzzzzz': timm.list_models"),
-        ("hf-hub:someone/something", "unknown backbone"),
-        ("resnet18.nope", "backbone 'resnet18.nope' cannot be used on 32x32 images: .*nope"),
-        ("vit_tiny_patch14_224", "unknown backbone"),
+        ("resnet81", 32, "unknown backbone 'resnet81': did you mean 'resnet"),
+        ("zzzzzz", 32, "unknown backbone 'zzzzzz': timm.list_models"),
+        ("hf-hub:someone/something", 32, "unknown backbone"),
+        ("resnet18.nope", 32, "backbone 'resnet18.nope' cannot be used on 32x32 images: .*nope"),
+        ("test_vit", 50, "cannot be used on 50x50 images: .*divisible"),
     ],
 )
-def test_an_unknown_backbone_is_refused_with_near_names(name: str, message: str) -> None:
+def test_a_backbone_that_cannot_be_built_is_refused(name: str, side: int, message: str) -> None:
     with pytest.raises(RequestError, match=message):
-        create_network(name, 3, SIDE)
-
-
-def test_a_size_that_a_backbone_cannot_take_is_refused() -> None:
-    with pytest.raises(RequestError, match=r"cannot be used on 50x50 images: .*divisible"):
-        create_network("test_vit", 3, 50)
-
-
-def test_weights_that_cannot_be_fetched_end_in_a_way_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(RunError, match=r"could not be fetched; .* pass the file \(.safetensors"):
-        create_network("test_resnet", 3, SIDE, pretrained=True)
+        create_network(name, 3, side)
 
 
 # --- pretrained weights -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "file", ["w.safetensors", "w.pth", "w.pt", "wrapped.pth", "model.pt", "parallel.pth"]
-)
-def test_weights_are_taken_from_every_usual_file(tmp_path: Path, file: str) -> None:
+@pytest.mark.parametrize("file", ["w.safetensors", "w.pth", "model.pt", "parallel.pth"])
+def test_weights_are_loaded_from_every_usual_file(tmp_path: Path, file: str) -> None:
     source, path = network(1), tmp_path / file
     tensors: Any = source.state_dict()
     if file == "parallel.pth":
         tensors = {"epoch": 3, "state_dict": {f"module.{k}": v for k, v in tensors.items()}}
-    elif file == "wrapped.pth":
-        tensors = {"state_dict": tensors, "optimizer": {"lr": 0.1}}
     elif file == "model.pt":
         tensors = {"model": tensors}
     if path.suffix == ".safetensors":
@@ -123,7 +104,7 @@ def test_a_classifier_of_other_classes_keeps_its_initial_values(tmp_path: Path) 
     source, target, before = network(1, classes=1000), network(2), network(2)
     save_file(source.state_dict(), tmp_path / "w.safetensors")
     note = load_matching(target, tmp_path / "w.safetensors")
-    assert note.endswith("; initialised anew: fc.weight, fc.bias")
+    assert note.endswith("; newly initialised: fc.weight, fc.bias")
     assert same(target, source, except_for="fc.")
     assert torch.equal(target.state_dict()["fc.weight"], before.state_dict()["fc.weight"])
 
@@ -147,7 +128,7 @@ class Evil:
 def test_nothing_in_a_weights_file_is_executed(tmp_path: Path) -> None:
     for name, write in (("torch.pth", torch.save), ("plain.pt", dump)):
         write({"state_dict": Evil(tmp_path / "proof")}, tmp_path / name)
-        with pytest.raises(RequestError, match="no file of tensors alone"):
+        with pytest.raises(RequestError, match="not a valid file of tensors alone"):
             load_matching(network(), tmp_path / name)
     assert not (tmp_path / "proof").exists()
 
@@ -169,17 +150,17 @@ def test_a_weights_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     torch.save({}, tmp_path / "nothing.pth")
     (tmp_path / "w.onnx").write_bytes(b"x")
     for name, message in (
-        ("cut-whole.safetensors", "is no safetensors file or is cut short"),
-        ("empty-whole.safetensors", "is no safetensors file or is cut short"),
-        ("text-whole.safetensors", "is no safetensors file or is cut short"),
-        ("cut-whole.pth", "is no file of tensors alone, or is cut short"),
-        ("empty-whole.pth", "is no file of tensors alone, or is cut short"),
-        ("text-whole.pth", "is no file of tensors alone, or is cut short"),
-        ("list.pth", "something else than tensors by name"),
-        ("numbers.pth", "something else than tensors by name"),
+        ("cut-whole.safetensors", "is not a valid safetensors file"),
+        ("empty-whole.safetensors", "is not a valid safetensors file"),
+        ("text-whole.safetensors", "is not a valid safetensors file"),
+        ("cut-whole.pth", "is not a valid file of tensors alone"),
+        ("empty-whole.pth", "is not a valid file of tensors alone"),
+        ("text-whole.pth", "is not a valid file of tensors alone"),
+        ("list.pth", "does not hold tensors by name"),
+        ("numbers.pth", "does not hold tensors by name"),
         ("nothing.pth", "none of its 0 tensors fits"),
         ("w.onnx", "must be a .safetensors, .pth or .pt file"),
-        ("missing.pth", "do not exist"),
+        ("missing.pth", "does not exist"),
     ):
         with pytest.raises(RequestError, match=f"{name}.*{message}"):
             load_matching(network(), tmp_path / name)
@@ -199,7 +180,7 @@ def test_a_saved_model_gives_the_same_logits_and_the_same_file(tmp_path: Path) -
     assert sorted(f.name for f in tmp_path.iterdir()) == ["a.safetensors", "b.safetensors"]
 
 
-def test_logits_are_float32_and_do_not_depend_on_how_many_images_come_at_once() -> None:
+def test_logits_are_float32_and_do_not_depend_on_the_batch() -> None:
     model, images = predictor(), some_images(130)
     logits = model.logits(images)
     assert logits.dtype == np.float32
@@ -210,7 +191,7 @@ def test_logits_are_float32_and_do_not_depend_on_how_many_images_come_at_once() 
     assert model.logits(images[:0]).shape == (0, 3)
 
 
-def test_logits_leave_the_images_alone() -> None:
+def test_logits_do_not_change_the_images() -> None:
     images = some_images()
     images.setflags(write=False)
     before = images.copy()
@@ -218,21 +199,18 @@ def test_logits_leave_the_images_alone() -> None:
     np.testing.assert_array_equal(images, before)
 
 
-@pytest.mark.parametrize(
-    "images",
-    [
+def test_images_of_another_shape_or_type_are_refused() -> None:
+    model = predictor()
+    for images in (
         np.zeros((2, 48, 48, 3), np.uint8),
-        np.zeros((2, SIDE, SIDE), np.uint8),
         np.zeros((SIDE, SIDE, 3), np.uint8),
         np.zeros((2, SIDE, SIDE, 3), np.float32),
-    ],
-)
-def test_images_of_another_shape_or_type_are_refused(images: Any) -> None:
-    with pytest.raises(RequestError, match=r"takes uint8 RGB images \[B, 32, 32, 3\], not"):
-        predictor().logits(images)
+    ):
+        with pytest.raises(RequestError, match=r"takes uint8 RGB images \[B, 32, 32, 3\], not"):
+            model.logits(images)
 
 
-def test_a_file_that_holds_no_such_model_is_refused_in_one_sentence(tmp_path: Path) -> None:
+def test_a_file_without_a_valid_model_is_refused(tmp_path: Path) -> None:
     model = predictor()
     tensors = {k: v.contiguous() for k, v in model.network.state_dict().items()}
     model.save(tmp_path / "whole.safetensors")
@@ -266,20 +244,20 @@ def test_a_file_that_holds_no_such_model_is_refused_in_one_sentence(tmp_path: Pa
     del header["classes"]
     write_tensors(tmp_path / "lacking.safetensors", tensors, header)
     for name, message in (
-        ("cut", "is no safetensors file or is cut short"),
-        ("short", "is no safetensors file or is cut short"),
-        ("empty", "is no safetensors file or is cut short"),
-        ("pickle", "is no safetensors file or is cut short"),
-        ("foreign", "none that FER-C wrote"),
-        ("list", "none that FER-C wrote"),
-        ("nojson", "none that FER-C wrote"),
+        ("cut", "is not a valid safetensors file"),
+        ("short", "is not a valid safetensors file"),
+        ("empty", "is not a valid safetensors file"),
+        ("pickle", "is not a valid safetensors file"),
+        ("foreign", "that FER-C did not write"),
+        ("list", "that FER-C did not write"),
+        ("nojson", "that FER-C did not write"),
         ("method", "holds a model of method 'scn', not 'baseline'"),
         ("future", "has format 2, and this version of FER-C reads 1"),
         ("backbone", "unknown backbone 'test_resnte': did you mean 'test_resnet'"),
         ("other", "does not hold the tensors of backbone 'test_byobnet' for 3 classes"),
         ("classes", "does not hold the tensors of backbone 'test_resnet' for 2 classes"),
-        ("size", "lacks what belongs to a model"),
-        ("lacking", "lacks what belongs to a model: 'classes'"),
+        ("size", "does not describe a trained model"),
+        ("lacking", "does not describe a trained model: 'classes'"),
     ):
         with pytest.raises(DataError, match=f"{name}.safetensors.*{message}") as caught:
             load(tmp_path / f"{name}.safetensors")
@@ -288,7 +266,7 @@ def test_a_file_that_holds_no_such_model_is_refused_in_one_sentence(tmp_path: Pa
         load(tmp_path / "missing.safetensors")
 
 
-def test_a_model_file_says_what_it_is_without_any_library(tmp_path: Path) -> None:
+def test_a_model_file_has_a_plain_json_header(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     predictor().save(path)
     content = path.read_bytes()
@@ -299,11 +277,6 @@ def test_a_model_file_says_what_it_is_without_any_library(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_a_gpu_that_is_not_there_is_refused() -> None:
-    with pytest.raises(RequestError, match="'cuda' was asked for, but torch finds no GPU"):
+def test_a_missing_gpu_is_refused() -> None:
+    with pytest.raises(RequestError, match="'cuda' is not available: torch finds no GPU"):
         choose_device("cuda")
-
-
-def test_a_device_that_nobody_knows_is_refused() -> None:
-    with pytest.raises(FercError, match="auto, cpu or cuda, not 'tpu'"):
-        choose_device("tpu")
