@@ -13,21 +13,20 @@ from pathlib import Path
 import polars as pl
 
 from ferc_core.base.failures import Failures
-from ferc_core.base.files import write_parquet
-from ferc_core.base.progress import say, track
+from ferc_core.base.progress import say
 from ferc_core.base.seeds import slug
 from ferc_core.errors import FercError, RequestError
-from ferc_core.experiment import labelling, records, training
+from ferc_core.experiment import training
 from ferc_core.experiment.bad_images import without_bad_images
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.config import Config
 from ferc_core.experiment.directory import RunDirectory, default_path
 from ferc_core.experiment.entries import resolve
 from ferc_core.experiment.jobs import train_missing
+from ferc_core.experiment.labelling import label_table, visibilities
 from ferc_core.experiment.prediction import predict_missing
 from ferc_core.experiment.probing import probe
-from ferc_core.experiment.scoring import cases, labels_of, score
-from ferc_core.suite.cells import POOLED
+from ferc_core.experiment.scoring import labels_of, score_run
 
 
 @dataclass(frozen=True)
@@ -53,28 +52,16 @@ def run(bench: Benchmark, out: RunDirectory) -> Outcome:
         describe(bench, out)
         train_missing(bench, images, out, failures)
         predict_missing(bench, images, out, failures)
-        done = [trial for trial in bench.trials if trial not in failures]
-        if not done:
+        if all(trial in failures for trial in bench.trials):
             failures.raise_all()
-        done += earlier_trials(bench, out)
-        visible = None
-        if bench.entries.label_scheme.entry.uses_visibility:
-            visible = out.table(
-                out.visibility(bench),
-                make=lambda: labelling.measured(bench, images["scored"]),
-                serves=lambda table: labelling.covers(table, bench.cells[1:]),
-            )
-        labelling.describe(bench, visible)
-        table = labelling.label_table(bench, visible)
-        write_parquet(out.labels, table, out.record | records.mixture(bench))
-        labels, entries = labels_of(table, bench.cells), bench.entries
-        each = cases(out, done, entries.calibrators, labels, failures)
-        steps = len(done) * (1 + len(entries.calibrators)) * (len(labels) + (len(labels) > 1))
-        with track("score", steps) as step:
-            scores = score(each, entries.metrics, bench.config.dataset, failures, step)
-        pooled = scores["corruption"] == POOLED.corruption
-        out.finish(bench, scores.filter(~pooled), scores.filter(pooled))
-    return Outcome(out.path, scores.filter(~pooled), failures)
+        visible = visibilities(bench, images["scored"], out)
+        labels = label_table(bench, visible)
+        out.write_labels(bench, labels)
+        trials = to_score(bench, out, failures)
+        by_cell = labels_of(labels, bench.cells)
+        results, pooled = score_run(bench, out, trials, by_cell, failures)
+        out.finish(bench, results, pooled)
+    return Outcome(out.path, results, failures)
 
 
 def run_configs(configs: Sequence[Config]) -> Outcome:
@@ -127,11 +114,20 @@ def describe(bench: Benchmark, out: RunDirectory) -> None:
     earlier = earlier_trials(bench, out)
     if earlier:
         say(f"  scored, but not part of this call: {'; '.join(map(str, earlier))}")
+    unscored = [t for t in out.known_trials if t not in (*bench.trials, *earlier)]
+    if unscored:
+        say(f"  left out, lacking predictions in some of these cells: {'; '.join(map(str, unscored))}")
     for line in training.describe(bench, training.to_train(bench, out)):
         say(line)
     if bench.entries.dataset.entry.note and not bench.models:
         say(bench.entries.dataset.entry.note)
     say(f"everything goes to {out.path}")
+
+
+def to_score(bench: Benchmark, out: RunDirectory, failures: Failures) -> list[Trial]:
+    """Return the trials that have logits, with those of earlier calls."""
+    done = [trial for trial in bench.trials if trial not in failures]
+    return [*done, *earlier_trials(bench, out)]
 
 
 def earlier_trials(bench: Benchmark, out: RunDirectory) -> list[Trial]:
