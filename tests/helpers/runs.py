@@ -85,13 +85,14 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def folder_of_faces(root: Path, n: int = 6) -> Path:
-    """Write a folder of two classes and three splits, which any method tells apart."""
+    """Write a folder of two classes, light above or below, which any method tells apart."""
     rng = np.random.default_rng(0)
     for split in ("train", "valid", "test"):
         for k, name in enumerate(("calm", "angry")):
             for i in range(n):
                 path = root / split / name / f"{i}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                image = rng.integers(0, 60, (50, 44, 3), dtype=np.uint8) + np.uint8(120 * k)
+                image = rng.integers(0, 60, (50, 44, 3), dtype=np.uint8)
+                image[25 * k : 25 * (k + 1)] += 150
                 cv2.imwrite(str(path), image)
     return root
