@@ -20,9 +20,19 @@ from collections.abc import Iterable, Mapping
 
 
 class FercError(Exception):
-    """Base of all errors with a message meant for the user."""
+    """Base of all errors with a message meant for the user; can be sent between processes."""
 
     exit_code = 1
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return restored, (type(self), self.args), self.__dict__
+
+
+def restored(kind: type[FercError], args: tuple[object, ...]) -> FercError:
+    """Return an error as it was in the process that it comes from."""
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class RequestError(FercError):

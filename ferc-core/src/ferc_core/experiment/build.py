@@ -152,7 +152,6 @@ def write_labels(bench: Benchmark, root: Path, record: dict[str, str]) -> pl.Dat
         visible = labelling.measured(bench, bench.images()["scored"])
         write_parquet(path, visible, record)
     visible = read_parquet(path)
-    labelling.describe(bench, visible)
     labels = labelling.label_table(bench, visible)
     write_parquet(root / LABELS, labels, record | records.mixture(bench))
     return labels

@@ -148,6 +148,10 @@ class RunDirectory:
         write_parquet(path, made, self.record)
         return made
 
+    def write_labels(self, bench: Benchmark, labels: pl.DataFrame) -> None:
+        """Store the labels."""
+        write_parquet(self.labels, labels, self.record | records.mixture(bench))
+
     def finish(self, bench: Benchmark, results: pl.DataFrame, pooled: pl.DataFrame) -> None:
         """Store the scores, and the date in the manifest."""
         judged = self.record | records.mixture(bench)

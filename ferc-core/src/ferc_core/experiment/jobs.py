@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -177,4 +178,5 @@ def work(
                 train(*opened, out, trial, visible)
         except Exception as error:  # a method may raise anything; the others continue
             failure = as_failure(error)
+            failure.add_note(traceback.format_exc())  # for --debug
         connection.send(("done", failure))

@@ -10,11 +10,23 @@ import polars as pl
 from ferc_core.base.progress import say, track
 from ferc_core.base.tables import column
 from ferc_core.experiment.benchmark import Benchmark
+from ferc_core.experiment.directory import RunDirectory
 from ferc_core.images.store import ImageStore
 from ferc_core.labels import visibility
 from ferc_core.suite.cells import CLEAN, Cell
 
 CELL = ["corruption", "severity"]
+
+
+def visibilities(bench: Benchmark, images: ImageStore, out: RunDirectory) -> pl.DataFrame | None:
+    """Return the stored visibilities, measured first if needed; None where nothing uses them."""
+    if not bench.entries.label_scheme.entry.uses_visibility:
+        return None
+    return out.table(
+        out.visibility(bench),
+        make=lambda: measured(bench, images),
+        serves=lambda table: covers(table, bench.cells[1:]),
+    )
 
 
 def measured(bench: Benchmark, images: ImageStore) -> pl.DataFrame:
@@ -71,6 +83,7 @@ def label_table(bench: Benchmark, visible: pl.DataFrame | None) -> pl.DataFrame:
 
     ``visible`` is what `measured` returned, or None where the label scheme uses no visibility.
     """
+    describe(bench, visible)
     faces, scheme, base = bench.splits.scored, bench.entries.label_scheme, bench.base.targets
     known = {} if visible is None else visible.partition_by(CELL, as_dict=True)
     tables = []

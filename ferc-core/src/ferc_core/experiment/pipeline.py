@@ -48,8 +48,8 @@ def run(bench: Benchmark, out: RunDirectory) -> Outcome:
     with out.claimed(bench):
         bench = without_bad_images(bench, out.skipped, out.checked)
         images = bench.images(out.cache)
-        training.check_trials(bench, images, out)
         describe(bench, out)
+        training.check_trials(bench, images, out)
         train_missing(bench, images, out, failures)
         predict_missing(bench, images, out, failures)
         if all(trial in failures for trial in bench.trials):

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import polars as pl
 
 from ferc_core.base.failures import Failures
-from ferc_core.base.progress import Advance, ignore
+from ferc_core.base.progress import Advance, ignore, track
 from ferc_core.base.tables import matrix
-from ferc_core.experiment.benchmark import Trial
+from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.directory import RunDirectory
 from ferc_core.plugins.registry import Chosen
 from ferc_core.spec import UNCALIBRATED, Calibrator, Metric
@@ -53,6 +53,19 @@ class Case:
     probs: Array
     hard: npt.NDArray[np.int64]
     soft: Array
+
+
+def score_run(
+    bench: Benchmark, out: RunDirectory, trials: Sequence[Trial], labels: Labels, failures: Failures
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the scores of a run: of every cell, and pooled over all corrupted images."""
+    calibrators = bench.entries.calibrators
+    each = cases(out, trials, calibrators, labels, failures)
+    steps = len(trials) * (1 + len(calibrators)) * (len(labels) + (len(labels) > 1))
+    with track("score", steps) as step:
+        scores = score(each, bench.entries.metrics, bench.config.dataset, failures, step)
+    pooled = scores["corruption"] == POOLED.corruption
+    return scores.filter(~pooled), scores.filter(pooled)
 
 
 def score(

@@ -234,7 +234,6 @@ def labels_for(config: Config, predictions: pl.DataFrame) -> pl.DataFrame:
     visible = None
     if bench.entries.label_scheme.entry.uses_visibility:
         visible = labelling.measured(bench, bench.images()["scored"])
-    labelling.describe(bench, visible)
     return labelling.label_table(bench, visible)
 
 
