@@ -137,9 +137,11 @@ class Corruption(Entry):
         **options: Any,
     ) -> Image:
         """Return the corrupted image; checks what goes in and what comes out."""
+        from numpy.random import Generator  # not above: listing corruptions needs no NumPy
+
         check_image(image)
         check_severity(severity)
-        if not hasattr(rng, "bit_generator"):
+        if not isinstance(rng, Generator):
             raise RequestError(
                 "rng must be a numpy.random.Generator, such as numpy.random.default_rng(0), "
                 f"not {type(rng).__name__}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,8 @@ INK, FAINT, PALE = "#222222", "#777777", "#c8c8c8"
 # Inches.
 MARGIN, HEADER, LABEL = 0.25, 0.5, 1.65
 TILE, GAP, CAPTION = 0.84, 0.1, 0.28
+STEP = TILE + CAPTION + GAP  # from row to row
+WIDTH = MARGIN + LABEL + COLUMNS * (TILE + GAP)  # of a row with its label
 LIFT = 0.12  # of a title above its content
 PLANE, BARS, BESIDE, BELOW = 6.6, 3.2, 0.8, 0.75
 # Points, and characters that fit.
@@ -54,44 +56,6 @@ TITLE, NAME, NOTE, SMALL = 12, 10.5, 8, 6.5
 NAME_LENGTH, NAME_LINES, ID_LENGTH = 17, 3, 15
 
 NO_MARKUP: Any = {"text.parse_math": False}  # a name may contain dollar signs
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """What is drawn of a dataset: faces of the split ``shown``, and ``learnt``, the training faces.
-
-    Lengths are in inches.
-    """
-
-    faces: FaceSet
-    shown: str
-    learnt: str
-    seed: int
-
-    @property
-    def split(self) -> FaceSplit:
-        """The faces that are shown."""
-        return self.faces.splits[self.shown]
-
-    @property
-    def train(self) -> FaceSplit:
-        """The training faces."""
-        return self.faces.splits[self.learnt]
-
-    @property
-    def step(self) -> float:
-        """The distance between rows."""
-        return TILE + CAPTION + GAP
-
-    @property
-    def width(self) -> float:
-        """The width of the rows with their labels."""
-        return MARGIN + LABEL + COLUMNS * (TILE + GAP)
-
-    @property
-    def height(self) -> float:
-        """The height of all rows."""
-        return len(self.faces.classes) * self.step
 
 
 def draw(
@@ -116,11 +80,12 @@ def draw(
     usual = "train" if "train" in faces.splits else next(iter(faces.splits))
     if split and split not in faces.splits:
         raise UnknownNameError("split", split, faces.splits)
-    sheet = Sheet(faces, split or usual, usual, seed)
-    points, distributions = sheet.train.valence_arousal, sheet.split.distributions
+    shown = split or usual
+    points, distributions = faces.splits[usual].valence_arousal, faces.splits[shown].distributions
     if mixture is not None and points is None:
         raise RequestError(f"{faces.name} has no valence and arousal to draw a mixture over")
-    width, height = sheet.width + MARGIN, sheet.height
+    rows = len(faces.classes) * STEP
+    width, height = WIDTH + MARGIN, rows
     if points is not None:
         width, height = width + BESIDE + PLANE, max(height, PLANE + BELOW)
     elif distributions is not None:
@@ -128,14 +93,14 @@ def draw(
     with rc_context(NO_MARKUP), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a missing glyph is drawn as a box
         figure = Figure(figsize=(width, HEADER + height), dpi=DPI)
-        draw_faces(place(figure, 0, sheet.width, sheet.height), sheet)
+        draw_faces(place(figure, 0, WIDTH, rows), faces, shown, seed)
         if points is not None:
-            axes = place(figure, sheet.width + BESIDE, PLANE, PLANE)
-            draw_points(axes, sheet, points)
-            draw_mixture(axes, sheet, mixture or run_mixture(sheet))
+            axes = place(figure, WIDTH + BESIDE, PLANE, PLANE)
+            draw_points(axes, faces.splits[usual], usual, seed)
+            draw_mixture(axes, mixture or run_mixture(faces, usual), faces.classes)
         elif distributions is not None:
-            axes = place(figure, sheet.width + BESIDE, BARS, sheet.height)
-            draw_distributions(axes, sheet, normalised(distributions))
+            axes = place(figure, WIDTH + BESIDE, BARS, rows)
+            draw_distributions(axes, normalised(distributions), faces.splits[shown].labels, rows)
         with replacing(path) as temporary:
             figure.savefig(temporary, format="png")
 
@@ -148,23 +113,23 @@ def place(figure: Figure, left: float, width: float, height: float) -> Axes:
     return axes
 
 
-def draw_faces(axes: Axes, sheet: Sheet) -> None:
+def draw_faces(axes: Axes, faces: FaceSet, shown: str, seed: int) -> None:
     """Draw a row of faces for each class; the units of the axes are inches."""
     axes.set_axis_off()
-    split, classes = sheet.split, sheet.faces.classes
-    title = f"{sheet.faces.name}: {len(split):,} faces of '{sheet.shown}'"
+    split, classes = faces.splits[shown], faces.classes
+    title = f"{faces.name}: {len(split):,} faces of '{shown}'"
     axes.text(MARGIN, -LIFT, title, fontsize=TITLE, color=INK)
-    axes.text(sheet.width - GAP, -LIFT, legend(split), fontsize=NOTE, color=FAINT, ha="right")
-    order = rank(split.ids, f"preview/{sheet.seed}")
+    axes.text(WIDTH - GAP, -LIFT, legend(split), fontsize=NOTE, color=FAINT, ha="right")
+    order = rank(split.ids, f"preview/{seed}")
     rows = [order[split.labels[order] == label] for label in range(len(classes))]
     with track("draw faces", sum(len(row[:COLUMNS]) for row in rows)) as step:
         for label, row in enumerate(rows):
-            top = label * sheet.step
+            top = label * STEP
             draw_name(axes, classes[label], len(row), top, colour(label))
             for column, i in enumerate(row[:COLUMNS].tolist()):
                 draw_face(axes, split[i], MARGIN + LABEL + column * (TILE + GAP), top)
                 step(1)
-    axes.set(xlim=(0, sheet.width), ylim=(sheet.height, 0))
+    axes.set(xlim=(0, WIDTH), ylim=(len(rows) * STEP, 0))
 
 
 def legend(split: FaceSplit) -> str:
@@ -217,28 +182,28 @@ def known(face: Face) -> str:
     return ""
 
 
-def draw_points(axes: Axes, sheet: Sheet, points: npt.NDArray[np.float64]) -> None:
-    """Draw valence-arousal ``points`` [N, 2] of the training faces, or a sample of them."""
-    train = sheet.train
-    some = rank(train.ids, f"preview/{sheet.seed}")[:POINTS]
+def draw_points(axes: Axes, train: FaceSplit, name: str, seed: int) -> None:
+    """Draw valence and arousal of the faces of a split, or of a sample of them."""
+    assert train.valence_arousal is not None
+    some = rank(train.ids, f"preview/{seed}")[:POINTS]
     colours = [colour(label) for label in train.labels[some].tolist()]
-    axes.scatter(points[some, 0], points[some, 1], s=8, c=colours, alpha=0.45, linewidths=0)
+    axes.scatter(*train.valence_arousal[some].T, s=8, c=colours, alpha=0.45, linewidths=0)
     of = f"{len(some):,} of " if len(some) < len(train) else ""
-    title = f"valence and arousal of {of}{len(train):,} faces of '{sheet.learnt}'"
+    title = f"valence and arousal of {of}{len(train):,} faces of '{name}'"
     axes.set_title(title, fontsize=TITLE, color=INK, pad=72 * LIFT)
     axes.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="valence", ylabel="arousal")
     axes.axhline(0, color=PALE, linewidth=0.8, zorder=0)
     axes.axvline(0, color=PALE, linewidth=0.8, zorder=0)
 
 
-def run_mixture(sheet: Sheet) -> Mixture:
+def run_mixture(faces: FaceSet, name: str) -> Mixture:
     """Return the mixture that a run fits, on the training faces without validation faces."""
-    train = divide(sheet.faces, training=False).train if sheet.learnt == "train" else sheet.train
+    train = divide(faces, training=False).train if name == "train" else faces.splits[name]
     assert train.valence_arousal is not None
-    return gmm.fit(train.valence_arousal, train.labels, len(sheet.faces.classes))
+    return gmm.fit(train.valence_arousal, train.labels, len(faces.classes))
 
 
-def draw_mixture(axes: Axes, sheet: Sheet, mixture: Mixture) -> None:
+def draw_mixture(axes: Axes, mixture: Mixture, classes: Sequence[str]) -> None:
     """Draw the ellipses of a mixture with the names of their classes."""
     from matplotlib.patheffects import withStroke
 
@@ -248,7 +213,7 @@ def draw_mixture(axes: Axes, sheet: Sheet, mixture: Mixture) -> None:
         for sigmas in SIGMAS:
             edge = ellipse(mean, mixture.sigma[label], sigmas)
             axes.plot(*edge.T, color=shade, linewidth=2.2 / sigmas)
-        name = "\n".join(textwrap.wrap(sheet.faces.classes[label], NAME_LENGTH))
+        name = "\n".join(textwrap.wrap(classes[label], NAME_LENGTH))
         text = axes.text(mean[0], mean[1], name, fontsize=NOTE + 1, color=shade)
         text.set(weight="bold", ha="center", va="center", path_effects=outline, clip_on=True)
     reach = " and ".join(map(str, SIGMAS))
@@ -266,16 +231,17 @@ def ellipse(
     return edge
 
 
-def draw_distributions(axes: Axes, sheet: Sheet, distributions: npt.NDArray[np.float64]) -> None:
+def draw_distributions(
+    axes: Axes, distributions: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], height: float
+) -> None:
     """Draw the mean of the label distributions [N, K] of each class beside its row."""
-    labels = sheet.split.labels
     for label in np.unique(labels).tolist():
-        left, middle = 0.0, label * sheet.step + TILE / 2
+        left, middle = 0.0, label * STEP + TILE / 2
         for other, mean in enumerate(distributions[labels == label].mean(axis=0).tolist()):
             axes.barh(middle, mean, 0.6 * TILE, left, color=colour(other))
             left += mean
     axes.set_title("mean label distribution", fontsize=TITLE, color=INK, pad=72 * LIFT)
-    axes.set(xlim=(0, 1), ylim=(sheet.height, 0), yticks=[], xlabel="probability")
+    axes.set(xlim=(0, 1), ylim=(height, 0), yticks=[], xlabel="probability")
     axes.spines[["top", "right"]].set_visible(False)
 
 

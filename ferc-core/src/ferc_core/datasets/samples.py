@@ -20,14 +20,10 @@ from ferc_core.images.io import read_image
 
 # Names of splits in folders and tables, in lower case.
 SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "valid": "valid",
-    "val": "valid",
-    "validation": "valid",
-    "test": "test",
-    "testing": "test",
-}
+    "train": "train", "training": "train",
+    "valid": "valid", "val": "valid", "validation": "valid",
+    "test": "test", "testing": "test",
+}  # fmt: skip
 # Percent of the faces, if the data do not say which split an image belongs to.
 TEST_PERCENT = 20
 VALID_PERCENT = 10

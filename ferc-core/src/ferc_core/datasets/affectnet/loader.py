@@ -14,17 +14,9 @@ import numpy as np
 import polars as pl
 
 from ferc_core.base.text import listed, number
+from ferc_core.datasets.affectnet import rows as files
 from ferc_core.datasets.affectnet.crop import CROPS, CropReader
-from ferc_core.datasets.affectnet.rows import (
-    BOX,
-    IMAGES,
-    IS_MISSING,
-    SETS,
-    TABLES,
-    UNANNOTATED,
-    eight_class_rows,
-    manual_rows,
-)
+from ferc_core.datasets.affectnet.rows import BOX, IMAGES, SETS, TABLES
 from ferc_core.datasets.index import Source, indexed
 from ferc_core.datasets.releases import Release, recognise
 from ferc_core.datasets.samples import ImageReader
@@ -92,7 +84,7 @@ def open_affectnet(root: Path | str | None, *, classes: int = 8, crop: str = "au
     sources = [
         Source(path, path.name in (IMAGES, "images"), without=LANDMARKS) for path in found.values()
     ]
-    read = manual_rows if manual else eight_class_rows
+    read = files.manual_rows if manual else files.eight_class_rows
     rows = indexed(VERSION, folder, sources, partial(read, folder, found))
 
     notes: list[str] = []
@@ -202,12 +194,12 @@ def with_box(rows: pl.DataFrame, crop: str, notes: list[str]) -> pl.DataFrame:
 def with_files(rows: pl.DataFrame, notes: list[str]) -> tuple[pl.DataFrame, dict[str, int]]:
     """Return the rows of which all files are present, and the faulty files of the others."""
     lost = rows.filter(pl.col("fault") != "")
-    noted = lost.filter(pl.col("fault") != IS_MISSING)  # a run reports missing files itself
+    noted = lost.filter(pl.col("fault") != files.IS_MISSING)  # a run reports missing files itself
     for (fault,), part in noted.group_by("fault", maintain_order=True):
-        what = "an image" if fault == UNANNOTATED else "a file"
-        files = listed(part["file"].sort().to_list())
-        notes.append(f"{number(len(part), 'row')} dropped: {what} {fault}: {files}")
-    missing = lost.filter(pl.col("fault") != UNANNOTATED)["file"].to_list()
+        what = "an image" if fault == files.UNANNOTATED else "a file"
+        names = listed(part["file"].sort().to_list())
+        notes.append(f"{number(len(part), 'row')} dropped: {what} {fault}: {names}")
+    missing = lost.filter(pl.col("fault") != files.UNANNOTATED)["file"].to_list()
     return rows.filter(pl.col("fault") == ""), dict.fromkeys(missing, 1)
 
 

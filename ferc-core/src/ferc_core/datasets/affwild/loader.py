@@ -13,16 +13,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ferc_core.datasets.affwild import frames as annotations
-from ferc_core.datasets.affwild.choice import (
-    AUTHORS,
-    BY_SUBJECT,
-    FRAMES,
-    divided,
-    sample_ids,
-    spaced,
-)
-from ferc_core.datasets.affwild.frames import Tree, read_rows
+from ferc_core.datasets.affwild import choice
+from ferc_core.datasets.affwild import frames as reading
 from ferc_core.datasets.affwild.notes import LOST, notes_about
 from ferc_core.datasets.index import Source, indexed
 from ferc_core.datasets.releases import Release, first, recognise
@@ -37,7 +29,7 @@ CLASSES = EIGHT_CLASSES[:7]  # contempt is not annotated
 
 OPTIONS = {
     "few": ("drop", "keep"),
-    "split": (BY_SUBJECT, AUTHORS),
+    "split": (choice.BY_SUBJECT, choice.AUTHORS),
     "validation": ("identity", "frames"),
 }
 PUBLISHED = {  # of AUTHORS with 240 frames, by validation
@@ -81,9 +73,9 @@ AFF_WILD = Release("Aff-Wild", {part: (part,) for part in V1_PARTS})
 def open_affwild(
     root: Path | str | None,
     *,
-    frames: int = FRAMES,
+    frames: int = choice.FRAMES,
     few: str = "drop",
-    split: str = BY_SUBJECT,
+    split: str = choice.BY_SUBJECT,
     validation: str = "identity",
 ) -> FaceSet:
     """Open Aff-Wild2 or Aff-Wild in the folder ``root``: splits train and test.
@@ -105,14 +97,14 @@ def open_affwild(
     release, found = recognise(root, "affwild", (AFF_WILD2, AFF_WILD))
     folder = Path(str(root))
     tree = aff_wild2(folder, found) if release is AFF_WILD2 else aff_wild(folder, found)
-    rows = indexed(VERSION, folder, sources(tree), lambda names: read_rows(tree, names))
+    rows = indexed(VERSION, folder, sources(tree), lambda names: reading.read_rows(tree, names))
     lost = rows.filter(pl.col("why") == LOST)
     notes = notes_about(rows)
     if release is AFF_WILD and (folder / V1_TEST).is_dir():
         notes.append(f"{V1_TEST} left out: the annotations of its videos are not public")
 
     usable = rows.filter(pl.col("why") == "")
-    faces, note = spaced(usable, frames, few)
+    faces, note = choice.spaced(usable, frames, few)
     notes += note
     if usable.is_empty():
         raise DataError(f"{folder}: no frame is usable ({'; '.join(notes)})")
@@ -121,8 +113,8 @@ def open_affwild(
             f"{folder}: no subject has {frames} usable frames ({'; '.join(notes)}); take fewer of "
             "each with frames=N, or all that exist with few=keep"
         )
-    part, note = divided(faces, folder, split, validation)
-    counted = split == AUTHORS and frames == FRAMES and few == "drop"
+    part, note = choice.divided(faces, folder, split, validation)
+    counted = split == choice.AUTHORS and frames == choice.FRAMES and few == "drop"
     return FaceSet(
         "affwild",
         CLASSES,
@@ -146,18 +138,20 @@ def check_options(frames: int, **named: str) -> None:
             raise UnknownNameError(f"value of {option}", str(value), OPTIONS[option])
 
 
-def aff_wild2(root: Path, found: dict[str, Path]) -> Tree:
+def aff_wild2(root: Path, found: dict[str, Path]) -> reading.Tree:
     """Return where the parts of Aff-Wild2 are."""
     images = unnested(found[IMAGES])
     more = [unnested(path) for path in (root / MORE_IMAGES, images.parent / MORE_IMAGES)]
     texts = {
-        annotations.VALENCE_AROUSAL: tuple(found[part] for part in VALENCE_AROUSAL),
-        annotations.EXPRESSION: tuple(found[part] for part in EXPRESSIONS),
+        reading.VALENCE_AROUSAL: tuple(found[part] for part in VALENCE_AROUSAL),
+        reading.EXPRESSION: tuple(found[part] for part in EXPRESSIONS),
     }
-    return Tree(root, texts, (images, *(path for path in dict.fromkeys(more) if path.is_dir())))
+    return reading.Tree(
+        root, texts, (images, *(path for path in dict.fromkeys(more) if path.is_dir()))
+    )
 
 
-def aff_wild(root: Path, found: dict[str, Path]) -> Tree:
+def aff_wild(root: Path, found: dict[str, Path]) -> reading.Tree:
     """Return where the parts of Aff-Wild and of its expressions are."""
     expressions = {part: first(root, paths) for part, paths in EXPRESSIONS.items()}
     for part, path in expressions.items():
@@ -169,11 +163,11 @@ def aff_wild(root: Path, found: dict[str, Path]) -> Tree:
             )
     videos, boxes, valence, arousal = (unnested(found[part]) for part in V1_PARTS)
     texts = {
-        annotations.VALENCE: (valence,),
-        annotations.AROUSAL: (arousal,),
-        annotations.EXPRESSION: tuple(path for path in expressions.values() if path is not None),
+        reading.VALENCE: (valence,),
+        reading.AROUSAL: (arousal,),
+        reading.EXPRESSION: tuple(path for path in expressions.values() if path is not None),
     }
-    return Tree(root, texts, (boxes,), videos)
+    return reading.Tree(root, texts, (boxes,), videos)
 
 
 def unnested(folder: Path) -> Path:
@@ -182,7 +176,7 @@ def unnested(folder: Path) -> Path:
     return inner if inner.is_dir() else folder
 
 
-def sources(tree: Tree) -> list[Source]:
+def sources(tree: reading.Tree) -> list[Source]:
     """Return what the rows of a release depend on."""
     texts = [folder for folders in tree.texts.values() for folder in folders]
     videos = [] if tree.videos is None else [tree.videos]
@@ -190,10 +184,10 @@ def sources(tree: Tree) -> list[Source]:
     return [*map(Source, texts + videos), *faces]
 
 
-def face_split(tree: Tree, faces: pl.DataFrame) -> FaceSplit:
+def face_split(tree: reading.Tree, faces: pl.DataFrame) -> FaceSplit:
     """Return all faces that are used."""
     return FaceSplit(
-        ids=sample_ids(faces),
+        ids=choice.sample_ids(faces),
         labels=faces["label"].to_numpy().astype(np.int64),
         read=reader(tree, faces),
         valence_arousal=faces.select("valence", "arousal").to_numpy(),
@@ -201,7 +195,7 @@ def face_split(tree: Tree, faces: pl.DataFrame) -> FaceSplit:
     )
 
 
-def reader(tree: Tree, faces: pl.DataFrame) -> ImageReader | VideoFrames:
+def reader(tree: reading.Tree, faces: pl.DataFrame) -> ImageReader | VideoFrames:
     """Return the reader of the images."""
     if tree.videos is None:
         return ImageReader(faces["file"], tree.root)

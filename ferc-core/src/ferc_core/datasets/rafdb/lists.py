@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import polars as pl
 
@@ -40,9 +40,6 @@ SCHEMA: dict[str, Any] = {
     "text": pl.String,
 }
 
-Value = TypeVar("Value")
-Row = dict[str, Any]
-
 
 class UnusableError(ValueError):
     """Why a line is not usable, and what to show of it instead of its beginning."""
@@ -53,29 +50,15 @@ class UnusableError(ValueError):
 
 
 @dataclass
-class Listing(Generic[Value]):
-    """What a list says about each face, in its order, and the lines that are not usable."""
+class Line:
+    """A line of a list and its value, or the fault because of which it is not used."""
 
-    path: Path
-    values: dict[str, Value] = field(default_factory=dict)
-    lines: dict[str, tuple[int, str]] = field(default_factory=dict)
-    faults: list[Row] = field(default_factory=list)
-
-    @property
-    def names(self) -> set[str]:
-        """All names in the list, on usable lines or not."""
-        return self.values.keys() | {row["name"] for row in self.faults}
-
-    def fault(self, name: str, why: str, line: int, text: str) -> None:
-        """Record a line that is not used."""
-        where = {"file": self.path.name, "line": line, "text": text[:LONGEST]}
-        self.faults.append({"name": name, "fault": why} | where)
-
-    def keep(self, names: set[str], why: str) -> None:
-        """Record the lines of all other names as not used."""
-        for name in [name for name in self.values if name not in names]:
-            del self.values[name]
-            self.fault(name, why, *self.lines[name])
+    file: str
+    line: int
+    text: str
+    name: str
+    value: Any = None
+    fault: str = ""
 
 
 def read_labelled(
@@ -87,19 +70,21 @@ def read_labelled(
     not usable, and kept if it has none. A file without any usable line belongs to something else
     and costs no face. Raises `DataError` if no face is left.
     """
-    labels = read_listing(labels_at, lambda name, cells: parse_label(name, cells, num_classes))
-    soft: Listing[list[float]] = Listing(labels_at)
+    labels = read_list(labels_at, lambda name, cells: parse_label(name, cells, num_classes))
+    listed = {line.name for line in labels}
+    soft: list[Line] = []
     if beside is not None:
-        soft = read_listing(beside, lambda _, cells: parse_distribution(cells, num_classes))
-    if beside is not None and soft.values:
-        spoilt = soft.names - soft.values.keys()
-        labels.keep(labels.names - spoilt, f"its line in {beside.name} is not usable")
-    soft.keep(labels.names, f"{labels_at.name} does not have this name")
+        soft = read_list(beside, lambda _, cells: parse_distribution(cells, num_classes))
+        if usable(soft):
+            spoilt = {line.name for line in soft} - usable(soft).keys()
+            reject(labels, listed - spoilt, f"its line in {beside.name} is not usable")
+        reject(soft, listed, f"{labels_at.name} does not have this name")
+    distributions = usable(soft)
     faces = [
-        {"name": name, "split": prefix(name), "label": n, "distribution": soft.values.get(name)}
-        for name, n in labels.values.items()
+        {"name": name, "split": prefix(name), "label": n, "distribution": distributions.get(name)}
+        for name, n in usable(labels).items()
     ]
-    return table(faces, labels.faults + soft.faults, images_at, names, labels_at)
+    return table(faces, labels + soft, images_at, names, labels_at)
 
 
 def read_blended(
@@ -110,28 +95,42 @@ def read_blended(
     Names tell the splits if all begin with train_ or test_, else the partition list ``beside``
     does; without it the splits are empty. Raises `DataError` if no face is left.
     """
-    soft = read_listing(soft_at, lambda _, cells: parse_distribution(cells, num_classes))
-    splits = {name: prefix(name) for name in soft.values}
-    faults = soft.faults
+    soft = read_list(soft_at, lambda _, cells: parse_distribution(cells, num_classes))
+    splits = {name: prefix(name) for name in usable(soft)}
+    partition: list[Line] = []
     if not all(splits.values()):
         splits = dict.fromkeys(splits, "")
         if beside is not None:
-            partition = read_listing(beside, lambda _, cells: parse_split(cells))
-            splits = partition.values
-            soft.keep(set(splits), f"{beside.name} does not say its split")
-            partition.keep(soft.names, f"{soft_at.name} does not have this name")
-            faults = soft.faults + partition.faults
+            partition = read_list(beside, lambda _, cells: parse_split(cells))
+            splits = usable(partition)
+            reject(soft, splits.keys(), f"{beside.name} does not say its split")
+            reject(
+                partition, {line.name for line in soft}, f"{soft_at.name} does not have this name"
+            )
     faces = [
         {"name": name, "split": splits[name], "distribution": value}
-        for name, value in soft.values.items()
+        for name, value in usable(soft).items()
     ]
-    return table(faces, faults, images_at, names, soft_at)
+    return table(faces, soft + partition, images_at, names, soft_at)
+
+
+def usable(lines: list[Line]) -> dict[str, Any]:
+    """Return the values of the lines that are used, by name."""
+    return {line.name: line.value for line in lines if not line.fault}
+
+
+def reject(lines: list[Line], names: Container[str], why: str) -> None:
+    """Stop using the lines of all other names."""
+    for line in lines:
+        if not line.fault and line.name not in names:
+            line.fault = why
 
 
 def table(
-    faces: list[Row], faults: list[Row], images_at: Path, names: Names, path: Path
+    faces: list[dict[str, Any]], lines: list[Line], images_at: Path, names: Names, path: Path
 ) -> pl.DataFrame:
-    """Return faces, with their images, and faults as one table."""
+    """Return faces, with their images, and the faults of lines as one table."""
+    faults = [{**vars(line), "value": None} for line in lines if line.fault]
     if not faces:
         first = "; the first: {file}, line {line}: {fault}".format(**faults[0]) if faults else ""
         raise DataError(f"{path} has no usable line{first}")
@@ -145,24 +144,28 @@ def table(
     return pl.DataFrame([*faces, *faults], schema=SCHEMA)
 
 
-def read_listing(path: Path, parse: Callable[[str, list[str]], Value]) -> Listing[Value]:
-    """Read a list; ``parse`` receives a name and the rest of its line, and returns the value."""
-    listing: Listing[Value] = Listing(path)
-    for line, text in enumerate(read_lines(path), 1):
+def read_list(path: Path, parse: Callable[[str, list[str]], Any]) -> list[Line]:
+    """Read a list; ``parse`` receives a name and the rest of its line, and returns its value."""
+    lines: list[Line] = []
+    seen: set[str] = set()
+    for number, text in enumerate(read_lines(path), 1):
         if not text:
             continue
         first, *cells = text.split()
-        name = face_name(first)
+        line = Line(path.name, number, text[:LONGEST], face_name(first))
+        lines.append(line)
         try:
-            if not re.fullmatch(r"\w[\w.-]*", name):
+            if not re.fullmatch(r"\w[\w.-]*", line.name):
                 raise UnusableError("it does not begin with the name of an image")
-            if name in listing.values:
+            if line.name in seen:
                 raise UnusableError("the name is also on an earlier line")
-            listing.values[name] = parse(name, cells)
-            listing.lines[name] = line, text
+            line.value = parse(line.name, cells)
+            seen.add(line.name)
         except UnusableError as error:
-            listing.fault(name, str(error), line, f"{first} {error.shown}" if error.shown else text)
-    return listing
+            line.fault = str(error)
+            if error.shown:
+                line.text = f"{first} {error.shown}"[:LONGEST]
+    return lines
 
 
 def face_name(text: str) -> str:

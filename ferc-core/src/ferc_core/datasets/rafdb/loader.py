@@ -30,27 +30,14 @@ CLASSES = {  # in the order of the owners' codes
     "mixture": BLENDED,
     "basic": (*BLENDED, "neutral"),
     "compound": (
-        "happily surprised",
-        "happily disgusted",
-        "sadly fearful",
-        "sadly angry",
-        "sadly surprised",
-        "sadly disgusted",
-        "fearfully angry",
-        "fearfully surprised",
-        "angrily surprised",
-        "angrily disgusted",
-        "disgustedly surprised",
+        "happily surprised", "happily disgusted", "sadly fearful", "sadly angry", "sadly surprised",
+        "sadly disgusted", "fearfully angry", "fearfully surprised", "angrily surprised",
+        "angrily disgusted", "disgustedly surprised",
     ),
     "ml": BLENDED,
-}
+}  # fmt: skip
 # What each value of `part` is made of. By default, the first that exists.
-MEMBERS = {
-    "mixture": ("basic", "ml"),
-    "basic": ("basic",),
-    "compound": ("compound",),
-    "ml": ("ml",),
-}
+MEMBERS = {part: ("basic", "ml") if part == "mixture" else (part,) for part in CLASSES}
 # Faces of each class or in all, as published by the owners. The sizes of the mixture are those
 # implied by the accuracies in the logs of FER-C's authors: 9,747 + 3,926 and 2,388 + 982.
 PUBLISHED: dict[str, dict[str, int | tuple[int, ...]]] = {

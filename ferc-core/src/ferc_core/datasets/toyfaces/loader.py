@@ -15,12 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.base.seeds import key
-from ferc_core.datasets.toyfaces.drawing.expressions import (
-    CLASSES,
-    Emotion,
-    express,
-    random_emotion,
-)
+from ferc_core.datasets.toyfaces.drawing import expressions
+from ferc_core.datasets.toyfaces.drawing.expressions import CLASSES, Emotion
 from ferc_core.datasets.toyfaces.drawing.face import draw_face
 from ferc_core.datasets.toyfaces.drawing.subjects import Subject, random_subject
 from ferc_core.datasets.toyfaces.drawing.views import random_view
@@ -86,7 +82,7 @@ def toy_split(split: str, count: int, size: int) -> FaceSplit:
 def draw_toy_face(split: str, size: int, index: int) -> npt.NDArray[np.uint8]:
     """Draw face number ``index`` of a split, uint8 RGB [size, size, 3]."""
     subject = subject_of(split, subject_number(split, index))
-    expression = express(emotion_of(split, index), stream(split, index, "expression"))
+    expression = expressions.express(emotion_of(split, index), stream(split, index, "expression"))
     return draw_face(subject, expression, random_view(stream(split, index, "view")), size)
 
 
@@ -103,7 +99,7 @@ def subject_of(split: str, number: int) -> Subject:
 
 def emotion_of(split: str, index: int) -> Emotion:
     """Return the emotion of face ``index`` of a split; the classes take turns."""
-    return random_emotion(index % len(CLASSES), stream(split, index, "feeling"))
+    return expressions.random_emotion(index % len(CLASSES), stream(split, index, "feeling"))
 
 
 def stream(split: str, number: int, purpose: str) -> np.random.Generator:

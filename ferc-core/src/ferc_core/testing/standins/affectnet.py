@@ -115,7 +115,7 @@ def write_affectnet(
     if "missing" in quirks:
         training[:2] = [replace(row, drawn=False) for row in training[:2]]
     for cells in (cells for quirk, rows in ADDED.items() if quirk in quirks for cells in rows):
-        training.append(added_row(len(training), release, *cells))
+        training.append(added_row(len(training), release, cells))
     side = side or SIDE[release]
     if release == "manual":
         training += more_rows(training, validation, quirks)
@@ -142,7 +142,7 @@ def name_of(split: str, i: int, release: str) -> str:
     return f"{i // FOLDER_SIZE}/{blake2b(f'{split} {i}'.encode(), digest_size=28).hexdigest()}"
 
 
-def added_row(i: int, release: str, *cells: str) -> Row:
+def added_row(i: int, release: str, cells: tuple[str, str, str]) -> Row:
     """Return row number ``i`` of the training faces, which a quirk adds."""
     return Row("train", name_of("train", i, release), toy_number(0, i), *cells)
 
@@ -159,7 +159,7 @@ def more_rows(
         rows += [replace(validation[0], split="train")]
     rows = [replace(row, drawn=False) for row in rows]
     if "boxless" in quirks:
-        rows += [replace(added_row(len(training), "manual", "0", "0", "0"), boxed=False)]
+        rows += [replace(added_row(len(training), "manual", ("0", "0", "0")), boxed=False)]
     return rows
 
 

@@ -38,14 +38,8 @@ class View:
 
     def pose(self, side: int) -> Pose:
         """Return where the head is in an image of this side."""
-        return Pose(
-            yaw=self.yaw,
-            pitch=self.pitch,
-            roll=self.roll,
-            scale=FACE_SCALE * self.zoom * side,
-            x=self.x * side,
-            y=self.y * side,
-        )
+        scale = FACE_SCALE * self.zoom * side
+        return Pose(self.yaw, self.pitch, self.roll, scale, self.x * side, self.y * side)
 
 
 def random_view(rng: np.random.Generator) -> View:
@@ -63,10 +57,7 @@ def random_view(rng: np.random.Generator) -> View:
         contrast=0.25 + 0.3 * u[2],
         warmth=n[6] / 2.2,
         exposure=1 + 0.05 * n[7],
-        background=(
-            pale(u[3], u[4], u[5]),
-            pale(u[3] + 0.08 + 0.2 * u[6], u[4], u[5]),
-        ),
+        background=(pale(u[3], u[4], u[5]), pale(u[3] + 0.08 + 0.2 * u[6], u[4], u[5])),
         blur=0.005 * u[7] ** 2,
         noise=3.5 * u[8] ** 2,
         noise_seed=int(rng.integers(2**32)),
