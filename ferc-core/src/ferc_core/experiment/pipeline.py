@@ -116,7 +116,7 @@ def describe(bench: Benchmark, out: RunDirectory) -> None:
         say(f"  scored, but not part of this call: {'; '.join(map(str, earlier))}")
     unscored = [t for t in out.known_trials if t not in (*bench.trials, *earlier)]
     if unscored:
-        say(f"  left out, lacking predictions in some of these cells: {'; '.join(map(str, unscored))}")
+        say(f"  left out, lacking predictions of some cells: {'; '.join(map(str, unscored))}")
     for line in training.describe(bench, training.to_train(bench, out)):
         say(line)
     if bench.entries.dataset.entry.note and not bench.models:
