@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.base.seeds import key, rank
+from ferc_core.base.text import number
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.faces import FaceSet, FaceSplit
 
@@ -31,7 +32,7 @@ def divide(
 ) -> Splits:
     """Choose the scored split and a validation split that does not touch it.
 
-    Scored is ``scored_name``, or else ``test``, or else ``valid``. The validation split is the
+    ``scored_name`` is scored, or else ``test``, or else ``valid``. The validation split is the
     dataset's own ``valid`` unless that is scored or missing; then it is taken out of ``train``.
     ``limit`` keeps at most that many faces of each, always the same ones. Without ``training``
     any split may be scored, and the other two may be empty.
@@ -49,6 +50,8 @@ def divide(
             f"{faces.name} must be scored on a split other than 'train'; "
             f"it has {', '.join(faces.splits)}"
         )
+    if not name:
+        raise DataError(f"{faces.name} has no split 'test', 'valid' or 'train'")
     scored = faces.splits[name]
     train = faces.splits.get("train", scored.take([]))
     notes = []
@@ -63,7 +66,8 @@ def divide(
         by = "by subject" if train.identities is not None else "by class"
         notes.append(f"validation: {len(validation)} faces taken out of 'train', {by}")
     if training and not (len(train) and len(validation)):
-        raise DataError(f"{faces.name}: {len(faces.splits['train'])} faces of 'train' are too few")
+        few = number(len(faces.splits["train"]), "face")
+        raise DataError(f"{faces.name}: 'train' has {few}, too few to train and to validate on")
     train, validation, scored = (first(split, limit) for split in (train, validation, scored))
     return Splits(train, validation, scored, name, tuple(notes))
 
@@ -71,7 +75,7 @@ def divide(
 def validation_rows(train: FaceSplit) -> npt.NDArray[np.bool_]:
     """Mark the rows [N] to validate on: 250 of each class, or 10 % of a small one.
 
-    Where identities are known, whole identities are taken until there are as many rows.
+    Where subjects are known, all faces of a subject are taken, until there are as many rows.
     """
     order = rank(train.ids, "validation")
     counts = np.bincount(train.labels)
