@@ -151,7 +151,8 @@ class Corruption(Entry):
         result: Image = self.loaded(image, severity, rng, **options)
         found = getattr(result, "dtype", None), getattr(result, "shape", None)
         if found != (image.dtype, image.shape):
-            what = type(result).__name__ if None in found else f"{found[0]} {found[1]}"
+            is_array = hasattr(result, "dtype")  # no comparison: None equals the dtype float64
+            what = f"{found[0]} {found[1]}" if is_array else type(result).__name__
             raise PluginError(
                 f"corruption {self.name!r} returned {what} for an image uint8 {image.shape}"
             )
