@@ -187,7 +187,8 @@ def draw_points(axes: Axes, train: FaceSplit, name: str, seed: int) -> None:
     assert train.valence_arousal is not None
     some = rank(train.ids, f"preview/{seed}")[:POINTS]
     colours = [colour(label) for label in train.labels[some].tolist()]
-    axes.scatter(*train.valence_arousal[some].T, s=8, c=colours, alpha=0.45, linewidths=0)
+    x, y = train.valence_arousal[some].T
+    axes.scatter(x, y, s=8, c=colours, alpha=0.45, linewidths=0)
     of = f"{len(some):,} of " if len(some) < len(train) else ""
     title = f"valence and arousal of {of}{len(train):,} faces of '{name}'"
     axes.set_title(title, fontsize=TITLE, color=INK, pad=72 * LIFT)

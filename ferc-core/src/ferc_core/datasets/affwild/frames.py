@@ -86,18 +86,6 @@ class Tree:
         return path.relative_to(self.root).as_posix()
 
 
-@dataclass(frozen=True)
-class Footage:
-    """What exists of a video: the files of its faces by frame, from 1, and the video's own file.
-
-    ``lost`` is what is missing or cannot be opened, so that no face is usable.
-    """
-
-    files: Mapping[int, str]
-    video: str | None
-    lost: str = ""
-
-
 def read_rows(tree: Tree, names: Names) -> pl.DataFrame:
     """Return the `ROWS` of a release, subject by subject; ``names`` lists its folders.
 
@@ -114,13 +102,15 @@ def read_rows(tree: Tree, names: Names) -> pl.DataFrame:
                     parts.append(left_out(path.stem, notes.TWICE, 0, tree.relative(path)))
     faces, videos = faces_of(texts, tree, names), videos_of(tree, names)
     with track("reading annotations", len(texts)) as step:
-        for subject in sorted(texts):
-            lacking = [kind.name for kind in tree.texts if kind not in texts[subject]]
+        for subject, own in sorted(texts.items()):
+            lacking = [kind.name for kind in tree.texts if kind not in own]
             if lacking:
                 parts.append(left_out(subject, notes.LACKS + lacking[0], 0))
             else:
-                footage = footage_of(subject, tree, faces, videos)
-                parts += video_rows(subject, tree, texts[subject], footage)
+                video = videos.get(subject)
+                files = files_by_frame(*faces.get(subject, ("", [])), from_zero=bool(tree.videos))
+                lost = lost_part(subject, tree, subject in faces, video)
+                parts += video_rows(subject, tree, own, files, video, lost)
             step(1)
     return pl.concat(parts)
 
@@ -155,19 +145,15 @@ def videos_of(tree: Tree, names: Names) -> dict[str, str]:
     }
 
 
-def footage_of(
-    subject: str, tree: Tree, faces: Mapping[str, tuple[str, list[str]]], videos: Mapping[str, str]
-) -> Footage:
-    """Return what exists of an annotated video."""
-    video = videos.get(subject)
-    if subject not in faces:
-        return Footage({}, video, lost=tree.relative(tree.faces[0] / subject))
-    files = files_by_frame(*faces[subject], from_zero=tree.videos is not None)
+def lost_part(subject: str, tree: Tree, has_faces: bool, video: str | None) -> str:
+    """Return what is missing or cannot be opened, so that no face of a subject is usable."""
+    if not has_faces:
+        return tree.relative(tree.faces[0] / subject)
     if tree.videos is None:
-        return Footage(files, video)
+        return ""
     if video is None:
-        return Footage(files, video, lost=tree.relative(tree.videos / (subject + VIDEO_SUFFIX)))
-    return Footage(files, video, lost="" if can_open(tree.root / video) else video)
+        return tree.relative(tree.videos / (subject + VIDEO_SUFFIX))
+    return "" if can_open(tree.root / video) else video
 
 
 def files_by_frame(folder: str, names: list[str], *, from_zero: bool) -> dict[int, str]:
@@ -183,9 +169,17 @@ def files_by_frame(folder: str, names: list[str], *, from_zero: bool) -> dict[in
 
 
 def video_rows(
-    subject: str, tree: Tree, texts: Mapping[Kind, Path], footage: Footage
+    subject: str,
+    tree: Tree,
+    texts: Mapping[Kind, Path],
+    files: Mapping[int, str],
+    video: str | None,
+    lost: str,
 ) -> Iterator[pl.DataFrame]:
-    """Yield the faces of a video, and what is left out of it, by reason."""
+    """Yield the faces of a video, and what is left out of it, by reason.
+
+    ``files`` are those of its faces by frame, from 1; nothing is usable if a part is ``lost``.
+    """
     tables = [read_values(path, kind) for kind, path in texts.items()]
     lengths = [table.height for table in tables]
     if len(set(lengths)) > 1:
@@ -200,10 +194,10 @@ def video_rows(
             line = bad[0] + 1 + bool(kind.header)
             yield left_out(subject, why, len(bad), f"{tree.relative(path)}, line {line}")
     good = np.flatnonzero(fault == 0)
-    if footage.lost:
-        yield left_out(subject, notes.LOST, len(good), footage.lost)
+    if lost:
+        yield left_out(subject, notes.LOST, len(good), lost)
         return
-    faces = np.array([row for row in good.tolist() if row + 1 in footage.files], dtype=np.int64)
+    faces = np.array([row for row in good.tolist() if row + 1 in files], dtype=np.int64)
     if len(faces) < len(good):
         yield left_out(subject, notes.NO_FACE, len(good) - len(faces))
     if not len(faces):
@@ -212,11 +206,11 @@ def video_rows(
     yield table[faces].select(
         pl.lit(subject).alias("identity"),
         pl.Series("frame", faces + 1, pl.Int32),
-        pl.Series("file", [footage.files[row + 1] for row in faces], pl.String),
+        pl.Series("file", [files[row + 1] for row in faces], pl.String),
         "valence",
         "arousal",
         pl.Series("label", LABELS[codes], pl.Int8),
-        pl.lit(footage.video, pl.String).alias("video"),
+        pl.lit(video, pl.String).alias("video"),
         pl.lit("").alias("why"),
         pl.lit(1, pl.Int32).alias("count"),
     )
