@@ -15,7 +15,7 @@ import time
 
 WORKERS = (1, 2)
 ROUNDS = 3
-FORMS = 86
+CELLS = 86
 
 
 def seconds(faces: int, workers: int) -> float:
@@ -34,10 +34,10 @@ def seconds(faces: int, workers: int) -> float:
 def main(faces: int) -> None:
     """Print the table."""
     taken = [[seconds(faces, workers) for workers in WORKERS] for _ in range(ROUNDS)]
-    print(f"{'workers':>8}{'seconds':>10}{'pictures/s':>12}   ({faces} faces x {FORMS} forms)")
+    print(f"{'workers':>8}{'seconds':>10}{'images/s':>12}   ({faces} faces x {CELLS} cells)")
     for workers, column in zip(WORKERS, zip(*taken, strict=True), strict=True):
         best = min(column)
-        print(f"{workers:8}{best:10.1f}{faces * FORMS / best:12.0f}")
+        print(f"{workers:8}{best:10.1f}{faces * CELLS / best:12.0f}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Time of the 85 corrupted forms of a 224x224 photograph, against ``imagecorruptions``.
+"""Time of a 224x224 photograph in all 85 corrupted cells, against ``imagecorruptions``.
 
     python benchmarks/corruptions.py [ROUNDS]
 
-Both sides run on one thread in one process, turn by turn: a turn is the five severities of a type
-for four photographs in a row, as when a dataset is built. A line shows the median milliseconds per
-form and the ratio; the last line sums all 85 forms of one photograph. Needs
+Both sides run on one thread in one process, turn by turn: a turn is the five severities of a
+corruption for four photographs in a row, as when a dataset is built. A line shows the median
+milliseconds per image and the ratio; the last line sums all 85 cells of one photograph. Needs
 ``imagecorruptions-imaug`` and, for the photograph, ``scikit-image``.
 """
 
@@ -33,7 +33,7 @@ Photo = npt.NDArray[np.uint8]
 
 
 def turn(function: Callable[[Photo, int], object], photos: list[Photo]) -> float:
-    """Return how many seconds a form takes: the mean over five severities of all photographs."""
+    """Return how many seconds an image takes: the mean over five severities of all photographs."""
     start = time.perf_counter()
     for severity in SEVERITIES:
         for photo in photos:
@@ -62,7 +62,7 @@ def main(rounds: int) -> None:
         medians = [1e3 * median(column) for column in zip(*taken, strict=True)]
         report(name, *medians)
         totals = [total + len(SEVERITIES) * m for total, m in zip(totals, medians, strict=True)]
-    report("all 85 forms", *totals)
+    report("all 85 cells", *totals)
 
 
 def report(name: str, reference: float, ours: float) -> None:

@@ -59,8 +59,9 @@ class Step:
         self.learner = learner.train()
         trained = learner.network if plain else learner
         self.optimizer = torch.optim.Adam(trained.parameters(), lr=1e-4)
-        targets = torch.eye(CLASSES)[torch.arange(SIZE) % CLASSES]
-        self.batch = Batch(1, np.arange(SIZE), torch.randn(SIZE, 3, SIDE, SIDE), targets)
+        labels = torch.arange(SIZE) % CLASSES
+        images, targets = torch.randn(SIZE, 3, SIDE, SIDE), torch.eye(CLASSES)[labels]
+        self.batch = Batch(1, np.arange(SIZE), images, targets, labels)
         self.loss = Learner.loss if plain else type(learner).loss
         self.milliseconds: list[float] = []
 

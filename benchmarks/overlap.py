@@ -19,7 +19,10 @@ import torch
 
 from ferc_core import registry
 from ferc_core.faces import FaceSplit
-from ferc_core.suite.corrupt import Corruptor, Pictures, Suite, cells
+from ferc_core.images.store import ImageStore
+from ferc_core.suite.cells import cells
+from ferc_core.suite.corrupt import Corruptor, Suite
+from ferc_core.suite.gallery import chosen_corruptions
 from ferc_core.testing import picture
 from ferc_models.backbones import create_network
 from ferc_models.saved.predictor import network_logits
@@ -29,12 +32,12 @@ BACKBONE = "test_resnet"
 ROUNDS = 3
 
 
-def milliseconds(work: Iterable[object], pictures: int) -> float:
+def milliseconds(work: Iterable[object], images: int) -> float:
     """Return how long an image takes."""
     start = time.perf_counter()
     for _ in work:
         pass
-    return 1e3 * (time.perf_counter() - start) / pictures
+    return 1e3 * (time.perf_counter() - start) / images
 
 
 def main(count: int) -> None:
@@ -44,19 +47,23 @@ def main(count: int) -> None:
     network = create_network(BACKBONE, 7, SIDE).eval()
     images = np.stack([np.roll(picture(SIDE, SIDE), i, axis=1) for i in range(count)])
     faces = FaceSplit(tuple(map(str, range(count))), np.zeros(count, int), images.__getitem__)
-    forms = cells([name for name, c in registry().corruptions.items() if c.in_benchmark], [3])
-    corruptor, engine = Corruptor("bench", "imagenet-c", 0), registry().executors["threads"]
-    in_turn, beside = (Suite(Pictures(faces, SIDE), corruptor, engine, n) for n in (0, 1))
+    corruptions = chosen_corruptions(())  # those of the benchmark
+    chosen = cells(corruptions, [3])
+    corruptor = Corruptor("bench", corruptions, "imagenet-c", 0)
+    engine = registry().executors["threads"]
+    in_turn, beside = (Suite(ImageStore(faces, SIDE), corruptor, engine, n) for n in (0, 1))
     cpu = torch.device("cpu")
 
     ways = {
-        "corruption alone": lambda: in_turn.chunks(forms),
-        "model alone": lambda: (network_logits(network, images, cpu) for _ in forms),
-        "in turn": lambda: (network_logits(network, x, cpu) for _, _, x in in_turn.chunks(forms)),
-        "overlapped": lambda: (network_logits(network, x, cpu) for _, _, x in beside.chunks(forms)),
+        "corruption alone": lambda: in_turn.chunks(chosen),
+        "model alone": lambda: (network_logits(network, images, cpu) for _ in chosen),
+        "in turn": lambda: (network_logits(network, x, cpu) for _, _, x in in_turn.chunks(chosen)),
+        "overlapped": lambda: (
+            network_logits(network, x, cpu) for _, _, x in beside.chunks(chosen)
+        ),
     }
     taken = [
-        [milliseconds(way(), count * len(forms)) for way in ways.values()] for _ in range(ROUNDS)
+        [milliseconds(way(), count * len(chosen)) for way in ways.values()] for _ in range(ROUNDS)
     ]
     for name, column in zip(ways, zip(*taken, strict=True), strict=True):
         print(f"{name:20}{median(column):8.3f} ms/image")

@@ -21,9 +21,8 @@ from statistics import median
 import numpy as np
 
 from ferc_core.base.parallel import threads
-from ferc_core.datasets.affectnet.loader import open_affectnet
-from ferc_core.images.cache import mapped
-from ferc_core.suite.corrupt import Pictures
+from ferc_core.datasets.affectnet import open_affectnet
+from ferc_core.images.store import ImageStore
 from ferc_core.testing.standins import write_affectnet
 
 SIDE, BATCH, EPOCHS = 224, 64, 5
@@ -40,7 +39,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def opening(folder: Path, rows: int) -> None:
     """Print how long opening takes."""
-    write_affectnet(folder, train=rows, valid=rows // 70, distinct=20, side=48)
+    write_affectnet(folder, train=rows, valid=max(8, rows // 70), distinct=20, side=48)
     size = (folder / "training.csv").stat().st_size >> 20
     first, *later = [seconds(lambda: open_affectnet(folder)) for _ in range(4)]
     print(f"opening {rows} training rows ({size} MB of CSV): first {first:.1f} s, ", end="")
@@ -51,13 +50,13 @@ def reading(folder: Path, count: int) -> None:
     """Print images per second from files and from the cache."""
     write_affectnet(folder, train=count, valid=8, side=FACE)
     faces = open_affectnet(folder).splits["train"]
-    loose, kept = Pictures(faces, SIDE), Pictures(faces, SIDE)
-    filling = seconds(lambda: kept.keep(mapped(folder / "cache", kept, lambda step: None)))
+    loose, kept = ImageStore(faces, SIDE), ImageStore(faces, SIDE, folder / "cache")
+    filling = seconds(kept.keep)
 
-    def epoch(pictures: Pictures, seed: int) -> float:
+    def epoch(images: ImageStore, seed: int) -> float:
         order = np.random.default_rng(seed).permutation(len(faces))
         batches = np.split(order, range(BATCH, len(order), BATCH))
-        return seconds(lambda: [batch.sum() for batch in threads(pictures, batches, CORES)])
+        return seconds(lambda: [batch.sum() for batch in threads(images, batches, CORES)])
 
     turns = [(epoch(loose, i), epoch(kept, i)) for i in range(EPOCHS)]
     files, cached = (median(column) for column in zip(*turns, strict=True))

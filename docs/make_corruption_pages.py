@@ -4,7 +4,7 @@
 
 images/corruptions.png  the 17 corruptions at severity 5 (paper, Fig. 2)
 images/severities.jpg   all severities of each, as `ferc corrupt` shows them
-images/visibility.png   average visibility of every form, and softening curves (paper, Fig. 4)
+images/visibility.png   average visibility of every cell, and softening curves (paper, Fig. 4)
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from ferc_core import registry
+from ferc_core import open_dataset, registry
 from ferc_core.base.parallel import threads
 from ferc_core.images.io import resize
+from ferc_core.images.store import ImageStore
 from ferc_core.labels.schemes import SOFTENING_EXPONENT, soften
 from ferc_core.labels.visibility import measure, normalise, sample_rows
 from ferc_core.spec import SEVERITIES
-from ferc_core.suite.corrupt import Cell, Corruptor, Pictures, Suite
-from ferc_core.suite.gallery import GROUPS, chosen_forms, contact_sheet
+from ferc_core.suite.cells import Cell, cells
+from ferc_core.suite.corrupt import Corruptor, Suite
+from ferc_core.suite.gallery import GROUPS, chosen_corruptions, contact_sheet
 
 DOCS = Path(__file__).parent
 IMAGES, PAGE = DOCS / "images", DOCS / "corruptions.md"
@@ -47,40 +49,38 @@ INK = "#222222"
 Image = npt.NDArray[np.uint8]
 Visible = dict[str, npt.NDArray[np.float64]]  # by corruption, one value for each severity
 
-FACES = registry().datasets["toyfaces"].open(size=SIDE).splits["test"]
-FORMS = chosen_forms((), SEVERITIES)
+FACES = open_dataset("toyfaces", size=SIDE).splits["test"]
+CORRUPTIONS = chosen_corruptions(())  # those of the benchmark, group by group
+CELLS = cells(CORRUPTIONS)
 BY_GROUP = {
-    group: [
-        c.corruption
-        for c in FORMS[:: len(SEVERITIES)]
-        if registry().corruptions[c.corruption].group == group
-    ]
+    group: [name for name, chosen in CORRUPTIONS.items() if chosen.entry.group == group]
     for group in GROUPS
 }
 
 
 def variants() -> dict[Cell, Image]:
-    """Return all forms of one toy face."""
-    corruptor = Corruptor("toyfaces", "imagenet-c", 0)
-    return {cell: corruptor.one(FACES.read(SHOWN), FACES.ids[SHOWN], cell) for cell in FORMS}
+    """Return one toy face in all corrupted cells."""
+    corruptor = Corruptor("toyfaces", CORRUPTIONS, "imagenet-c", 0)
+    return {cell: corruptor.one(FACES.read(SHOWN), FACES.ids[SHOWN], cell) for cell in CELLS}
 
 
-def draw_corruptions(forms: dict[Cell, Image], out: Path) -> None:
-    """Draw the severest form of each corruption, by groups; two rows of nine."""
+def draw_corruptions(images: dict[Cell, Image], out: Path) -> None:
+    """Draw each corruption at its highest severity, by groups; two rows of nine."""
     tile, gap, head, rim = 116, 6, 40, 4  # pixels
     across, down = tile + gap, tile + head + 8
     width, height = 9 * across - gap + 2 * rim, 2 * down + rim
     figure = plt.figure(figsize=(width / 100, height / 100), dpi=100)
     clean = FACES.read(SHOWN)
     blocks = [("clean", {"": clean})] + [
-        (group, {name: forms[Cell(name, 5)] for name in names}) for group, names in BY_GROUP.items()
+        (group, {name: images[Cell(name, 5)] for name in names})
+        for group, names in BY_GROUP.items()
     ]
     rows = [[blocks[1], blocks[2]], [blocks[0], blocks[3], blocks[4]]]
     for i, row in enumerate(rows):
         column = 0
-        for group, pictures in row:
+        for group, tiles in row:
             colour = COLOURS.get(group, INK)
-            left, right = rim + column * across, rim + (column + len(pictures)) * across - gap
+            left, right = rim + column * across, rim + (column + len(tiles)) * across - gap
             top = height - rim - i * down
             figure.text(
                 (left + 2) / width,
@@ -93,35 +93,34 @@ def draw_corruptions(forms: dict[Cell, Image], out: Path) -> None:
             )
             line = np.array([[left, right], [top - 22, top - 22]]) / [[width], [height]]
             figure.add_artist(plt.Line2D(*line, color=colour, linewidth=1.5))
-            for name, picture in pictures.items():
+            for name, image in tiles.items():
                 x, y = rim + column * across, top - head - tile
                 axis = figure.add_axes((x / width, y / height, tile / width, tile / height))
-                axis.imshow(resize(picture, tile))
+                axis.imshow(resize(image, tile))
                 axis.set_axis_off()
                 axis.set_title(name.replace("_", " "), fontsize=8, pad=3, color=INK)
                 column += 1
     figure.savefig(out, dpi=100)
 
 
-def draw_severities(forms: dict[Cell, Image], out: Path) -> None:
-    """Draw the contact sheet of all forms."""
-    tiles = {cell: resize(image, SMALL) for cell, image in forms.items()}
-    sheet = contact_sheet(resize(FACES.read(SHOWN), SMALL), tiles)
+def draw_severities(images: dict[Cell, Image], out: Path) -> None:
+    """Draw the contact sheet of all cells."""
+    tiles = {cell: resize(image, SMALL) for cell, image in images.items()}
+    sheet = contact_sheet(resize(FACES.read(SHOWN), SMALL), tiles, CORRUPTIONS)
     full_colour = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
     options = [cv2.IMWRITE_JPEG_QUALITY, 88, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, full_colour]
     cv2.imwrite(str(out), sheet[..., ::-1], options)
 
 
 def visibilities(function: str, table: str) -> Visible:
-    """Return the mean visibility of every form over a hundred toy faces."""
+    """Return the mean visibility of every cell over a hundred toy faces."""
     entry = registry().visibilities[function]
-    corruptor = Corruptor("toyfaces", table, 0)
-    everyone = Suite(Pictures(FACES, SIDE), corruptor, threads, os.cpu_count() or 1)
+    corruptor = Corruptor("toyfaces", CORRUPTIONS, table, 0)
+    everyone = Suite(ImageStore(FACES, SIDE), corruptor, threads, os.cpu_count() or 1)
     suite = everyone.take(sample_rows(everyone, "average"))
-    degradation = measure(suite, FORMS, entry.against)
-    visible = normalise(degradation, np.ones(len(FORMS), bool), entry.scope).mean(axis=0)
-    names = [cell.corruption for cell in FORMS[:: len(SEVERITIES)]]
-    return dict(zip(names, visible.reshape(len(names), -1), strict=True))
+    degradation = measure(suite, CELLS, entry.against)
+    visible = normalise(degradation, np.ones(len(CELLS), bool), entry.scope).mean(axis=0)
+    return dict(zip(CORRUPTIONS, visible.reshape(len(CORRUPTIONS), -1), strict=True))
 
 
 def draw_visibility(decided: Visible, published: Visible, out: Path) -> None:
@@ -138,7 +137,7 @@ def draw_visibility(decided: Visible, published: Visible, out: Path) -> None:
 
 
 def draw_ranking(axis: Axes, visible: Visible, title: str) -> None:
-    """Draw a dot for each form; the corruptions from most to least visible."""
+    """Draw a dot for each cell; the corruptions from most to least visible."""
     order = sorted(visible, key=lambda name: visible[name].mean())
     for row, name in enumerate(order):
         axis.plot(visible[name][[0, -1]], (row, row), color="#dddddd", linewidth=1, zorder=1)
@@ -231,9 +230,9 @@ def table(visible: Visible) -> str:
 def main() -> None:
     """Write everything."""
     IMAGES.mkdir(exist_ok=True)
-    forms = variants()
-    draw_corruptions(forms, IMAGES / "corruptions.png")
-    draw_severities(forms, IMAGES / "severities.jpg")
+    images = variants()
+    draw_corruptions(images, IMAGES / "corruptions.png")
+    draw_severities(images, IMAGES / "severities.jpg")
     decided = visibilities("l2", "imagenet-c")
     published = visibilities("l2-uint8", "tiny-imagenet-c")
     draw_visibility(decided, published, IMAGES / "visibility.png")

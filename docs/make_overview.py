@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
 
-from ferc_core import registry
+from ferc_core import open_dataset, registry
 from ferc_core.base.seeds import generator
 
 COLOURS = {"ce": "#c1453b", "maxent+mbls": "#2b6ca3"}
@@ -29,8 +29,8 @@ PANELS = (
 
 
 def corrupted_faces() -> dict[str, np.ndarray]:
-    """Return one toy face in its clean form and in all 17 corruptions at severity 5, by name."""
-    faces = registry().datasets["toyfaces"].open(size=128).splits["test"]
+    """Return one toy face, clean and in all 17 corruptions at severity 5, by name."""
+    faces = open_dataset("toyfaces", size=128).splits["test"]
     row = int(np.flatnonzero(faces.labels == 1)[2])
     clean = faces.read(row)
     tiles = {"clean": clean}

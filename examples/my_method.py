@@ -3,7 +3,7 @@
     ferc run --plugin examples/my_method.py --method softmax_regression --loss ce
 
 A method learns from a `Task` and returns a predictor: anything with ``logits`` and ``save``. Its
-loader reads back what ``save`` wrote. The rest (cells, labels, calibrators, scores) is FER-C's.
+loader reads back what ``save`` wrote. FER-C does the rest: cells, labels, calibrators, scores.
 """
 
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def fit(task: Task) -> Regression:
 
 
 def load(path: Path, device: str) -> Regression:
-    """Read what `Regression.save` wrote; NumPy has but one device."""
+    """Read what `Regression.save` wrote; NumPy has one device, the CPU."""
     with open(path, "rb") as file:
         return Regression(np.load(file, allow_pickle=False))
 

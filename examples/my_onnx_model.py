@@ -1,26 +1,26 @@
-"""Your own model in an ONNX file, from whatever framework, scored as it is.
+"""A model of your own in an ONNX file, from any framework, evaluated as it is.
 
     pip install onnx "ferc-models[onnx]"
     python examples/my_onnx_model.py         writes my_model.onnx
     ferc run --method "onnx(file=my_model.onnx,normalise=unit)" --image-size 32
 
-The model is a linear one, fitted by least squares and written node by node. Your own framework
-has a call for that, such as torch.onnx.export(model, args, "my_model.onnx", external_data=False).
+The model is linear, fitted by least squares and written node by node. Your framework has a call
+for that, such as torch.onnx.export(model, args, "my_model.onnx", external_data=False).
 """
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ferc_core import registry
+from ferc_core import open_dataset
 
 FILE = "my_model.onnx"
-SIDE = 32  # the model takes images of this size alone
+SIDE = 32  # the only image size that the model takes
 
 
 def fit():
     """Return weights [3 * SIDE * SIDE, K] and bias [K] for images of values from 0 to 1."""
-    faces = registry().datasets["toyfaces"].open(train=400, size=SIDE)
+    faces = open_dataset("toyfaces", train=400, size=SIDE)
     train = faces.splits["train"]
     x = np.stack([face.image for face in train]).transpose(0, 3, 1, 2)  # as in the file: NCHW
     x = x.reshape(len(train), -1) / 255  # normalise=unit
@@ -46,7 +46,7 @@ def write(weights, bias):
     )
     opset = [helper.make_opsetid("", 17)]
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), FILE)
-    print(f"{FILE} is written")
+    print(f"wrote {FILE}")
 
 
 if __name__ == "__main__":

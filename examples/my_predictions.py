@@ -1,4 +1,4 @@
-"""Your own program, which FER-C never sees: it reads images and writes a table of predictions.
+"""A program of your own that FER-C never runs: it reads images and writes a table of predictions.
 
     ferc build --dataset "toyfaces(test=80)" --image-size 32 --severity 1 --severity 5 --out toys-c
     python examples/my_predictions.py toys-c         writes predictions.parquet
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import polars as pl
 
-from ferc_core import registry
+from ferc_core import open_dataset
 
 FILE = "predictions.parquet"
 SIDE = 16  # images are shrunk to SIDE x SIDE
@@ -32,7 +32,7 @@ def features(images):
 
 def fit():
     """Return the weights [SIDE * SIDE + 1, K] of a ridge regression on toy faces."""
-    faces = registry().datasets["toyfaces"].open(train=400, size=32)
+    faces = open_dataset("toyfaces", train=400, size=32)
     train = faces.splits["train"]
     x, y = features(face.image for face in train), np.eye(len(faces.classes))[train.labels]
     return np.linalg.solve(x.T @ x + 10 * np.eye(x.shape[1]), x.T @ y)
@@ -44,7 +44,7 @@ def predict(build, weights):
     files = [build / f"images/{cell}/{severity}/{s}.png" for s, cell, severity in table.iter_rows()]
     logits = features(cv2.imread(str(file)) for file in files) @ weights
     table.with_columns(logits=pl.Series(logits.tolist())).write_parquet(FILE)
-    print(f"{FILE} is written: {len(table)} images")
+    print(f"wrote {FILE}: {len(table)} images")
 
 
 if __name__ == "__main__":

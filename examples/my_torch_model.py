@@ -1,9 +1,9 @@
-"""Your own torch model, trained by your own script, scored as it is.
+"""A torch model of your own, trained by your own script, evaluated as it is.
 
     python examples/my_torch_model.py        trains a small network and writes my_net.pth
     ferc run --plugin examples/my_torch_model.py --method my-net
 
-The script stands for whatever you train with. FER-C needs two things of it: a function that
+The script stands for whatever you train with. FER-C needs two things from it: a function that
 builds the network, and a file with its state_dict.
 """
 
@@ -13,7 +13,7 @@ from ferc_core import hookimpl
 from ferc_models.ready import ready_made
 
 WEIGHTS = "my_net.pth"
-SIDE = 16  # the network looks at SIDE x SIDE colours, whatever the images' size
+SIDE = 16  # the network averages the images to SIDE x SIDE pixels, whatever their size
 
 
 def build(num_classes):
@@ -34,9 +34,9 @@ def train():
     """Train on toy faces and write the weights."""
     import torch
 
-    from ferc_core import registry
+    from ferc_core import open_dataset
 
-    faces = registry().datasets["toyfaces"].open(train=400, size=32)
+    faces = open_dataset("toyfaces", train=400, size=32)
     images = np.stack([face.image for face in faces.splits["train"]])
     pixels = torch.tensor(images).permute(0, 3, 1, 2) / 127.5 - 1  # normalise="half"
     labels = torch.tensor(faces.splits["train"].labels)
@@ -49,7 +49,7 @@ def train():
         loss.backward()
         optimizer.step()
     torch.save(network.state_dict(), WEIGHTS)
-    print(f"{WEIGHTS} is written; the training loss is {loss.item():.2f}")
+    print(f"wrote {WEIGHTS}; the training loss is {loss.item():.2f}")
 
 
 if __name__ == "__main__":
