@@ -1,8 +1,8 @@
 """All variants of one image: as files, and side by side on a contact sheet.
 
-An image alone belongs to no dataset, so its variants have addresses of their own: the dataset
-is called ``image``, and the sample by the file's name without its folder. The same pixels under
-the same name give the same bytes, whatever else is made beside them.
+An image by itself belongs to no dataset, so its variants have addresses of their own: the dataset
+is ``image``, and the sample is the name of the file without its folder. The same pixels under the
+same name give the same bytes, whatever else is made beside them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Image = npt.NDArray[np.uint8]
 DATASET = "image"
 SHEET = "contact-sheet.png"
 GROUPS = ("noise", "blur", "weather", "digital")  # in the paper's order
-WORKERS = 2  # at most: a camera's image takes up to a gigabyte in each
+WORKERS = 2  # at most: a photograph takes up to a gigabyte in each
 
 # The sheet, in pixels. Text has OpenCV's scale, and colours are RGB.
 TILE, GAP, MARGIN, HEADER = 160, 6, 16, 30
@@ -45,7 +45,7 @@ PAPER, INK, FAINT = (255, 255, 255), (34, 34, 34), (130, 130, 130)
 def chosen_corruptions(texts: Sequence[str]) -> dict[str, Chosen[Corruption]]:
     """Return these corruptions, or the benchmark's group by group, by their canonical calls.
 
-    Raises `RequestError` for a name or an option of a corruption that is not known.
+    Raises `RequestError` for an unknown corruption or option.
     """
     known = registry().corruptions
     if not texts:
@@ -62,19 +62,19 @@ def chosen_corruptions(texts: Sequence[str]) -> dict[str, Chosen[Corruption]]:
 
 
 def check_table(table: str) -> None:
-    """Raise `UnknownNameError` unless some corruption knows this severity table."""
+    """Raise `UnknownNameError` unless some corruption has this severity table."""
     tables = {name for c in registry().corruptions.values() for name in c.severity_tables}
     if table not in tables:
         raise UnknownNameError("severity table", table, tables)
 
 
 def open_image(path: Path, side: int = 0) -> Image:
-    """Read an image file, brought to ``side`` x ``side`` pixels unless that is 0.
+    """Read an image file and resize it to ``side`` x ``side`` pixels, unless ``side`` is 0.
 
-    Raises `RequestError` when there is no such file, and `BadImageError` when it is no image or
-    smaller than 32x32.
+    Raises `RequestError` when there is no such file, and `BadImageError` when it is not an image
+    or smaller than 32x32.
     """
-    if not os.path.isfile(path):  # unlike Path.is_file, no error for a folder one may not enter
+    if not os.path.isfile(path):  # unlike Path.is_file, never raises
         raise RequestError(f"there is no image file {path}")
     image = read_image(path)
     check_image(image, f"image {path}")
@@ -82,23 +82,23 @@ def open_image(path: Path, side: int = 0) -> Image:
 
 
 def sample_id(path: Path) -> str:
-    """Return the file's name; what is no text in it (another system's letters) becomes a mark."""
+    """Return the name of a file; bytes that are not valid text become replacement characters."""
     return os.fsencode(path.name).decode(errors="replace")
 
 
-def check_target(picture: Path, directory: Path, cells: Sequence[Cell]) -> None:
-    """Raise `RequestError` where the variants cannot lie, or would replace their own source."""
+def check_target(image: Path, directory: Path, cells: Sequence[Cell]) -> None:
+    """Raise `RequestError` where variants cannot be stored, or one would replace the image."""
     targets = (directory / SHEET, *(variant_path(directory, cell) for cell in cells))
     for folder in dict.fromkeys(parent for target in targets for parent in target.parents):
         if os.path.exists(folder) and not os.path.isdir(folder):
             raise RequestError(f"{folder} is a file, but the variants need a directory there")
-    source = picture.resolve()
+    source = image.resolve()
     if any(source == target.resolve() for target in targets):
-        raise RequestError(f"image {picture} would be replaced; choose another folder")
+        raise RequestError(f"image {image} would be replaced; choose another folder")
 
 
 def variant_path(directory: Path, cell: Cell) -> Path:
-    """Return where a variant lies: ``directory/corruption/severity.png``."""
+    """Return the path of a variant: ``directory/corruption/severity.png``."""
     return directory / slug(cell.corruption) / f"{cell.severity}.png"
 
 
