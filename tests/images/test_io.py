@@ -1,4 +1,4 @@
-"""Reading images: every usual file becomes uint8 RGB, and a bad one a sentence with its path."""
+"""Reading images: usual files become uint8 RGB, bad ones a sentence with the path."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def test_colours_come_back_as_rgb(write, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp"])
-def test_lossy_formats_come_back_nearly(write, suffix):
+def test_lossy_formats_come_back_approximately(write, suffix):
     image = read_image(write(f"face{suffix}", encoded(quarters(), suffix))).astype(int)
     for (row, column), colour in {(5, 5): RED, (5, 50): GREEN, (35, 30): BLUE}.items():
         assert np.abs(image[row, column] - colour).max() <= 12
 
 
-def test_the_content_decides_not_the_suffix(write):
+def test_the_content_decides_and_not_the_suffix(write):
     image = read_image(write("face.jpg", encoded(quarters(), ".png")))
     np.testing.assert_array_equal(image, quarters())
 
@@ -115,17 +115,17 @@ def test_comments_and_profiles_of_a_png_are_skipped_silently(write, capfd):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp", ".tif", ".ppm"])
-@pytest.mark.parametrize("kept", [0.03, 0.5, 0.9, -1])
-def test_a_cut_file_is_refused_without_noise(write, capfd, suffix, kept):
+def test_a_cut_file_is_refused_and_nothing_is_printed(write, capfd, suffix):
     noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     data = encoded(noise, suffix)
-    path = write(f"cut{suffix}", data[: kept if kept < 0 else int(kept * len(data))])
-    with pytest.raises(BadImageError, match=path.name):
-        read_image(path)
+    for kept in (0.03, 0.5, 0.9, 1):
+        path = write(f"cut{suffix}", data[: int(kept * len(data)) - 1])
+        with pytest.raises(BadImageError, match=path.name):
+            read_image(path)
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_end_of_a_thumbnail_does_not_hide_a_cut(write):
+def test_the_end_of_a_thumbnail_is_not_taken_for_that_of_the_image(write):
     thumbnail = encoded(quarters(16, 16), ".jpg")
     whole = with_exif(encoded(quarters(), ".jpg"), 1, thumbnail)
     assert read_image(write("whole.jpg", whole)).shape == (40, 60, 3)
@@ -135,13 +135,13 @@ def test_the_end_of_a_thumbnail_does_not_hide_a_cut(write):
         read_image(path)
 
 
-def test_bytes_behind_the_end_do_no_harm(write):
+def test_bytes_after_the_end_are_ignored(write):
     for suffix in (".png", ".jpg"):
         path = write(f"padded{suffix}", encoded(quarters(), suffix) + b"\0\0\0padding")
         assert read_image(path).shape == (40, 60, 3)
 
 
-def test_a_damaged_png_is_refused_without_noise(write, capfd):
+def test_a_damaged_png_is_refused_and_nothing_is_printed(write, capfd):
     data = bytearray(encoded(quarters(), ".png"))
     data[len(data) // 2] ^= 0xFF
     with pytest.raises(BadImageError, match="damaged"):
@@ -150,9 +150,9 @@ def test_a_damaged_png_is_refused_without_noise(write, capfd):
 
 
 @pytest.mark.parametrize(
-    ("data", "word"), [(b"", "empty"), (b"no image at all, but a text", "damaged")]
+    ("data", "word"), [(b"", "empty"), (b"not an image but a text", "damaged")]
 )
-def test_a_file_that_is_no_image_is_named(write, capfd, data, word):
+def test_a_file_that_is_not_an_image_is_named(write, capfd, data, word):
     path = write("bad.png", data)
     with pytest.raises(BadImageError, match=word) as caught:
         read_image(path)
@@ -220,7 +220,7 @@ def test_growing_interpolates_between_pixels():
     assert resize(step, 4)[0, :, 0].tolist() == [0, 50, 150, 200]
 
 
-def test_resize_returns_the_input_when_it_fits():
+def test_resize_returns_the_input_where_it_has_the_size():
     image = quarters(32, 32)
     assert resize(image, 32) is image
 

@@ -1,4 +1,4 @@
-"""PNG files: lossless, and the same bytes everywhere."""
+"""PNG files: lossless, and the same bytes on every machine."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_bytes_are_those_of_the_standard_library(image):
     assert body == deflate.compress(zlib.decompress(body)) + deflate.flush()
 
 
-def test_what_lies_in_memory_beside_an_image_does_not_matter():
+def test_memory_around_an_image_does_not_matter():
     image = noise(64, 64)
     expected = encode(image)
     rng = np.random.default_rng(0)

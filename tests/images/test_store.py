@@ -1,4 +1,4 @@
-"""Images are read once: into a file that is mapped into memory, and when they are checked."""
+"""Images are read once: kept in memory or in a mapped file, and checked before they are needed."""
 
 from __future__ import annotations
 
@@ -12,28 +12,24 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers.commands import one_sentence
-from test_run import SMALL, TWO, contents
+from helpers.runs import SMALL, TWO, contents, tiny
 
-from ferc_core.base.progress import Silent
 from ferc_core.data.splits import Splits
 from ferc_core.errors import BadImageError, DataError, StoreError
-from ferc_core.experiment.benchmark import Plan
-from ferc_core.experiment.config import Config
-from ferc_core.experiment.directory import RunDirectory
-from ferc_core.experiment.readying import keep_images, skip_bad_images
-from ferc_core.faces import FaceSet, FaceSplit
-from ferc_core.images.cache import mapped
-from ferc_core.suite.corrupt import Pictures
+from ferc_core.experiment.bad_images import without_bad_images
+from ferc_core.experiment.benchmark import Benchmark
+from ferc_core.faces import FaceSplit
+from ferc_core.images.store import ImageStore, bad_rows, keep
 
 N, SIDE = 9, 40
 
 
 class Reader:
-    """Noise images; counts what is read, and refuses the rows of ``damaged``."""
+    """Images of noise; counts what is read, and refuses the rows of ``damaged``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *damaged: int) -> None:
         self.read: Counter[int] = Counter()
-        self.damaged: set[int] = set()
+        self.damaged = damaged
 
     def __call__(self, i: int) -> np.ndarray:
         self.read[i] += 1
@@ -46,128 +42,159 @@ def split(reader: Callable[[int], np.ndarray], name: str = "face") -> FaceSplit:
     return FaceSplit(tuple(f"{name}{i}" for i in range(N)), np.arange(N) % 3, reader)
 
 
-def pictures(reader: Callable[[int], np.ndarray]) -> Pictures:
-    return Pictures(split(reader), SIDE)
+def store(reader: Callable[[int], np.ndarray], cache: Path | None = None) -> ImageStore:
+    return ImageStore(split(reader), SIDE, cache)
 
 
 def expected() -> np.ndarray:
-    return np.stack([pictures(Reader()).read(i) for i in range(N)])
+    return store(Reader())(range(N))
 
 
-def cached(folder: Path, reader: Callable[[int], np.ndarray]) -> np.ndarray:
-    return mapped(folder, pictures(reader), lambda step: None)
+# Kept in memory
 
 
-def test_the_file_holds_the_resized_images_and_is_filled_once(tmp_path):
+def test_images_that_fit_are_read_once_into_memory_and_no_file_is_written(tmp_path):
     reader = Reader()
-    np.testing.assert_array_equal(cached(tmp_path, reader), expected())
-    again = pictures(reader)
-    again.keep(cached(tmp_path, reader))
-    np.testing.assert_array_equal(again([7, 2]), expected()[[7, 2]])
+    one, other = store(reader), store(reader)
+    for _ in range(2):
+        keep([one, other])
+    np.testing.assert_array_equal(one([7, 2]), expected()[[7, 2]])
+    assert set(reader.read.values()) == {2}  # once for each of the two
+    assert not one.to_be_kept
+    assert not list(tmp_path.iterdir())
+
+
+def test_images_that_do_not_fit_are_read_again_unless_there_is_a_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr("ferc_core.images.store.IN_MEMORY", 1)
+    reader, cached = Reader(), Reader()
+    loose, mapped = store(reader), store(cached, tmp_path)
+    keep([loose, mapped])
+    assert not reader.read
+    for made in (loose, mapped):
+        np.testing.assert_array_equal(made([1]), expected()[[1]])
+        np.testing.assert_array_equal(made.take([1])([0]), expected()[[1]])
+    assert cached.read == Counter(range(N))
+
+
+def test_some_rows_of_kept_images_are_not_read_again():
+    reader = Reader()
+    made = store(reader)
+    keep([made])
+    taken = made.take([3, 1])
+    assert taken.ids == ("face3", "face1")
+    np.testing.assert_array_equal(taken([0, 1]), expected()[[3, 1]])
     assert reader.read == Counter(range(N))
 
 
-def test_a_filling_that_was_stopped_goes_on_where_it_was(tmp_path):
+def test_an_image_that_is_too_small_is_named():
+    small = store(lambda i: np.zeros((20, 20, 3), np.uint8))
+    with pytest.raises(BadImageError, match="sample face0 is 20x20"):
+        small([0])
+
+
+# Kept in a file
+
+
+def test_the_cache_holds_the_resized_images_and_is_filled_once(tmp_path):
     reader = Reader()
-    reader.damaged = {5}
+    for _ in range(2):
+        made = store(reader, tmp_path)
+        keep([made])
+        np.testing.assert_array_equal(made(range(N)), expected())
+    assert reader.read == Counter(range(N))
+
+
+def test_an_interrupted_filling_is_resumed(tmp_path):
     with pytest.raises(BadImageError, match=r"5\.png"):
-        cached(tmp_path, reader)
+        store(Reader(5), tmp_path).keep()
     (begun,) = tmp_path.glob(".*.part")
     whole = begun.read_bytes()
     assert len(whole) == 5 * SIDE**2 * 3
     begun.write_bytes(whole[: 3 * SIDE**2 * 3 + 17])  # as after a kill: the fourth is cut short
     reader = Reader()
-    np.testing.assert_array_equal(cached(tmp_path, reader), expected())
+    made = store(reader, tmp_path)
+    made.keep()
+    np.testing.assert_array_equal(made(range(N)), expected())
     assert sorted(reader.read) == list(range(3, N))
 
 
 def fill(folder: Path) -> bytes:
-    """In a process of its own."""
-    return cached(folder, Reader()).tobytes()
+    """Fill or read the cache, in a process of its own."""
+    made = store(Reader(), folder)
+    made.keep()
+    return made(range(N)).tobytes()
 
 
-def test_processes_share_one_file(tmp_path):
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
-        results = pool.map(fill, [tmp_path] * 3)
+def test_processes_share_one_cache(tmp_path):
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        results = pool.map(fill, [tmp_path] * 2)
     assert set(results) == {expected().tobytes()}
     assert len(list(tmp_path.glob("*.u8"))) == 1
 
 
-def test_too_small_a_disk_is_said_before_anything_is_read(tmp_path, monkeypatch):
+def test_a_disk_without_room_is_refused_before_anything_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=9))
     reader = Reader()
     with pytest.raises(StoreError, match="and 0 MiB are free; leave out --cache"):
-        cached(tmp_path, reader)
+        store(reader, tmp_path).keep()
     assert not reader.read
 
 
-def plan(reader: Reader, **settings: object) -> Plan:
+# Bad images
+
+
+def bench(reader: Reader) -> Benchmark:
+    """A benchmark whose three parts have the images of a reader."""
+    opened = Benchmark.open(tiny("unused", image_size=SIDE, on_bad_image="skip"))
     parts = [split(reader, name) for name in ("train", "validation", "scored")]
-    config = Config(image_size=SIDE, **settings)
-    faces = FaceSet("noise", ("a", "b", "c"), {"train": parts[0], "test": parts[2]})
-    return Plan(config, faces, Splits(*parts, "test", ()), (), ())
+    return opened.with_splits(Splits(*parts, "test", ()))
 
 
-def test_without_a_cache_images_are_kept_in_memory_and_no_file_is_written(tmp_path):
-    reader, directory = Reader(), RunDirectory(tmp_path)
-    given = plan(reader)
-    for _ in range(2):
-        keep_images(given, directory, ("train", "scored"), Silent())
-    given.pictures["train"](range(N))
-    assert set(reader.read.values()) == {2}  # once for each of the two parts
-    assert not directory.cache.exists()
+def test_rows_of_bad_images_are_found_with_a_sentence_each():
+    steps = []
+    found = bad_rows(store(Reader(4, 6)), lambda step, note="": steps.append(step))
+    assert found == {"4": "image 4.png is damaged", "6": "image 6.png is damaged"}
+    assert sum(steps) == N
 
 
-def test_what_memory_cannot_hold_is_cached_all_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr("ferc_core.suite.corrupt.IN_MEMORY", 1)
-    directory = RunDirectory(tmp_path)
-    given = plan(Reader(), cache=True)
-    keep_images(given, directory, ("train",), Silent())
-    assert given.pictures["train"].kept
-    loose = plan(Reader())
-    keep_images(loose, directory, ("train",), Silent())
-    assert not loose.pictures["train"].kept
-    np.testing.assert_array_equal(given.pictures["train"]([1]), loose.pictures["train"]([1]))
-
-
-def test_bad_images_are_looked_for_once(tmp_path):
-    directory = RunDirectory(tmp_path)
+def test_bad_images_are_left_out_and_searched_once(tmp_path):
+    listing, record = tmp_path / "skipped.txt", tmp_path / "checked.json"
     results = []
-    for damaged in ({4}, {6}):  # what was found the first time counts
-        reader = Reader()
-        reader.damaged = damaged
-        good = skip_bad_images(plan(reader), directory.skipped, directory.checked, Silent())
+    for damaged in (4, 6):  # what was found the first time counts
+        reader = Reader(damaged)
+        good = without_bad_images(bench(reader), listing, record)
         results.append([getattr(good.splits, part).ids for part in ("train", "scored")])
-        assert sum(reader.read.values()) == (3 * N if damaged == {4} else 0)
+        assert sum(reader.read.values()) == (3 * N if damaged == 4 else 0)
     assert results[0] == results[1]
     assert "train4" not in results[0][0]
     assert len(results[0][0]) == N - 1
-    assert directory.skipped.read_text().splitlines() == ["image 4.png is damaged"] * 3
+    assert listing.read_text().splitlines() == ["image 4.png is damaged"] * 3
 
 
 def test_a_part_without_a_good_image_is_refused(tmp_path):
-    directory, reader = RunDirectory(tmp_path), Reader()
-    reader.damaged = set(range(N))
     with pytest.raises(DataError, match="no image of a whole split can be used"):
-        skip_bad_images(plan(reader), directory.skipped, directory.checked, Silent())
+        without_bad_images(bench(Reader(*range(N))), tmp_path / "s.txt", tmp_path / "c.json")
 
 
-def test_a_run_with_a_cache_gives_the_same_bytes(ferc, tmp_path):
-    for name, more in (("plain", ()), ("cached", ("--cache",))):
-        done = ferc("run", *SMALL, *TWO, "--out", name, *more)
-        assert done.returncode == 0, done.stderr
-    with_cache, without = contents(tmp_path / "cached"), contents(tmp_path / "plain")
-    files = {name: with_cache.pop(name) for name in list(with_cache) if name.startswith("cache/")}
-    assert with_cache == without
+# Runs
+
+
+def test_a_run_with_a_cache_gives_the_same_bytes(ferc, small_run, tmp_path):
+    run = ("run", *SMALL, *TWO, "--out", "cached", "--cache")
+    done = ferc(*run)
+    assert done.returncode == 0, done.stderr
+    cached = contents(tmp_path / "cached")
+    files = {name: cached.pop(name) for name in list(cached) if name.startswith("cache/")}
+    assert cached == contents(small_run)
     sizes = {path.stat().st_size for path in (tmp_path / "cached/cache").glob("*.u8")}
     assert sizes == {n * 32 * 32 * 3 for n in (160, 80, 40)}
     assert len([name for name in files if name.endswith(".u8")]) == 3
     shutil.rmtree(tmp_path / "cached/cache")  # it may be deleted
-    again = ferc("run", *SMALL, *TWO, "--out", "cached", "--cache")
+    again = ferc(*run)
     assert again.returncode == 0, again.stderr
 
 
-def test_a_cache_that_cannot_be_written_is_one_sentence(ferc, tmp_path):
+def test_a_cache_that_cannot_be_written_is_refused_in_one_sentence(ferc, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/cache").write_text("a file where the folder should be")
     done = ferc("run", *SMALL, *TWO, "--out", "run", "--cache")
