@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -16,81 +15,67 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from helpers.commands import EXAMPLES, one_sentence
-from test_bootstrap import LABELS, K, N
+from helpers.commands import EXAMPLES, FERC, one_sentence
+from helpers.stored import N, make_run, predicting, random_logits
 
-from ferc_core.base.files import write_parquet, write_text
+from ferc_core.base.failures import Failures
+from ferc_core.base.files import write_parquet
 from ferc_core.base.parallel import processes, threads
-from ferc_core.cli.bars import Bars
 from ferc_core.cli.intervals import PEOPLE, readable
 from ferc_core.errors import DataError, RequestError
-from ferc_core.experiment.benchmark import Run, forms_of, runs_of
-from ferc_core.experiment.config import Config
-from ferc_core.experiment.directory import RunDirectory
-from ferc_core.experiment.scoring import score
+from ferc_core.experiment.benchmark import Trial
 from ferc_core.plugins.host import registry
 from ferc_core.results.intervals import FILE, Request, make_intervals
 from ferc_core.results.tables import summary
-from ferc_core.suite.corrupt import CLEAN, Cell
 
-Logits = Callable[[Run, Cell], np.ndarray]
+ONE = Trial("baseline", "ce")
+# Fails where an image is drawn twice, so in the bootstrap alone.
+FRAGILE = """
+import numpy as np
+from ferc_core import Metric, hookimpl
 
+def fragile(probs, targets):
+    if len(np.unique(probs, axis=0)) < len(probs):
+        raise ValueError("an image twice")
+    return 0.5
 
-def random_logits(run: Run, cell: Cell) -> np.ndarray:
-    """Logits that are right more often than not, and different in every run and cell."""
-    rng = np.random.default_rng([run.seed, len(run.loss), len(cell.corruption), cell.severity])
-    return np.eye(K)[LABELS] * 1.5 + rng.normal(size=(N, K))
-
-
-def saying(right: np.ndarray) -> np.ndarray:
-    """Logits [N, K] that hit the label where ``right`` and miss it elsewhere."""
-    return 2.0 * np.eye(K)[np.where(right, LABELS, (LABELS + 1) % K)]
-
-
-def make_run(folder: Path, logits: Logits = random_logits, **settings: object) -> Path:
-    """Write what ``ferc run`` leaves of models that said ``logits``; scored by the real thing."""
-    defaults = {
-        "losses": ("ce", "focal"),
-        "corruptions": ("snow", "contrast"),
-        "severities": (1, 5),
-        "calibrators": (),
-    }
-    config, directory = Config(**{**defaults, **settings}), RunDirectory(folder)
-    write_text(directory.config, config.to_toml())
-    target = 0.7 * np.eye(K)[LABELS] + 0.1
-    columns = {"label": LABELS, "target": target.tolist(), "sample": [f"s{i}" for i in range(N)]}
-    labels = [
-        pl.DataFrame({**columns, "corruption": [c.corruption] * N, "severity": [c.severity] * N})
-        for c in forms_of(config)
-    ]
-    write_parquet(directory.labels, pl.concat(labels), {})
-    for run in runs_of(config):
-        for cell in forms_of(config):
-            said = pl.DataFrame({"logits": logits(run, cell).tolist()})
-            write_parquet(directory.predictions(run, cell), said, {})
-        said = pl.DataFrame({"logits": logits(run, CLEAN).tolist(), "label": LABELS})
-        write_parquet(directory.validation(run), said, {})
-    write_parquet(directory.results, score(directory, config, runs_of(config))[0], {})
-    return folder
+@hookimpl
+def register_metrics(register):
+    register(Metric("fragile", fragile))
+"""
 
 
-def intervals(folder: Path, engine: Callable = map, **request: object) -> pl.DataFrame:
-    """Return the intervals of a run directory, from 200 draws unless told otherwise."""
-    with Bars() as bars:
-        return make_intervals(folder, Request(**{"resamples": 200, **request}), engine, bars)
+def intervals(folder: Path, work: Callable = map, **request: object) -> pl.DataFrame:
+    """Return the intervals of a run directory, from 200 draws unless asked otherwise."""
+    failures = Failures()
+    frame = make_intervals(folder, Request(**{"resamples": 200, **request}), work, failures)
+    failures.raise_any()
+    return frame
 
 
 def scores(frame: pl.DataFrame, **where: object) -> pl.DataFrame:
-    """Return the rows of scores themselves, no differences."""
+    """Return the rows of scores themselves, without differences."""
     return frame.filter(pl.col("against").is_null(), **where)
 
 
-# Pairing, in a run directory
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run directory, of two losses."""
+    return make_run(tmp_path_factory.mktemp("run"))
 
 
-def test_values_are_those_of_the_results(tmp_path):
-    frame = intervals(make_run(tmp_path), resamples=20)
-    table = summary(pl.read_parquet(tmp_path / "results.parquet"))
+@pytest.fixture
+def run_copy(run, tmp_path):
+    """A copy for a test of its own."""
+    return Path(shutil.copytree(run, tmp_path / "run", ignore=lambda *_: (".lock", FILE)))
+
+
+# Pairing
+
+
+def test_values_are_those_of_the_results(run):
+    frame = intervals(run, resamples=20)
+    table = summary(pl.read_parquet(run / "results.parquet"))
     for row in scores(frame).iter_rows(named=True):
         prefix = "clean_" if row["corruption"] == "clean" else "ferc_"
         (value,) = table.filter(loss=row["loss"])[prefix + row["metric"]]
@@ -103,7 +88,7 @@ def test_values_are_those_of_the_results(tmp_path):
 def test_every_cell_is_judged_on_the_same_images(tmp_path):
     """One severity hits where the other misses: half of any draw is right, if it is the same."""
     right = np.arange(N) % 3 == 0
-    folder = make_run(tmp_path, lambda run, cell: saying(right == (cell.severity == 5)))
+    folder = make_run(tmp_path, lambda trial, cell: predicting(right == (cell.severity == 5)))
     mean = scores(intervals(folder, metrics=("accuracy",)), corruption="corrupted")
     for row in mean.select("value", "low", "high").rows():
         assert row == pytest.approx((0.5, 0.5, 0.5), abs=1e-12)
@@ -113,13 +98,15 @@ def test_every_cell_is_judged_on_the_same_images(tmp_path):
 
 def test_seeds_are_averaged_on_the_same_images(tmp_path):
     right = np.arange(N) % 3 == 0
-    folder = make_run(tmp_path, lambda run, cell: saying(right == (run.seed == 0)), seeds=(0, 1))
+    folder = make_run(
+        tmp_path, lambda trial, cell: predicting(right == (trial.seed == 0)), seeds=(0, 1)
+    )
     frame = scores(intervals(folder, metrics=("accuracy",)))
     assert frame.select("value", "low", "high", "seeds").unique().rows() == [(0.5, 0.5, 0.5, 2)]
 
 
-def test_identical_runs_differ_by_exactly_nothing(tmp_path):
-    folder = make_run(tmp_path, lambda run, cell: random_logits(Run("", "ce", 0, run.seed), cell))
+def test_identical_trials_do_not_differ_at_all(tmp_path):
+    folder = make_run(tmp_path, lambda trial, cell: random_logits(ONE, cell))
     frame = intervals(folder, resamples=50)
     differences = frame.filter(against="loss ce")
     assert len(differences) == 8
@@ -130,8 +117,8 @@ def test_identical_runs_differ_by_exactly_nothing(tmp_path):
 def test_a_difference_in_confidence_alone_leaves_accuracy_alone(tmp_path):
     """Every draw has the same hits, so a difference of accuracy would be one of the draws."""
     scale = {"ce": 1.0, "focal": 3.0}
-    same = lambda run, cell: random_logits(Run("", "ce", 0, 0), cell) * scale[run.loss]
-    frame = intervals(make_run(tmp_path, same), metrics=("accuracy", "nll"))
+    folder = make_run(tmp_path, lambda trial, cell: random_logits(ONE, cell) * scale[trial.loss])
+    frame = intervals(folder, metrics=("accuracy", "nll"))
     accuracy, nll = (frame.filter(against="loss ce", metric=m) for m in ("accuracy", "nll"))
     assert accuracy.select("value", "low", "high").unique().rows() == [(0.0, 0.0, 0.0)]
     assert (nll["low"] < nll["high"]).all()
@@ -163,10 +150,9 @@ def test_losses_are_compared_with_the_first_and_calibrators_with_none(tmp_path):
 
 def test_differences_are_taken_where_both_have_the_seed(tmp_path):
     folder = make_run(tmp_path, seeds=(0, 1))
-    directory = RunDirectory(folder)
-    results = pl.read_parquet(directory.results)
+    results = pl.read_parquet(folder / "results.parquet")
     failed = (pl.col("loss") == "focal") & (pl.col("seed") == 0)
-    write_parquet(directory.results, results.filter(~failed), {})
+    write_parquet(folder / "results.parquet", results.filter(~failed), {})
     frame = intervals(folder, metrics=("accuracy",))
     assert scores(frame, corruption="clean")["seeds"].to_list() == [2, 1]
     (row,) = frame.filter(against="loss ce", corruption="clean").iter_rows(named=True)
@@ -188,27 +174,27 @@ def test_differences_are_taken_where_both_have_the_seed(tmp_path):
         ),
     ],
 )
-def test_cells_are_grouped_as_asked(tmp_path, by, groups):
-    frame = intervals(make_run(tmp_path), by=by, resamples=2)
+def test_cells_are_grouped_as_asked(run, by, groups):
+    frame = intervals(run, by=by, resamples=2)
     assert frame.select("corruption", "severity").unique(maintain_order=True).rows() == groups
 
 
 # What must not matter, and what is stored
 
 
-def test_workers_and_engines_do_not_change_a_byte(tmp_path):
-    folder, files = make_run(tmp_path, calibrators=("temperature",)), []
-    for engine in (map, partial(threads, workers=3), partial(processes, workers=2)):
-        intervals(folder, engine, resamples=20)
-        files.append((folder / FILE).read_bytes())
-        (folder / FILE).unlink()
+def test_workers_and_executors_do_not_change_a_byte(run_copy):
+    files = []
+    for work in (map, partial(threads, workers=3), partial(processes, workers=2)):
+        intervals(run_copy, work, resamples=20)
+        files.append((run_copy / FILE).read_bytes())
+        (run_copy / FILE).unlink()
     assert files[0] == files[1] == files[2]
 
 
-def test_the_order_of_runs_and_cells_does_not_matter(tmp_path):
-    one = intervals(make_run(tmp_path / "one"), resamples=20)
+def test_the_order_of_trials_and_cells_does_not_matter(run, tmp_path):
+    one = intervals(run, resamples=20)
     other = intervals(
-        make_run(tmp_path / "other", losses=("focal", "ce"), corruptions=("contrast", "snow")),
+        make_run(tmp_path, losses=("focal", "ce"), corruptions=("contrast", "snow")),
         resamples=20,
     )
     keys = ["loss", "corruption", "metric"]
@@ -216,18 +202,17 @@ def test_the_order_of_runs_and_cells_does_not_matter(tmp_path):
         assert a == pytest.approx(b, abs=1e-12)
 
 
-def test_the_same_request_is_answered_from_the_file(tmp_path):
+def test_the_same_request_is_answered_from_the_file(run_copy):
     def none(*_: object):
         raise AssertionError("computed again")
 
-    folder = make_run(tmp_path)
-    frame = intervals(folder, resamples=5)
-    assert pl.read_parquet(folder / FILE).equals(frame)
-    assert intervals(folder, none, resamples=5).equals(frame)
+    frame = intervals(run_copy, resamples=5)
+    assert pl.read_parquet(run_copy / FILE).equals(frame)
+    assert intervals(run_copy, none, resamples=5).equals(frame)
     with pytest.raises(AssertionError, match="computed again"):
-        intervals(folder, none, resamples=6)
-    make_run(tmp_path, losses=("ce",))  # other results
-    assert set(intervals(folder, resamples=5)["loss"]) == {"ce"}
+        intervals(run_copy, none, resamples=6)
+    make_run(run_copy, losses=("ce",))  # other results
+    assert set(intervals(run_copy, resamples=5)["loss"]) == {"ce"}
 
 
 # Wrong requests
@@ -237,7 +222,7 @@ def test_the_same_request_is_answered_from_the_file(tmp_path):
     ("request_", "message"),
     [
         ({"resamples": 0}, "resamples must be at least 1, not 0"),
-        ({"level": 0}, "level must lie between 0 and 1, as 0.95 does, not 0"),
+        ({"level": 0}, "level must be between 0 and 1, such as 0.95, not 0"),
         ({"level": 95}, "not 95"),
         ({"level": float("nan")}, "not nan"),
         ({"metrics": ("soft_ec",)}, "unknown metric 'soft_ec': did you mean 'soft_ece'?"),
@@ -245,28 +230,25 @@ def test_the_same_request_is_answered_from_the_file(tmp_path):
         ({"by": ("loss",)}, "known are corruption, severity"),
     ],
 )
-def test_a_wrong_request_is_one_sentence(tmp_path, request_, message):
+def test_a_wrong_request_is_refused_in_one_sentence(run_copy, request_, message):
     with pytest.raises(RequestError) as caught:
-        intervals(make_run(tmp_path), **request_)
+        intervals(run_copy, **request_)
     assert message in str(caught.value)
-    assert not (tmp_path / FILE).exists()
+    assert not (run_copy / FILE).exists()
 
 
-def test_a_directory_without_results_says_so(tmp_path):
+def test_directories_without_results_or_predictions_are_refused(run_copy, tmp_path):
+    (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="has no results yet"):
-        intervals(tmp_path)
-
-
-def test_scores_without_predictions_are_refused(tmp_path):
-    folder = make_run(tmp_path)
-    (folder / "labels.parquet").unlink()
+        intervals(tmp_path / "empty")
+    (run_copy / "labels.parquet").unlink()
     with pytest.raises(DataError, match=r"lacks labels\.parquet"):
-        intervals(folder)
+        intervals(run_copy)
 
 
 def test_directories_side_by_side_are_answered_together(tmp_path):
     for name, dataset in (("one", "toyfaces"), ("two", "ferplus")):
-        make_run(tmp_path / name, dataset=dataset)
+        make_run(tmp_path / name, dataset=dataset, severities=(5,))
     frame = intervals(tmp_path, resamples=5)
     assert set(frame["dataset"]) == {"toyfaces", "ferplus"}
     assert intervals(tmp_path / "two", resamples=5).equals(frame.filter(dataset="ferplus"))
@@ -276,18 +258,12 @@ def test_directories_side_by_side_are_answered_together(tmp_path):
 # The command
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A run directory that nothing but the command writes into."""
-    return make_run(tmp_path_factory.mktemp("run"))
-
-
-def test_the_command_shows_scores_differences_and_n(ferc, run):
-    command = ("intervals", run, "--resamples", 20, "--workers", 1, "--format")
+def test_the_command_shows_scores_differences_and_n(ferc, run_copy):
+    command = ("intervals", run_copy, "--resamples", 20, "--workers", 1, "--format")
     shown = {name: ferc(*command, name) for name in ("table", "markdown", "json")}
     assert all(result.returncode == 0 for result in shown.values()), shown
     rows = json.loads(shown["json"].stdout)
-    assert rows == pl.read_parquet(run / FILE).to_dicts()
+    assert rows == pl.read_parquet(run_copy / FILE).to_dicts()
     (row,) = (
         r for r in rows if (r["against"], r["metric"], r["corruption"])
         == ("loss ce", "soft_ece", "corrupted")
@@ -298,16 +274,16 @@ def test_the_command_shows_scores_differences_and_n(ferc, run):
     assert "95 % of 20 draws of the N images" in shown["table"].stderr
 
 
-def test_every_reporter_shows_them(tmp_path):
-    frame = intervals(make_run(tmp_path), resamples=5)
+def test_every_reporter_shows_them(run):
+    frame = intervals(run, resamples=5)
     for name, reporter in registry().reporters.items():
         text = reporter(frame if name not in PEOPLE else readable(frame, "score"))
         assert len(text.splitlines()) >= len(frame), name
 
 
-def test_a_metric_of_ones_own_gets_an_interval(ferc, run):
+def test_an_own_metric_gets_an_interval(ferc, run_copy):
     result = ferc(
-        "intervals", run, "--plugin", EXAMPLES / "my_metric.py", "--metric", "confidence",
+        "intervals", run_copy, "--plugin", EXAMPLES / "my_metric.py", "--metric", "confidence",
         "--resamples", 20, "--level", 0.5, "--format", "json",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -316,10 +292,24 @@ def test_a_metric_of_ones_own_gets_an_interval(ferc, run):
     assert row["level"] == 0.5
 
 
+def test_a_metric_that_fails_costs_its_own_intervals_only(ferc, run_copy, tmp_path):
+    (tmp_path / "fragile.py").write_text(FRAGILE)
+    command = ("intervals", run_copy, "--plugin", "fragile.py", "--resamples", 5, "--workers", 1)
+    result = ferc(*command, "--metric", "fragile", "--metric", "accuracy")
+    failure = "metric fragile: ValueError: an image twice"
+    assert one_sentence(result, 1) == f"ferc: 1 part failed: {failure}"
+    assert "accuracy" in result.stdout
+    assert "fragile" not in result.stdout
+    alone = ferc(*command, "--metric", "fragile")
+    assert failure in one_sentence(alone, 1)
+    again = ferc(*command, "--metric", "fragile", "--metric", "accuracy")
+    assert failure in one_sentence(again, 1)  # not answered from the file
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "nowhere is no run directory"),
+        (["nowhere"], "nowhere is not a run directory"),
         ([".", "--resamples", 0], "resamples must be at least 1, not 0"),
         ([".", "--workers", -1], "workers must be at least 1, not -1"),
     ],
@@ -329,16 +319,14 @@ def test_a_wrong_command_gets_one_sentence_and_code_2(ferc, arguments, message):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
-def test_ctrl_c_stops_with_a_sentence_and_stores_nothing(run, tmp_path):
-    folder = Path(shutil.copytree(run, tmp_path / "run", ignore=lambda *_: (".lock", FILE)))
-    command = [sys.executable, "-m", "ferc_core.cli", "intervals", str(folder)]
+def test_ctrl_c_is_acknowledged_and_stores_nothing(run_copy):
     with subprocess.Popen(
-        [*command, "--resamples", "100000"],
+        [*FERC, "intervals", str(run_copy), "--resamples", "100000", "--workers", "2"],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     ) as job:
-        while job.poll() is None and not (folder / ".lock").exists():
+        while job.poll() is None and not (run_copy / ".lock").exists():
             time.sleep(0.05)
         time.sleep(1)  # the workers are there, or on their way
         os.killpg(job.pid, signal.SIGINT)  # as the terminal does
@@ -347,6 +335,7 @@ def test_ctrl_c_stops_with_a_sentence_and_stores_nothing(run, tmp_path):
         finally:
             if job.poll() is None:
                 os.killpg(job.pid, signal.SIGKILL)
-    assert job.returncode == 1, errors
-    assert "stopped; nothing is stored, and the same command starts anew" in errors
-    assert not (folder / FILE).exists()
+    assert job.returncode == 130, errors
+    assert "ferc: stopping" in errors
+    assert "ferc: interrupted; rerun the command to resume" in errors
+    assert not (run_copy / FILE).exists()
