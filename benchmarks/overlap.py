@@ -23,7 +23,7 @@ from ferc_core.images.store import ImageStore
 from ferc_core.suite.cells import cells
 from ferc_core.suite.corrupt import Corruptor, Suite
 from ferc_core.suite.gallery import chosen_corruptions
-from ferc_core.testing import picture
+from ferc_core.testing import sample_image
 from ferc_models.backbones import create_network
 from ferc_models.saved.predictor import network_logits
 
@@ -45,7 +45,7 @@ def main(count: int) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     network = create_network(BACKBONE, 7, SIDE).eval()
-    images = np.stack([np.roll(picture(SIDE, SIDE), i, axis=1) for i in range(count)])
+    images = np.stack([np.roll(sample_image(SIDE, SIDE), i, axis=1) for i in range(count)])
     faces = FaceSplit(tuple(map(str, range(count))), np.zeros(count, int), images.__getitem__)
     corruptions = chosen_corruptions(())  # those of the benchmark
     chosen = cells(corruptions, [3])
