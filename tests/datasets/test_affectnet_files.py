@@ -9,36 +9,19 @@ import pytest
 from helpers.loaders import noted
 
 from ferc_core.datasets.affectnet.loader import open_affectnet
+from ferc_core.datasets.scalars import NoScalarError, scalar
 from ferc_core.testing.standins.affectnet import npy, write_affectnet
 
-SMALL = {"train": 16, "valid": 8, "distinct": 1, "side": 32}
+SMALL = {"release": "8-class", "train": 16, "valid": 8, "distinct": 1, "side": 32}
 
 
 def test_annotations_as_numbers_give_the_same_faces_as_texts(tmp_path):
-    texts = write_affectnet(tmp_path / "a", release="8-class", **SMALL)
-    numbers = write_affectnet(tmp_path / "b", release="8-class", quirks={"numbers"}, **SMALL)
+    texts = write_affectnet(tmp_path / "a", **SMALL)
+    numbers = write_affectnet(tmp_path / "b", quirks={"numbers"}, **SMALL)
     assert np.load(texts / "train_set/annotations/3_exp.npy").dtype.kind == "U"
     assert np.load(numbers / "train_set/annotations/3_exp.npy").dtype == np.int64
     assert np.load(numbers / "train_set/annotations/3_aro.npy").dtype == np.float32
     assert open_affectnet(numbers).fingerprint == open_affectnet(texts).fingerprint
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.array("5.0"),
-        np.array([b"5"]),
-        np.array([["5"]]),
-        np.uint8(5),
-        np.array(5, dtype=">i4"),
-        np.float16(5),
-    ],
-    ids=repr,
-)
-def test_a_code_may_be_stored_in_any_way(tmp_path, array):
-    root = write_affectnet(tmp_path, release="8-class", **SMALL)
-    (root / "train_set/annotations/0_exp.npy").write_bytes(npy(np.asarray(array)))
-    assert open_affectnet(root).splits["train"].labels[0] == 5
 
 
 def later_version(array: np.ndarray) -> bytes:
@@ -47,41 +30,46 @@ def later_version(array: np.ndarray) -> bytes:
     return b"\x93NUMPY\x02\x00" + first[8:10] + b"\0\0" + first[10:]
 
 
-@pytest.mark.parametrize(
-    ("content", "fault"),
-    [
+def test_a_value_may_be_stored_in_any_way():
+    for array in (
+        np.array("5"),
+        np.array([b"5"]),
+        np.array([["5"]]),
+        np.uint8(5),
+        np.array(5, dtype=">i4"),
+    ):
+        assert scalar(npy(np.asarray(array))) == "5"
+    assert scalar(npy(np.float16(5))) == "5.0"
+    assert scalar(later_version(np.array("5"))) == "5"
+
+
+def test_a_file_without_a_single_value_is_refused_with_the_cause():
+    five = npy(np.array("5"))
+    for content, fault in (
         (b"", "is empty"),
-        (b"neutral", "is no NumPy file"),
-        (npy(np.array("5"))[:40], "is cut short"),
-        (npy(np.array("5"))[:-1], "is cut short"),
-        (npy(np.arange(2)), "holds no single value"),
-        (npy(np.array([])), "holds no single value"),
-        (npy(np.array("5"))[:-4] + b"\x00\xd8\0\0", "holds a damaged text"),
+        (b"neutral", "is not a NumPy file"),
+        (five[:40], "is cut short"),
+        (five[:-1], "is cut short"),
+        (npy(np.arange(2)), "does not hold a single value"),
+        (npy(np.array([])), "does not hold a single value"),
+        (five[:-4] + b"\x00\xd8\0\0", "holds damaged text"),
         (npy(np.array([{}], dtype=object)), "holds pickled Python objects"),
         (b"\x93NUMPY\x01\x00\x05\x00(1,2)", "has a damaged header"),
         (b"\x93NUMPY\x01\x00\x05\x00{(1,2", "has a damaged header"),
         (b"\x93NUMPY\x09\x00\x05\x00\x00\x00(1,2)", "has a damaged header"),
-        (later_version(np.array("5")), ""),
-    ],
-)
-def test_an_annotation_that_cannot_be_used_is_named(tmp_path, content, fault):
-    root = write_affectnet(tmp_path, release="8-class", **SMALL)
-    (root / "train_set/annotations/0_exp.npy").write_bytes(content)
-    faces = open_affectnet(root)
-    if not fault:
-        assert faces.splits["train"].labels[0] == 5
-        return
-    assert faces.about.missing == {"train_set/annotations/0_exp.npy": 1}
-    note = noted(faces, fault)
-    assert note.startswith("1 row dropped")
-    assert note.endswith("train_set/annotations/0_exp.npy")
-    assert len(faces.splits["train"]) == 15
+    ):
+        with pytest.raises(NoScalarError, match=fault):
+            scalar(content)
 
 
-def test_images_without_annotations_and_the_reverse_are_counted_and_named(tmp_path):
+def test_faces_with_a_missing_or_faulty_file_are_dropped_and_named(tmp_path):
     quirks = {"missing", "unannotated", "no-valence", "cut", "pickled"}
-    faces = open_affectnet(write_affectnet(tmp_path, release="8-class", quirks=quirks, **SMALL))
-    assert faces.splits["train"].ids == tuple(f"train_set/{i}" for i in range(5, 16))
+    root = write_affectnet(tmp_path, quirks=quirks, **SMALL)
+    path = root / "train_set/annotations/5_exp.npy"
+    path.unlink()
+    path.mkdir()  # an annotation that cannot be read
+    faces = open_affectnet(root)
+    assert faces.splits["train"].ids == tuple(f"train_set/{i}" for i in range(6, 16))
     assert faces.about.missing == dict.fromkeys(
         [
             "train_set/images/0.jpg",
@@ -89,6 +77,7 @@ def test_images_without_annotations_and_the_reverse_are_counted_and_named(tmp_pa
             "train_set/annotations/2_val.npy",
             "train_set/annotations/3_exp.npy",
             "train_set/annotations/4_aro.npy",
+            "train_set/annotations/5_exp.npy",
         ],
         1,
     )
@@ -100,12 +89,12 @@ def test_images_without_annotations_and_the_reverse_are_counted_and_named(tmp_pa
     }
 
 
-def test_a_pickled_annotation_is_never_executed(tmp_path):
+def test_pickled_code_is_never_executed(tmp_path):
     class Trap:
         def __reduce__(self):
             return (Path.touch, (tmp_path / "sprung",))
 
-    root = write_affectnet(tmp_path / "root", release="8-class", **SMALL)
+    root = write_affectnet(tmp_path / "root", **SMALL)
     path = root / "train_set/annotations/0_exp.npy"
     path.write_bytes(npy(np.array([Trap()], dtype=object)))
     assert noted(open_affectnet(root), "pickled")

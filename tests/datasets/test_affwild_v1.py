@@ -1,4 +1,4 @@
-"""Aff-Wild v1: faces of videos, decoded once and the same whoever reads them in whatever order."""
+"""Aff-Wild: faces of videos, decoded once and the same for every reader and order."""
 
 from __future__ import annotations
 
@@ -12,30 +12,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from helpers.affwild_copies import EXPR, OF_CODE, everything, faces_of, frames_of
+from helpers.loaders import noted
 
 from ferc_core.base.parallel import processes, threads
 from ferc_core.datasets.affwild.loader import open_affwild
 from ferc_core.datasets.videos import VideoFrames, read_box
 from ferc_core.errors import BadImageError, DataError, StoreError
-from ferc_core.faces import Face, FaceSet
 from ferc_core.testing.standins.affwild import ROOM, place, write_affwild
 
 FRAMES, SIDE = 10, 32
-EXPR = "EXPR_Classification_Challenge"
 
 
-def write(root: Path, *quirks: str, identities: int = 3) -> Path:
+def write(root: Path, *quirks: str, subjects: int = 3) -> Path:
     return write_affwild(
-        root, release="v1", identities=identities, frames=FRAMES, side=SIDE, quirks=quirks
+        root, release="v1", identities=subjects, frames=FRAMES, side=SIDE, quirks=quirks
     )
-
-
-def everything(root: Path) -> FaceSet:
-    return open_affwild(root, frames=0)
-
-
-def faces_of(faces: FaceSet, identity: str) -> list[Face]:
-    return [face for split in faces.splits.values() for face in split if face.identity == identity]
 
 
 def decoded(path: Path) -> list[np.ndarray]:
@@ -85,39 +77,34 @@ def plain(tmp_path_factory) -> Path:
 # --- faces
 
 
-def test_faces_are_cut_out_of_the_frames_of_a_plain_decoding(plain):
+def test_faces_are_crops_of_a_plain_decoding_with_the_lines_of_their_frame(plain):
     faces = everything(plain)
     assert faces.about.release == "Aff-Wild"
     assert faces.about.size is None
-    for identity in ("video01", "video02", "video03"):
-        images = decoded(plain / "videos" / "train" / f"{identity}.avi")
-        found = faces_of(faces, identity)
-        assert [face.id for face in found] == [f"{identity}/{i}" for i in range(1, FRAMES + 1)]
-        for frame, face in enumerate(found, 1):
-            np.testing.assert_array_equal(face.image, crop(images[frame - 1], frame))
+    for subject in ("video01", "video02", "video03"):
+        images = decoded(plain / "videos" / "train" / f"{subject}.avi")
+        points = [
+            (plain / "annotations" / "train" / kind / f"{subject}.txt").read_text().split()
+            for kind in ("valence", "arousal")
+        ]
+        codes = next((plain / EXPR).glob(f"*/{subject}.txt")).read_text().split()[1:]
+        found = faces_of(faces, subject)
+        assert [face.id for face in found] == [f"{subject}/{i}" for i in range(1, FRAMES + 1)]
+        for i, face in enumerate(found):
+            np.testing.assert_array_equal(face.image, crop(images[i], i + 1))
+            assert (str(face.valence), str(face.arousal)) == (points[0][i], points[1][i])
+            assert faces.classes[face.label] == OF_CODE[int(codes[i])]
 
 
-def test_line_i_of_all_three_files_belongs_to_frame_i(plain):
-    lines = [
-        (plain / "annotations" / "train" / kind / "video02.txt").read_text().split()
-        for kind in ("valence", "arousal")
-    ]
-    codes = next((plain / EXPR).glob("*/video02.txt")).read_text().split()[1:]
-    of_code = ("neutral", "anger", "disgust", "fear", "happy", "sad", "surprise")
-    faces = everything(plain)
-    for i, face in enumerate(faces_of(faces, "video02")):
-        assert (str(face.valence), str(face.arousal)) == (lines[0][i], lines[1][i])
-        assert faces.classes[face.label] == of_code[int(codes[i])]
+def test_every_layout_gives_the_same_faces(tmp_path, plain):
+    for quirks in (("mp4", "nested"), ("windows", "annotations"), ("older-names", "test-videos")):
+        faces = everything(write(tmp_path / quirks[0], *quirks))
+        assert faces.fingerprint == everything(plain).fingerprint
+        assert faces.splits["train"][0].image.shape == (SIDE, SIDE, 3)
+    assert noted(faces, "videos/test left out")
 
 
-@pytest.mark.parametrize("quirk", ["mp4", "nested", "windows", "annotations", "older-names"])
-def test_every_layout_gives_the_same_faces(tmp_path, plain, quirk):
-    faces = everything(write(tmp_path / "data", quirk))
-    assert faces.fingerprint == everything(plain).fingerprint
-    assert faces.splits["train"][0].image.shape == (SIDE, SIDE, 3)
-
-
-def test_boxes_that_are_numbered_from_zero_belong_to_the_same_frames(tmp_path, plain):
+def test_boxes_numbered_from_zero_belong_to_the_same_frames(tmp_path, plain):
     one, other = everything(plain), everything(write(tmp_path / "data", "from-zero"))
     for left, right in zip(faces_of(one, "video02"), faces_of(other, "video02"), strict=True):
         assert int(left.id.rpartition("/")[2]) - 1 == int(right.id.rpartition("/")[2])
@@ -134,81 +121,55 @@ def test_a_box_over_the_edge_is_clipped(tmp_path):
         np.testing.assert_array_equal(face.image, expected)
 
 
-def test_a_frame_without_a_box_has_no_face(tmp_path):
-    faces = everything(write(tmp_path / "data", "no-face"))
-    numbers = [int(face.id.rpartition("/")[2]) for face in faces_of(faces, "video01")]
-    assert numbers == [1, 3, 4, *range(6, FRAMES + 1)]
-    (note,) = [text for text in faces.notes if "no box" in text]
-    assert note.startswith("2 frames left out")
-
-
-def test_all_other_quirks_are_counted_as_in_aff_wild2(tmp_path):
+def test_quirks_of_annotations_and_boxes_are_counted(tmp_path):
+    faces = everything(write(tmp_path / "a", "no-face"))
+    assert frames_of(faces, "video01") == [1, 3, 4, *range(6, FRAMES + 1)]
+    assert noted(faces, "image or box").startswith("2 frames left out")
     quirks = ("invalid", "other", "bad-lines", "outside", "lengths", "one-kind", "few")
-    faces = open_affwild(write(tmp_path / "data", *quirks), frames=4)
+    faces = open_affwild(write(tmp_path / "b", *quirks), frames=4)
     for words in (
         "1 frame left out: valence or arousal is -5",
         "1 frame left out: the expression is -1",
         "1 frame left out: the expression is 7",
-        "a line is no number, the first is annotations/train/valence/video01.txt, line 7",
+        "a line is not a number, first in annotations/train/valence/video01.txt, line 7",
         "outside [-1, 1], first in annotations/train/arousal/video01.txt, line 9",
-        f"the expression is none of -1 to 7, first in {EXPR}/Train_Set/video01.txt, line 9",
-        "3 frames left out: beyond the shorter of the annotation files, in 1 video: video02",
-        "1 identity left out: no valence: only-expr",
-        "1 identity left out: no expression: only-va",
+        f"not a code from -1 to 7, first in {EXPR}/Train_Set/video01.txt, line 9",
+        "3 frames left out: beyond the end of the shorter annotation file, in 1 video: video02",
+        "1 subject left out: no valence: only-expr",
+        "1 subject left out: no expression: only-va",
         "short (3)",
     ):
-        assert len([text for text in faces.notes if words in text]) == 1, words
-
-
-def test_the_videos_of_the_test_are_left_out_with_a_note(tmp_path, plain):
-    faces = everything(write(tmp_path / "data", "test-videos"))
-    assert faces.fingerprint == everything(plain).fingerprint
-    assert any(text.startswith("videos/test left out") for text in faces.notes)
+        assert noted(faces, words)
 
 
 # --- decoding
 
 
-@pytest.mark.parametrize("order", [range(FRAMES), range(FRAMES)[::-1], (7, 2, 9, 2, 0)])
-def test_the_order_of_reading_does_not_matter(plain, order):
+def test_the_order_of_reading_does_not_matter(plain):
     images = decoded(plain / "videos" / "train" / "video01.avi")
-    read = reader(plain, list(range(FRAMES)))
-    for i in order:
-        np.testing.assert_array_equal(read(i), crop(images[i], i + 1))
+    for order in (range(FRAMES), range(FRAMES)[::-1], (7, 2, 9, 2, 0)):
+        read = reader(plain, list(range(FRAMES)))
+        for i in order:
+            np.testing.assert_array_equal(read(i), crop(images[i], i + 1))
 
 
-def test_the_first_read_keeps_all_chosen_frames_of_its_video(plain, cache):
-    read = reader(plain, [8, 3, 5])
+def test_processes_and_threads_decode_a_video_once(plain, cache):
+    """The first read keeps all chosen frames; of several readers one decodes."""
+    images = decoded(plain / "videos" / "train" / "video01.avi")
+    chosen = [8, 0, 4]
+    read = reader(plain, chosen)
     assert kept(cache) == {}
-    read(1)
-    assert set(kept(cache)) == {"3.png", "5.png", "8.png"}
-
-
-def test_a_video_is_decoded_once_by_threads_and_processes(plain, cache):
-    images = decoded(plain / "videos" / "train" / "video01.avi")
-    read = reader(plain, list(range(FRAMES)))
-    for i, image in enumerate(threads(read, range(FRAMES), 4)):
-        np.testing.assert_array_equal(image, crop(images[i], i + 1))
+    together = processes(pickle.loads(pickle.dumps(read)), range(3), 2)
+    for frame, image in zip(chosen, together, strict=True):
+        np.testing.assert_array_equal(image, crop(images[frame], frame + 1))
     before = kept(cache)
-    assert len(before) == FRAMES
-    for i, image in enumerate(processes(pickle.loads(pickle.dumps(read)), range(FRAMES), 2)):
-        np.testing.assert_array_equal(image, crop(images[i], i + 1))
-    reader(plain, list(range(FRAMES)))(0)
+    assert set(before) == {"0.png", "4.png", "8.png"}
+    for frame, image in zip(chosen, threads(read, range(3), 3), strict=True):
+        np.testing.assert_array_equal(image, crop(images[frame], frame + 1))
     assert kept(cache) == before
 
 
-def test_processes_that_start_together_decode_a_video_once(plain, cache):
-    images = decoded(plain / "videos" / "train" / "video01.avi")
-    read = reader(plain, [0, 4, 9])
-    for i, image in zip((0, 4, 9), processes(read, range(3), 2), strict=True):
-        np.testing.assert_array_equal(image, crop(images[i], i + 1))
-    before = kept(cache)
-    assert set(before) == {"0.png", "4.png", "9.png"}
-    read(0)
-    assert kept(cache) == before
-
-
-def test_what_is_kept_belongs_to_the_video_and_the_boxes(tmp_path):
+def test_kept_faces_belong_to_their_video_and_boxes(tmp_path):
     root = write(tmp_path / "data")
     images = decoded(root / "videos" / "train" / "video01.avi")
     np.testing.assert_array_equal(reader(root, [4])(0), crop(images[4], 5))
@@ -220,7 +181,7 @@ def test_what_is_kept_belongs_to_the_video_and_the_boxes(tmp_path):
     np.testing.assert_array_equal(reader(root, [4])(0), decoded(other)[4][2:12, 1:21])
 
 
-def test_what_was_kept_by_half_is_decoded_again(plain, cache):
+def test_an_incomplete_folder_is_decoded_again(plain, cache):
     images = decoded(plain / "videos" / "train" / "video01.avi")
     reader(plain, [2, 6])(0)
     for name in ("problems.json", "6.png"):
@@ -228,7 +189,7 @@ def test_what_was_kept_by_half_is_decoded_again(plain, cache):
         np.testing.assert_array_equal(reader(plain, [2, 6])(1), crop(images[6], 7))
 
 
-def test_without_room_in_the_cache_one_sentence_says_so(plain, cache):
+def test_a_cache_that_cannot_be_written_is_named(plain, cache):
     cache.write_text("a file where the folder should be")
     with pytest.raises(StoreError, match="could not be written"):
         reader(plain, [0])(0)
@@ -237,31 +198,30 @@ def test_without_room_in_the_cache_one_sentence_says_so(plain, cache):
 # --- bad input
 
 
-def test_without_the_expressions_of_aff_wild2_it_cannot_be_used(tmp_path):
+def test_without_the_expressions_of_aff_wild2_it_is_refused(tmp_path):
     root = write(tmp_path / "data", "no-expressions")
     with pytest.raises(DataError, match="has no expressions of its own") as caught:
         everything(root)
     assert "EXPR_Classification_Challenge of Aff-Wild2" in str(caught.value)
     (root / EXPR / "Train_Set").mkdir(parents=True)
-    with pytest.raises(DataError, match="Validation_Set is not there"):
+    with pytest.raises(DataError, match="Validation_Set is missing"):
         everything(root)
 
 
-def test_videos_that_are_not_there_or_cannot_be_opened_are_missing(tmp_path, plain):
+def test_missing_and_broken_videos_are_named(tmp_path, plain):
     root = write(tmp_path / "data", "broken", "gone")
+    assert everything(root).about.missing == {
+        "videos/train/broken.avi": FRAMES,
+        "bboxes/train/gone": FRAMES,  # the boxes of a subject
+    }
     shutil.copytree(root / "bboxes/train/video01", root / "bboxes/train/gone")
     faces = everything(root)
     assert faces.about.missing == {
         "videos/train/broken.avi": FRAMES,
         "videos/train/gone.mp4": FRAMES,
     }
-    assert any(text.startswith("2 videos left out: not there, or") for text in faces.notes)
+    assert noted(faces, "2 videos left out: missing, or cannot be opened")
     assert faces.splits["train"].ids == everything(plain).splits["train"].ids
-
-
-def test_a_video_without_any_box_is_missing(tmp_path):
-    faces = everything(write(tmp_path / "data", "gone"))
-    assert faces.about.missing == {"bboxes/train/gone": FRAMES}
 
 
 def test_a_video_that_ends_too_early_is_named_with_the_frame(tmp_path):
@@ -278,7 +238,7 @@ def test_a_video_that_ends_too_early_is_named_with_the_frame(tmp_path):
             assert str(caught.value) == f"frame {frame} of {video}: the video ends after 5 frames"
 
 
-def test_a_video_that_is_damaged_later_on_is_named(tmp_path):
+def test_a_video_that_was_damaged_later_is_named(tmp_path):
     root = write(tmp_path / "data")
     video = root / "videos" / "train" / "video01.avi"
     video.write_bytes(video.read_bytes()[:300])
@@ -289,26 +249,35 @@ def test_a_video_that_is_damaged_later_on_is_named(tmp_path):
         reader(root, [2])(0)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "version: 1\n", "{\n1 2\n}", "{\n1 2\n3\n}", "{\n1 2\nx y\n}", "{\n1 2\ninf 3\n}"]
-)
-def test_a_box_that_cannot_be_read_is_named(tmp_path, text):
+def test_a_box_that_cannot_be_read_is_named(tmp_path):
     root = write(tmp_path / "data")
     path = root / "bboxes" / "train" / "video01" / "2.pts"
-    path.write_text(text)
+    for text in (
+        "",
+        "version: 1\n",
+        "{\n1 2\n}",
+        "{\n1 2\n3\n}",
+        "{\n1 2\nx y\n}",
+        "{\n1 2\ninf 3\n}",
+    ):
+        path.write_text(text)
+        with pytest.raises(DataError, match="does not hold the corners of a box"):
+            read_box(path)
     read = reader(root, [0, 1])
-    assert read(0).shape == (SIDE, SIDE, 3)  # the others can still be read
+    assert read(0).shape == (SIDE, SIDE, 3)  # the other frames can still be read
     with pytest.raises(BadImageError, match="does not hold the corners of a box") as caught:
         read(1)
     assert str(path) in str(caught.value)
 
 
-def test_a_box_outside_the_frame_is_named(tmp_path):
+def test_a_box_outside_the_frame_is_refused(tmp_path):
     root = write(tmp_path / "data")
     path = root / "bboxes" / "train" / "video01" / "1.pts"
     path.write_text("{\n90 5\n90 30\n95 30\n95 5\n}\n")
     width = SIDE + 2 * ROOM
-    with pytest.raises(BadImageError, match=f"90, 5 to 95, 30 lies outside its {width} x {width}"):
+    with pytest.raises(
+        BadImageError, match=f"90, 5 to 95, 30 is outside the {width} x {width} frame"
+    ):
         reader(root, [0])(0)
 
 

@@ -1,10 +1,10 @@
-"""A folder is recognised as a release, or answered by the folder to give or by what is missing."""
+"""A folder is recognised as a release, or answered by the folder to use or by what is missing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
+from helpers.loaders import refusal
 
 from ferc_core.datasets.releases import MOST_FOLDERS, Release, recognise
 from ferc_core.errors import DataError, RequestError
@@ -22,82 +22,65 @@ def place(root: Path, *names: str) -> Path:
     return root
 
 
-def sentence(root: Path | None, error: type[Exception]) -> str:
-    with pytest.raises(error) as caught:
-        recognise(root, "faces", (OLD, NEW))
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+def sentence(root: Path | None, error: type[Exception] = RequestError) -> str:
+    return refusal(lambda path: recognise(path, "faces", (OLD, NEW)), root, error)
 
 
-def test_the_release_and_where_its_parts_lie(tmp_path):
-    root = place(tmp_path, "photos/", "labels.txt")
-    assert recognise(root, "faces", (OLD, NEW)) == (
-        OLD,
-        {"images": root / "photos", "list": root / "labels.txt"},
-    )
-    other = place(tmp_path / "other", "train/images/", "train/labels/")
-    assert recognise(other, "faces", (OLD, NEW))[0] == NEW
-
-
-def test_of_several_places_the_first_counts_and_patterns_are_sorted(tmp_path):
+def test_the_first_complete_release_and_the_first_of_several_places_count(tmp_path):
     root = place(tmp_path, "img2/", "img1/", "labels.txt")
-    assert recognise(root, "faces", (OLD,))[1]["images"] == root / "img1"
+    found = {"images": root / "img1", "list": root / "labels.txt"}
+    assert recognise(root, "faces", (OLD, NEW)) == (OLD, found)
     place(root, "photos/")
-    assert recognise(root, "faces", (OLD,))[1]["images"] == root / "photos"
-
-
-def test_of_two_whole_releases_the_first_counts(tmp_path):
-    root = place(tmp_path, "photos/", "labels.txt", "train/images/", "train/labels/")
+    assert recognise(root, "faces", (OLD, NEW))[1]["images"] == root / "photos"
+    place(root, "train/images/", "train/labels/")
     assert recognise(root, "faces", (NEW, OLD))[0] == NEW
 
 
-@pytest.mark.parametrize("below", ["faces", "download/faces"])
-def test_a_root_too_high_is_answered_by_the_right_one(tmp_path, below):
-    root = place(tmp_path / "data", f"{below}/photos/", f"{below}/labels.txt", "notes/")
-    assert sentence(root, RequestError).endswith(f"lies too high: give {root / below}")
+def test_a_root_at_the_wrong_level_is_answered_by_the_right_one(tmp_path):
+    for below, levels in (("faces", "one level"), ("download/faces", "two levels")):
+        root = place(tmp_path / levels, f"{below}/photos/", f"{below}/labels.txt", "notes/")
+        assert sentence(root).endswith(f"is {levels} too high; use {root / below}")
+    root = place(tmp_path / "low", "train/images/1/", "train/labels/")
+    for inside, levels in (
+        ("train", "one level"),
+        ("train/images", "two levels"),
+        ("train/images/1", "three levels"),
+    ):
+        assert sentence(root / inside).endswith(f"is {levels} too low; use {root}")
 
 
-@pytest.mark.parametrize("inside", ["train", "train/images", "train/images/1"])
-def test_a_root_too_low_is_answered_by_the_right_one(tmp_path, inside):
-    root = place(tmp_path, "train/images/1/", "train/labels/")
-    assert sentence(root / inside, RequestError).endswith(f"lies too low: give {root}")
-
-
-def test_what_is_missing_of_a_release_is_named(tmp_path):
-    root = place(tmp_path, "train/images/")
+def test_missing_parts_and_archives_to_unpack_are_named(tmp_path):
+    root = place(tmp_path / "a", "train/images/")
     assert sentence(root, DataError) == (
-        f"{root} looks like Faces, second release, but train/labels is not there"
+        f"{root} looks like Faces, second release, but train/labels is missing"
     )
+    place(root, "train/labels.zip")
+    assert sentence(root, DataError).endswith("unpack train/labels.zip")
+    root = place(tmp_path / "b", "labels.txt", "photos.zip", "train.tar.gz")
+    message = sentence(root, DataError)
+    assert message.endswith("but photos is missing; unpack photos.zip, train.tar.gz")
 
 
-def test_archives_that_wait_to_be_unpacked_are_named(tmp_path):
-    root = place(tmp_path, "labels.txt", "photos.zip", "train.tar.gz")
-    told = sentence(root, DataError)
-    assert told.endswith("but photos is not there; unpack photos.zip, train.tar.gz")
-    inside = place(tmp_path / "b", "train/images/", "train/labels.zip")
-    assert sentence(inside, DataError).endswith("unpack train/labels.zip")
-
-
-def test_another_folder_is_told_what_was_looked_for_and_what_is_there(tmp_path):
+def test_another_folder_is_answered_by_what_was_looked_for_and_what_is_there(tmp_path):
     root = place(tmp_path / "a", "music/", "films/", ".hidden")
-    assert sentence(root, RequestError) == (
-        f"{root} is no release of 'faces': looked for Faces, first release (photos, labels.txt); "
-        "Faces, second release (train/images, train/labels); it holds films, music"
+    assert sentence(root) == (
+        f"{root} is not a release of 'faces': looked for Faces, first release (photos, "
+        "labels.txt); Faces, second release (train/images, train/labels); it holds films, music"
     )
     (tmp_path / "b").mkdir()
-    assert sentence(tmp_path / "b", RequestError).endswith("it holds nothing")
+    assert sentence(tmp_path / "b").endswith("it holds nothing")
     many = place(tmp_path / "c", *(f"{i}.txt" for i in range(20)))
-    assert "and 12 more" in sentence(many, RequestError)
+    assert "and 12 more" in sentence(many)
 
 
-def test_a_root_that_is_no_folder(tmp_path):
-    assert "does not exist" in sentence(tmp_path / "absent", RequestError)
+def test_a_root_that_is_not_a_folder_is_refused(tmp_path):
+    assert "does not exist" in sentence(tmp_path / "absent")
     place(tmp_path, "file.txt")
-    assert "is no folder" in sentence(tmp_path / "file.txt", RequestError)
-    assert "'faces' needs a data root" in sentence(None, RequestError)
+    assert "is not a folder" in sentence(tmp_path / "file.txt")
+    assert "'faces' needs a data root" in sentence(None)
 
 
-def test_the_search_below_ends_in_a_large_tree(tmp_path):
+def test_the_search_stops_in_a_large_tree(tmp_path):
     root = place(tmp_path / "a", *(f"{i:04}/x/" for i in range(MOST_FOLDERS + 50)))
     place(root, "zz/photos/", "zz/labels.txt")
-    assert "is no release" in sentence(root, RequestError)
+    assert "is not a release" in sentence(root)

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 import ferc_core
-from ferc_core.datasets.toyfaces.drawing.expressions import FULL_VA, Feeling, express
+from ferc_core.datasets.toyfaces.drawing.expressions import FULL_VA, Emotion, express
 from ferc_core.datasets.toyfaces.drawing.face import draw_face
-from ferc_core.datasets.toyfaces.drawing.people import random_person
+from ferc_core.datasets.toyfaces.drawing.subjects import random_subject
 from ferc_core.datasets.toyfaces.drawing.views import random_view
 from ferc_core.datasets.toyfaces.loader import open_toyfaces
 from ferc_core.errors import RequestError
@@ -164,13 +164,13 @@ def test_classes_overlap_in_valence_and_arousal_but_not_much(faces):
 @pytest.mark.parametrize("label", range(1, 8), ids=CLASSES[1:])
 def test_the_stronger_the_feeling_the_farther_the_image_from_neutral(label):
     """One person in one view: only the expression differs."""
-    person = random_person(np.random.default_rng(3))
+    person = random_subject(np.random.default_rng(3))
     view = random_view(np.random.default_rng(4))
 
     def picture(intensity: float) -> np.ndarray:
         valence, arousal = intensity * np.array(FULL_VA[CLASSES[label]])
-        feeling = Feeling(label, intensity, valence, arousal)
-        return draw_face(person, express(feeling, np.random.default_rng(5)), view, 64).astype(float)
+        emotion = Emotion(label, intensity, valence, arousal)
+        return draw_face(person, express(emotion, np.random.default_rng(5)), view, 64).astype(float)
 
     distance = [np.abs(picture(i) - picture(0.0)).mean() for i in (0.25, 0.5, 1.0)]
     assert 0 < distance[0] < distance[1] < distance[2]
@@ -180,8 +180,8 @@ def test_an_image_shows_its_own_valence_not_only_its_class():
     """The corners of the mouth follow the valence of a neutral face."""
 
     def smile(valence: float) -> float:
-        feeling = Feeling(0, 0.5, valence, 0.0)
-        shown = express(feeling, np.random.default_rng(6)).mean
+        emotion = Emotion(0, 0.5, valence, 0.0)
+        shown = express(emotion, np.random.default_rng(6)).mean
         return shown[12] - shown[15]  # lip corners up, lip corners down
 
     assert smile(-0.2) < smile(0.0) < smile(0.2)
@@ -189,8 +189,8 @@ def test_an_image_shows_its_own_valence_not_only_its_class():
 
 def test_contempt_is_the_only_expression_of_one_side():
     for label, name in enumerate(CLASSES):
-        feeling = Feeling(label, 1.0, *FULL_VA[name])
-        shown = express(feeling, np.random.default_rng(7))
+        emotion = Emotion(label, 1.0, *FULL_VA[name])
+        shown = express(emotion, np.random.default_rng(7))
         assert (shown.left[12] != shown.right[12]) == (name == "contempt")
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from ferc_core import registry
 from ferc_core.base.seeds import generator
-from ferc_core.testing import picture
+from ferc_core.testing import sample_image
 
 FILE = Path(__file__).parents[1] / "golden" / "corruptions.json"
 SIDE, SEVERITIES = 64, (1, 5)
@@ -37,7 +37,7 @@ def machine() -> str:
 
 def made() -> dict[str, str]:
     """Return a hash for each of the 17 corruptions, over one image at two severities."""
-    image = picture(SIDE, SIDE)
+    image = sample_image(SIDE, SIDE)
     hashes = {}
     for name, corrupt in registry().corruptions.items():
         if corrupt.in_benchmark:

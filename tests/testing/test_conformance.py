@@ -10,7 +10,7 @@ import pytest
 
 from ferc_core import Corruption, DatasetSource, Executor, LabelScheme, Metric, Visibility, registry
 from ferc_core.faces import FaceSet, FaceSplit
-from ferc_core.testing import CHECKS, check, picture
+from ferc_core.testing import CHECKS, check, sample_image
 from ferc_core.testing.standins import write_affectnet, write_affwild, write_ferplus, write_rafdb
 
 KINDS = ("corruptions", "visibilities", "label_schemes", "metrics", "calibrators", "executors")
@@ -106,6 +106,6 @@ def test_a_broken_promise_is_named(entry, promise):
 
 
 def test_the_image_of_the_checks_has_content():
-    image = picture(40, 60)
+    image = sample_image(40, 60)
     assert image.shape == (40, 60, 3)
     assert image.std() > 30

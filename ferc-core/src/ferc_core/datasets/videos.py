@@ -11,10 +11,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
@@ -25,7 +24,10 @@ from ferc_core.datasets.samples import Box, cropped
 from ferc_core.datasets.texts import read_text
 from ferc_core.errors import BadImageError, DataError, StoreError
 from ferc_core.images import png
-from ferc_core.images.io import read_image, to_rgb
+from ferc_core.images.io import opencv, read_image, to_rgb
+
+if TYPE_CHECKING:
+    import cv2
 
 VERSION = "frames/1"  # a new number for every change of what is kept
 PROBLEMS = "problems.json"  # written last: frame -> why it has no image
@@ -154,22 +156,17 @@ def images_of(
 
 @contextmanager
 def opened(path: Path) -> Iterator[cv2.VideoCapture]:
-    """Open a video with FFmpeg, which OpenCV's wheels contain on every system."""
-    silence()
-    video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    """Open a video with FFmpeg, which OpenCV's wheels contain on every system.
+
+    FFmpeg need not print about a video that becomes a `BadImageError`; OpenCV reads its log level
+    from the environment when it first opens a video.
+    """
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    video = opencv().VideoCapture(str(path), opencv().CAP_FFMPEG)
     try:
         yield video
     finally:
         video.release()
-
-
-@cache
-def silence() -> None:
-    """Keep FFmpeg from printing about a video that becomes a `BadImageError`.
-
-    OpenCV reads this variable when it first opens a video.
-    """
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
 def can_open(path: Path) -> bool:

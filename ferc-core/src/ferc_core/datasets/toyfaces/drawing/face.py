@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -22,6 +21,7 @@ from ferc_core.datasets.toyfaces.drawing.sketch import (
 )
 from ferc_core.datasets.toyfaces.drawing.subjects import Subject
 from ferc_core.datasets.toyfaces.drawing.views import EVEN, View, light_field
+from ferc_core.images.io import opencv
 
 OVERSAMPLING = 2  # shapes are drawn this much larger, with smooth edges, then reduced
 LEAST_BLUR = 0.2  # pixels; a weaker blur is invisible and skipped
@@ -32,7 +32,7 @@ def draw_face(
     subject: Subject, expression: Expression, view: View, size: int
 ) -> npt.NDArray[np.uint8]:
     """Return a face, uint8 RGB [size, size, 3]; the same arguments give the same bytes."""
-    side = size * OVERSAMPLING
+    cv2, side = opencv(), size * OVERSAMPLING
     corners = np.array([view.background, view.background[::-1]])
     canvas = cv2.resize(to_bytes(corners), (side, side), interpolation=cv2.INTER_LINEAR)
     sketch_face(subject, expression).paint(canvas, view.pose(side))

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+
+from ferc_core.images.io import opencv
 
 Points: TypeAlias = npt.NDArray[np.float64]
 Colour: TypeAlias = tuple[float, float, float]
@@ -90,12 +91,12 @@ class Sketch:
         outline = np.concatenate([z + across, (z - across)[::-1]])
         self.fill(outline.view(np.float64).reshape(-1, 2), colour, lift=lift)
 
-    def paint(self, canvas: cv2.typing.MatLike, pose: Pose) -> None:
+    def paint(self, canvas: npt.NDArray[np.uint8], pose: Pose) -> None:
         """Draw all shapes onto ``canvas``, uint8 RGB [H, W, 3]."""
         lengths = [len(shape) for shape in self._shapes]
         pixels = pose.project(np.concatenate(self._shapes), np.repeat(self._lifts, lengths))
         fixed = np.rint(pixels * (1 << SUBPIXEL_BITS)).astype(np.int32)
-        first = 0
+        cv2, first = opencv(), 0
         for length, colour in zip(lengths, self._colours, strict=True):
             outline = fixed[first : first + length]
             cv2.fillPoly(canvas, [outline], colour, cv2.LINE_AA, SUBPIXEL_BITS)
