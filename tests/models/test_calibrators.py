@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import pickle
 import subprocess
 import sys
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
-from ferc_core import registry
 from ferc_core.errors import DataError
 from ferc_models.calibrators.temperature import Temperature, fit_temperature
 
 
 def nll(logits: Any, targets: Any, temperature: float = 1.0) -> float:
-    """Mean cross-entropy of softmax(logits / temperature) to shares [N, K]."""
+    """Mean cross-entropy of softmax(logits / temperature) to targets [N, K]."""
     return float(-(targets * log_softmax(logits / temperature, axis=1)).sum(axis=1).mean())
 
 
@@ -32,6 +30,7 @@ def sample(seed: int, n: int = 200, k: int = 5) -> tuple[Any, Any]:
     return logits, (logits + gumbel).argmax(axis=1)
 
 
+@settings(max_examples=40)
 @given(st.floats(0.06, 19), st.integers(0, 100), st.integers(2, 8))
 def test_temperature_of_scaled_true_probabilities_is_recovered(
     true: float, seed: int, k: int
@@ -42,36 +41,29 @@ def test_temperature_of_scaled_true_probabilities_is_recovered(
     np.testing.assert_allclose(fitted(true * np.log(p)), p, atol=1e-6)
 
 
-@pytest.mark.parametrize("true", [0.2, 1.0, 4.0])
-def test_temperature_is_recovered_from_drawn_classes(true: float) -> None:
+def test_temperature_is_recovered_from_drawn_classes() -> None:
     logits, labels = sample(0, n=20_000)
-    assert fit_temperature(true * logits, labels).temperature == pytest.approx(true, rel=0.05)
+    for true in (0.2, 4.0):
+        assert fit_temperature(true * logits, labels).temperature == pytest.approx(true, rel=0.05)
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.floats(0.3, 5))
 def test_no_other_temperature_has_a_smaller_nll(seed: int, scale: float) -> None:
     logits, labels = sample(seed, n=60)
-    logits, shares = scale * logits, np.eye(5)[labels]
-    best = nll(logits, shares, fit_temperature(logits, labels).temperature)
-    searched = minimize_scalar(
-        lambda t: nll(logits, shares, t), bounds=(0.05, 20), method="bounded"
-    )
+    logits, soft = scale * logits, np.eye(5)[labels]
+    best = nll(logits, soft, fit_temperature(logits, labels).temperature)
+    searched = minimize_scalar(lambda t: nll(logits, soft, t), bounds=(0.05, 20), method="bounded")
     assert best <= searched.fun + 1e-12
-    assert best <= nll(logits, shares)
+    assert best <= nll(logits, soft)
 
 
-@given(st.integers(0, 1000))
-def test_probabilities_sum_to_one_and_keep_the_predicted_class(seed: int) -> None:
-    logits, labels = sample(seed, n=30)
+def test_calibrated_probabilities_keep_the_predicted_class() -> None:
+    logits, labels = sample(3)
     probs = fit_temperature(logits, labels)(logits)
     assert probs.dtype == np.float64
     np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-12)
     np.testing.assert_array_equal(probs.argmax(axis=1), logits.argmax(axis=1))
-
-
-def test_classes_and_their_one_hot_shares_give_the_same_fit() -> None:
-    logits, labels = sample(3)
-    assert fit_temperature(logits, labels) == fit_temperature(logits, np.eye(5)[labels])
 
 
 def test_float32_logits_are_fitted_in_float64() -> None:
@@ -87,64 +79,49 @@ def test_two_classes_by_hand() -> None:
     assert fitted([[4.0, 0.0]])[0] == pytest.approx([0.75, 0.25])
 
 
-@pytest.mark.parametrize(
-    ("logits", "labels", "temperature"),
-    [
-        ([[3.0, 0.0], [0.0, 1.0]], [0, 1], 0.05),  # all right: as sharp as may be
-        ([[3.0, 0.0], [0.0, 1.0]], [1, 0], 20.0),  # all wrong: as flat as may be
+def test_a_fit_without_an_optimum_ends_at_a_bound_or_leaves_the_logits() -> None:
+    for logits, labels, temperature in (
+        ([[3.0, 0.0], [0.0, 1.0]], [0, 1], 0.05),  # all right: as sharp as possible
+        ([[3.0, 0.0], [0.0, 1.0]], [1, 0], 20.0),  # all wrong: as flat as possible
         ([[2.0, 2.0], [0.0, 0.0]], [0, 1], 1.0),  # nothing to scale
         ([[5.0]], [0], 1.0),
-        ([[1e6, -1e6, 0.0]], [0], 1.0),  # right at every temperature alike
-    ],
-)
-def test_an_open_fit_ends_at_a_bound_or_leaves_the_logits(
-    logits: Any, labels: Any, temperature: float
-) -> None:
-    assert fit_temperature(logits, labels).temperature == temperature
+        ([[1e6, -1e6, 0.0]], [0], 1.0),  # right at every temperature
+    ):
+        assert fit_temperature(logits, labels).temperature == temperature
 
 
 @pytest.mark.parametrize(
     ("logits", "targets", "message"),
     [
-        (np.empty((0, 3)), np.empty(0, int), "no samples"),
-        ([[1.0, np.nan], [0.0, 1.0]], [0, 1], "logits of row 0 are not finite"),
+        (np.empty((0, 3)), np.empty(0, int), "without samples"),
         ([[1.0, 0.0], [-np.inf, 1.0]], [0, 1], "logits of row 1 are not finite"),
         ([1.0, 2.0], [0, 1], r"shape \[N, K\], not \[2\]"),
-        ([[1.0, 0.0]], [2], "row 0 is class 2, not 0 to 1"),
-        ([[1.0, 0.0]], [-1], "row 0 is class -1"),
+        ([[1.0, 0.0]], [-1], "row 0 is class -1, not 0 to 1"),
         ([[1.0, 0.0]], [0, 1], "targets must be 1 class numbers"),
         ([[1.0, 0.0]], [0.0], "targets must be 1 class numbers"),
         ([[1.0, 0.0]], [[0.5, np.nan]], "targets of row 0 are not finite"),
-        ([[1.0, 0.0]], [[0.5, 0.1]], "row 0 are no shares that sum to 1"),
-        ([[1.0, 0.0]], [[1.5, -0.5]], "row 0 are no shares that sum to 1"),
+        ([[1.0, 0.0]], [[1.5, -0.5]], "row 0 are not probabilities that sum to 1"),
     ],
 )
-def test_broken_input_is_refused_in_one_sentence(logits: Any, targets: Any, message: str) -> None:
+def test_broken_input_is_refused(logits: Any, targets: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         fit_temperature(logits, targets)
 
 
-def test_the_transform_refuses_broken_logits_and_takes_none_at_all() -> None:
+def test_the_transform_refuses_broken_logits_and_takes_empty_ones() -> None:
     transform = Temperature(2.0)
     with pytest.raises(DataError, match="row 1 are not finite"):
         transform([[0.0, 1.0], [np.nan, 1.0]])
     assert transform(np.empty((0, 4))).shape == (0, 4)
 
 
-def test_the_transform_can_be_recorded_and_pickled() -> None:
-    logits, labels = sample(5)
-    transform = registry().calibrators["temperature"](logits, labels)
-    copy = pickle.loads(pickle.dumps(transform))
-    assert transform.parameters() == {"temperature": copy.temperature}
-    np.testing.assert_array_equal(copy(logits), softmax(logits / copy.temperature, axis=1))
-
-
-def test_calibrators_and_the_plugin_are_light() -> None:
+def test_the_plugin_and_its_calibrators_do_not_import_torch() -> None:
     code = (
         "import sys, ferc_models.plugin\n"
-        "heavy = {'torch', 'timm', 'numpy', 'scipy', 'accelerate'} & set(sys.modules)\n"
+        "heavy = {'torch', 'timm', 'numpy', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
-        "import ferc_models.calibrators.temperature\n"
+        "from ferc_core import registry\n"
+        "for entry in registry().calibrators.values(): entry.loaded\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
