@@ -1,4 +1,4 @@
-"""A run beside the paper as text, data and images, and what is refused."""
+"""A run compared with the paper as text, data and figures, and what is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 import cv2
 import pytest
 from helpers.commands import one_sentence
-from test_paper import FORMS, rows, show, store
+from helpers.paper import CELLS, rows, show, store
 
 from ferc_core.errors import RequestError
 from ferc_core.results.paper.values import FIGURES, METHODS, TABLES
@@ -51,7 +51,7 @@ def test_markdown_has_the_same_columns_in_every_row(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_latex_is_escaped_and_whole(tmp_path, name):
+def test_latex_is_escaped_and_complete(tmp_path, name):
     odd = r"a_b%c&d#e$f~g^h\i"
     run = store(tmp_path / "run", rows(methods=["baseline", odd]), rows("my_set"))
     text = show(run, "--paper", name, "--format", "latex")
@@ -71,7 +71,7 @@ def test_latex_is_escaped_and_whole(tmp_path, name):
     assert r"my\_set" in text
 
 
-def test_programs_get_data_alone_and_the_remarks_beside_it(tmp_path, ferc):
+def test_programs_get_data_alone_on_standard_output(tmp_path, ferc):
     run = store(tmp_path / "run", rows(methods=["rul"]))
     done = ferc("results", run, "--paper", "table1", "--format", "csv")
     assert done.returncode == 0
@@ -98,9 +98,9 @@ def test_a_table_is_written_where_out_says(tmp_path):
         (["--paper", "table1", "--paper-dataset", "raf-db"], "did you mean 'rafdb'?"),
         (["--paper", "table1", "--calibrator", "temprature"], "did you mean 'temperature'?"),
         (["--paper", "table1", "--by", "seed"], "leave out --by"),
-        (["--paper", "figure5"], "give its file with --out FILE.png, .svg or .pdf"),
+        (["--paper", "figure5"], "name its file with --out FILE.png, .svg or .pdf"),
         (["--paper", "figure6", "--out", "a.jpg"], ".pdf, not a.jpg"),
-        (["--paper", "table1", "--out", "a.png"], "is a text, not an image"),
+        (["--paper", "table1", "--out", "a.png"], "is a table, not a figure"),
         (["--paper-dataset", "rafdb"], "--paper-dataset goes with --paper"),
         (["--calibrator", "none"], "--calibrator goes with --paper"),
     ],
@@ -129,11 +129,11 @@ def test_a_figure_is_drawn_in_both_colours(tmp_path, name):
     run = store(tmp_path / "run", rows(value=value), rows("affectnet", value=value))
     file = tmp_path / "figure.png"
     assert str(file) in show(run, "--paper", name, "--out", file)
-    picture = cv2.imread(str(file))
-    assert picture.shape[0] > 600
-    assert picture.shape[1] > 1000
+    image = cv2.imread(str(file))
+    assert image.shape[0] > 600
+    assert image.shape[1] > 1000
     for colour in ((126, 24, 194), (177, 163, 15)):  # pre and post, as BGR
-        assert (abs(picture.astype(int) - colour).sum(axis=2) < 30).sum() > 100
+        assert (abs(image.astype(int) - colour).sum(axis=2) < 30).sum() > 100
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_figure_is_drawn_in_both_colours(tmp_path, name):
     ],
 )
 def test_a_figure_has_the_same_bytes_each_time(tmp_path, name, suffix, start):
-    run = store(tmp_path / "run", rows(methods=["baseline", "mine"], seeds=[0], forms=FORMS[:1]))
+    run = store(tmp_path / "run", rows(methods=["baseline", "mine"], seeds=[0], cells=CELLS[:1]))
     files = [tmp_path / f"{i}{suffix}" for i in (1, 2)]
     for file in files:
         show(run, "--paper", name, "--out", file)
@@ -153,8 +153,8 @@ def test_a_figure_has_the_same_bytes_each_time(tmp_path, name, suffix, start):
     assert files[0].read_bytes().startswith(start)
 
 
-def test_a_figure_of_a_partial_run_is_drawn_and_of_none_refused(tmp_path):
-    clean = store(tmp_path / "clean", rows(forms=FORMS[:1], losses=["ce"], methods=["rul"]))
+def test_a_figure_of_a_partial_run_is_drawn_and_an_empty_one_refused(tmp_path):
+    clean = store(tmp_path / "clean", rows(cells=CELLS[:1], losses=["ce"], methods=["rul"]))
     assert "Not in this run" in show(clean, "--paper", "figure5", "--out", tmp_path / "a.png")
     nothing = store(tmp_path / "nothing", rows(losses=["focal"]))
     with pytest.raises(RequestError, match="there is nothing to draw"):
@@ -162,7 +162,7 @@ def test_a_figure_of_a_partial_run_is_drawn_and_of_none_refused(tmp_path):
     assert not (tmp_path / "b.png").exists()
 
 
-def test_without_matplotlib_a_sentence_says_what_to_install(tmp_path, monkeypatch):
+def test_without_matplotlib_the_message_says_what_to_install(tmp_path, monkeypatch):
     run = store(tmp_path / "run", rows(methods=["rul"]))
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(RequestError, match=r"pip install 'ferc-core\[plots\]'"):

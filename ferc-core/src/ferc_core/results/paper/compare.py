@@ -1,8 +1,8 @@
-"""A run's scores in the places of a table of the paper, beside its printed values.
+"""A run's scores at the places of a table of the paper, beside the printed numbers.
 
-In distribution (the clean cell) scores are of the annotated class; out of it (``-C``) they are
-means over the corrupted cells, calibration against soft labels. Each number then is the mean and
-the standard deviation (n - 1) over seeds, in percent, NLL in nats.
+In distribution (the clean cell) scores are against the annotated class. Out of distribution
+(``-C``) they are means over the corrupted cells, and calibration is against soft labels. A number
+is the mean and the standard deviation (n - 1) over seeds, in percent; NLL is in nats.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ferc_core.spec import UNCALIBRATED
 
 @dataclass(frozen=True)
 class Place:
-    """Where a number of the paper stands; ``noise`` is in percent."""
+    """The place of a number in a table of the paper; ``noise`` is in percent."""
 
     dataset: str
     part: str
@@ -57,18 +57,18 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Number:
     """A run's mean and standard deviation over seeds beside the digits that the paper prints.
 
-    ``images`` is their number in a (corruption, severity); it and ``mean`` are None where the
-    run has nothing. One seed has no deviation.
+    ``images`` is their number in a cell; it and ``mean`` are None where the run has nothing. One
+    seed has no deviation.
     """
 
     place: Place
     mean: float | None
     deviation: float | None
     seeds: int
-    pictures: int | None
+    images: int | None
     paper: str | None
 
 
@@ -77,12 +77,12 @@ Seeds = Mapping[int, tuple[float, int]]  # seed -> value in the paper's unit, im
 
 def compare(
     scores: pl.DataFrame, name: str, calibrators: Sequence[str] = (), beside: str | None = None
-) -> list[Cell]:
-    """Return every cell of a table or figure for the datasets of a run, in the paper's order.
+) -> list[Number]:
+    """Return every number of a table or figure for the datasets of a run, in the paper's order.
 
     ``scores`` has the columns of ``results.parquet``. Methods that the paper lacks follow its
-    five; rows for post-hoc ``calibrators`` follow the method they belong to. ``beside`` is the
-    dataset of the paper to lay beside those that it lacks.
+    five; rows for post-hoc ``calibrators`` follow their method. ``beside`` is the dataset of the
+    paper that datasets which it lacks are compared with.
     """
     layout = LAYOUTS[name]
     known = scores["calibrator"].unique().to_list()
@@ -91,7 +91,7 @@ def compare(
             raise UnknownNameError("calibrator of this run", calibrator, known)
     posthoc = unique((UNCALIBRATED, *calibrators))
     found = collect(scores, layout)
-    cells = []
+    numbers = []
     for part, dataset, noise in product(layout.parts, datasets(scores), layout.noise):
         methods = rows(place.method for place in found if place.dataset == dataset)
         lines = list(product(methods, posthoc))
@@ -99,12 +99,13 @@ def compare(
             lines.append((OVERALL, UNCALIBRATED))
         for (method, calibrator), stage, score in product(lines, layout.stages, layout.scores):
             place = Place(dataset, part, method, calibrator, noise, stage, score)
-            cells.append(cell(place, found.get(place, {}), paper_value(layout, place, beside)))
-    return cells
+            printed_value = paper_value(layout, place, beside)
+            numbers.append(over_seeds(place, found.get(place, {}), printed_value))
+    return numbers
 
 
 def collect(scores: pl.DataFrame, layout: Layout) -> dict[Place, Seeds]:
-    """Return what a run has of a table: for each place, each seed's mean over its cells."""
+    """Return what a run has of a table: at each place, the mean of each seed over its cells."""
     part = pl.when(corruption="clean").then(pl.lit(CLEAN)).otherwise(pl.lit(CORRUPTED))
     keys = ("dataset", "part", "method", "loss", "calibrator", "noise", "seed", "metric")
     means = (
@@ -143,7 +144,7 @@ def collect(scores: pl.DataFrame, layout: Layout) -> dict[Place, Seeds]:
 def averages(found: Mapping[Place, Seeds]) -> dict[Place, Seeds]:
     """Return the mean over the paper's five methods, for seeds that all of them have.
 
-    There is none where a method is missing or has two variants.
+    There is no mean where a method is missing or has two variants.
     """
     columns: dict[Place, dict[str, Seeds]] = defaultdict(dict)
     for place, seeds in found.items():
@@ -164,21 +165,21 @@ def averages(found: Mapping[Place, Seeds]) -> dict[Place, Seeds]:
     return means
 
 
-def cell(place: Place, seeds: Seeds, paper: str | None) -> Cell:
-    """Return mean and standard deviation over seeds."""
+def over_seeds(place: Place, seeds: Seeds, paper: str | None) -> Number:
+    """Return the number at a place: mean and standard deviation over seeds."""
     values = [value for value, _ in seeds.values()]
-    return Cell(
+    return Number(
         place,
         mean=statistics.fmean(values) if values else None,
         deviation=statistics.stdev(values) if len(values) > 1 else None,
         seeds=len(values),
-        pictures=min((n for _, n in seeds.values()), default=None),
+        images=min((n for _, n in seeds.values()), default=None),
         paper=paper,
     )
 
 
 def paper_value(layout: Layout, place: Place, beside: str | None) -> str | None:
-    """Return what the paper prints in a place; it has no post-hoc calibrators."""
+    """Return what the paper prints at a place; it has no post-hoc calibrators."""
     if place.calibrator != UNCALIBRATED:
         return None
     dataset = f"{paper_dataset(place.dataset, beside)}{place.part}"
@@ -188,7 +189,7 @@ def paper_value(layout: Layout, place: Place, beside: str | None) -> str | None:
 
 
 def paper_dataset(dataset: str, beside: str | None) -> str | None:
-    """Return the name in the paper of a run's dataset, else ``beside``."""
+    """Return the name of a run's dataset in the paper, else ``beside``."""
     return plain(dataset) if plain(dataset) in DATASETS else beside
 
 
@@ -226,7 +227,7 @@ def loss_of(scores: pl.DataFrame, dataset: str, name: str) -> str | None:
 
 
 def corrupted_cells(scores: pl.DataFrame, dataset: str) -> int:
-    """Return the number of (corruption, severity) that a dataset was scored in."""
+    """Return the number of corrupted cells that a dataset was scored in."""
     corrupted = scores.filter(pl.col("corruption") != "clean", dataset=dataset)
     return corrupted.select("corruption", "severity").n_unique()
 

@@ -1,7 +1,7 @@
-"""A run drawn as the paper's figures 5 (F1 against KSE) and 6 (NLL), by matplotlib.
+"""A run as the paper's figures 5 (F1 against KSE) and 6 (NLL), drawn by matplotlib.
 
-A column for each dataset; above the clean cell (in distribution), below the corrupted ones (out
-of it). Colours are the paper's: magenta before calibrated training, cyan after.
+One column for each dataset: the clean cell (in distribution) above the corrupted ones (out of
+distribution). Colours are the paper's: magenta before calibrated training, cyan after.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ferc_core.base.files import replacing
 from ferc_core.errors import RequestError
-from ferc_core.results.paper.compare import Cell, plain, unique
+from ferc_core.results.paper.compare import Number, plain, unique
 from ferc_core.results.paper.tables import span
 from ferc_core.results.paper.values import CLEAN, DATASETS, METHODS, PRE_POST
 
@@ -42,34 +42,33 @@ PAPER_MARK: dict[str, Any] = {
 }
 
 
-def draw(cells: Sequence[Cell], name: str, path: Path, beside: str | None = None) -> None:
+def draw(numbers: Sequence[Number], name: str, path: Path, beside: str | None = None) -> None:
     """Draw a figure of the paper into a .png, .svg or .pdf file.
 
-    ``beside`` is the dataset of the paper that ``cells`` were laid beside, if one was named.
+    ``beside`` is the dataset of the paper that ``numbers`` were compared with, if one was named.
     Raises `RequestError` where matplotlib is missing or the run has nothing to draw.
     """
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise RequestError(
-            "figures are drawn by matplotlib: pip install 'ferc-core[plots]'"
-        ) from error
-    drawn = [cell for cell in cells if cell.mean is not None]
+        raise RequestError("figures need matplotlib: pip install 'ferc-core[plots]'") from error
+    drawn = [number for number in numbers if number.mean is not None]
     if not drawn:
         losses = " or ".join(stage.loss for stage in PRE_POST.values())
-        raise RequestError(f"there is nothing to draw: {name} takes runs with the loss {losses}")
+        raise RequestError(f"there is nothing to draw: {name} needs a run with the loss {losses}")
     parts, datasets = (
         unique(getattr(c.place, axis) for c in drawn) for axis in ("part", "dataset")
     )
-    methods = unique(cell.place.row for cell in sorted(drawn, key=rank))
+    methods = unique(number.place.row for number in sorted(drawn, key=rank))
     width, height = PANEL[0] * max(len(datasets), 1.5), PANEL[1] * len(parts) + 0.7
     with rc_context(SALT):
         figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
         grid = figure.subplots(len(parts), len(datasets), squeeze=False)
         for row, part in enumerate(parts):
             for column, dataset in enumerate(datasets):
-                panel = [c for c in cells if (c.place.dataset, c.place.part) == (dataset, part)]
+                place = (dataset, part)
+                panel = [n for n in numbers if (n.place.dataset, n.place.part) == place]
                 draw_panel(grid[row, column], panel, name, methods)
         handles = legend(drawn, name, methods, beside)
         columns = min(len(handles), round(width / 1.5))
@@ -79,13 +78,13 @@ def draw(cells: Sequence[Cell], name: str, path: Path, beside: str | None = None
             figure.savefig(temporary, format=suffix[1:], metadata=UNDATED[suffix])
 
 
-def draw_panel(axes: Axes, panel: Sequence[Cell], name: str, methods: Sequence[str]) -> None:
+def draw_panel(axes: Axes, panel: Sequence[Number], name: str, methods: Sequence[str]) -> None:
     """Draw one dataset, clean or corrupted."""
-    drawn = [cell for cell in panel if cell.mean is not None]
+    drawn = [number for number in panel if number.mean is not None]
     place = panel[0].place
     kind = "clean (ID)" if place.part == CLEAN else "corrupted (OOD)"
-    n, seeds = span(c.pictures for c in drawn), span(c.seeds for c in drawn)
-    counts = f"N = {n} in a cell, seeds: {seeds}" if drawn else "not in this run"
+    images, seeds = span(n.images for n in drawn), span(n.seeds for n in drawn)
+    counts = f"N = {images} in a cell, seeds: {seeds}" if drawn else "not in this run"
     axes.set_title(f"{place.panel}, {kind}\n{counts}", fontsize=10)
     axes.grid(color=PALE, linewidth=0.5, alpha=0.5)
     axes.set_axisbelow(True)
@@ -95,12 +94,12 @@ def draw_panel(axes: Axes, panel: Sequence[Cell], name: str, methods: Sequence[s
     elif name == "figure5":
         draw_f1_against_kse(axes, drawn, methods)
     else:
-        draw_nll(axes, drawn, [m for m in methods if any(c.place.row == m for c in drawn)])
+        draw_nll(axes, drawn, [m for m in methods if any(n.place.row == m for n in drawn)])
 
 
-def draw_f1_against_kse(axes: Axes, drawn: Sequence[Cell], methods: Sequence[str]) -> None:
+def draw_f1_against_kse(axes: Axes, drawn: Sequence[Number], methods: Sequence[str]) -> None:
     """Draw each method before and after, joined by a line; bars are standard deviations."""
-    found = {(c.place.row, c.place.stage, c.place.score): c for c in drawn}
+    found = {(n.place.row, n.place.stage, n.place.score): n for n in drawn}
     for method, marker in zip(methods, markers(methods), strict=True):
         joined = []
         for stage, colour in COLOURS.items():
@@ -121,38 +120,38 @@ def draw_f1_against_kse(axes: Axes, drawn: Sequence[Cell], methods: Sequence[str
                 alpha=0.9,
             )
         axes.plot(*zip(*joined, strict=True), color=PALE, linewidth=1, zorder=1)
-    axes.set_xlabel("F1 (%), more is better")
-    axes.set_ylabel("KSE (%), less is better")
+    axes.set_xlabel("F1 (%), higher is better")
+    axes.set_ylabel("KSE (%), lower is better")
     axes.margins(0.12)
     axes.set_ylim(bottom=0)
 
 
-def draw_nll(axes: Axes, drawn: Sequence[Cell], methods: Sequence[str]) -> None:
+def draw_nll(axes: Axes, drawn: Sequence[Number], methods: Sequence[str]) -> None:
     """Draw two bars for each method, and the value that the paper prints in table 5."""
-    for cell in drawn:
-        if cell.mean is None:
+    for number in drawn:
+        if number.mean is None:
             continue
-        side = -BAR / 2 if cell.place.stage == "pre" else BAR / 2
-        x = methods.index(cell.place.row) + side
+        side = -BAR / 2 if number.place.stage == "pre" else BAR / 2
+        x = methods.index(number.place.row) + side
         axes.bar(
             x,
-            cell.mean,
+            number.mean,
             BAR,
-            yerr=cell.deviation,
-            color=COLOURS[cell.place.stage],
+            yerr=number.deviation,
+            color=COLOURS[number.place.stage],
             error_kw={"elinewidth": 1, "capsize": 2},
         )
-        if cell.paper is not None:
-            axes.plot(x, float(cell.paper), **PAPER_MARK)
+        if number.paper is not None:
+            axes.plot(x, float(number.paper), **PAPER_MARK)
     axes.grid(visible=False, axis="x")
     axes.set_xticks(range(len(methods)), methods, rotation=30, ha="right", rotation_mode="anchor")
-    axes.set_ylabel("NLL (nats), less is better")
+    axes.set_ylabel("NLL (nats), lower is better")
 
 
 def legend(
-    drawn: Sequence[Cell], name: str, methods: Sequence[str], beside: str | None
+    drawn: Sequence[Number], name: str, methods: Sequence[str], beside: str | None
 ) -> list[Line2D]:
-    """Return what colours and markers stand for."""
+    """Return the meaning of colours and markers."""
     from matplotlib.lines import Line2D
 
     handles = [
@@ -164,18 +163,18 @@ def legend(
             Line2D([], [], marker=marker, color="dimgray", linestyle="none", label=method)
             for method, marker in zip(methods, markers(methods), strict=True)
         ]
-    elif any(cell.paper is not None for cell in drawn):
+    elif any(number.paper is not None for number in drawn):
         of = f" ({DATASETS[beside]})" if beside else ""
         handles.append(Line2D([], [], label=f"paper, table 5{of}", **PAPER_MARK))
     return handles
 
 
-def rank(cell: Cell) -> int:
-    """Return the place of a cell's method among the paper's; others follow."""
-    method = plain(cell.place.method)
+def rank(number: Number) -> int:
+    """Return the position of a method among the paper's; others follow."""
+    method = plain(number.place.method)
     return METHODS.index(method) if method in METHODS else len(METHODS)
 
 
 def markers(methods: Sequence[str]) -> list[str]:
-    """Return a marker for each method, over again after the last."""
+    """Return a marker for each method; they repeat after the last."""
     return [MARKERS[i % len(MARKERS)] for i in range(len(methods))]

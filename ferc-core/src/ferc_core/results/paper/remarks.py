@@ -1,4 +1,4 @@
-"""What a reader of a comparison must know of the run: what it lacks, where it departs."""
+"""What a reader of a comparison must know of the run: what it lacks, where it differs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from ferc_core.results.paper.compare import (
-    Cell,
+    Number,
     Place,
     corrupted_cells,
     datasets,
@@ -33,20 +33,20 @@ NAMED_GAPS = 4  # single gaps named before the rest is counted
 
 
 def remarks(
-    scores: pl.DataFrame, cells: Sequence[Cell], name: str, beside: str | None = None
+    scores: pl.DataFrame, numbers: Sequence[Number], name: str, beside: str | None = None
 ) -> list[str]:
     """Return what a reader must know of this run: first, in one line, what it lacks."""
     present = datasets(scores)
-    lacks = [*absent_datasets(present, name), *gaps(cells, name)]
+    lacks = [*absent_datasets(present, name), *gaps(numbers, name)]
     foreign = [d for d in present if not paper_dataset(d, beside)]
     lines = [f"Not in this run: {'; '.join(lacks)}."] if lacks else []
     if foreign:
         lines.append(
-            f"The paper has no dataset {', '.join(foreign)}; --paper-dataset NAME lays one of "
-            f"its sets beside it: {', '.join(DATASETS)}."
+            f"The paper has no dataset {', '.join(foreign)}; --paper-dataset NAME compares it "
+            f"with one of the paper's: {', '.join(DATASETS)}."
         )
     elif beside and (unknown := [d for d in present if plain(d) not in DATASETS]):
-        lines.append(f"Beside {', '.join(unknown)} stands the paper's {DATASETS[beside]}.")
+        lines.append(f"{', '.join(unknown)} is compared with the paper's {DATASETS[beside]}.")
     for dataset in present:
         lines += variant_losses(scores, dataset, name)
         count = corrupted_cells(scores, dataset)
@@ -58,20 +58,20 @@ def remarks(
 
 
 def absent_datasets(present: Sequence[str], name: str) -> list[str]:
-    """Return the datasets of a table that a run with others of the paper lacks, as one entry."""
+    """Return as one entry the datasets of a table that a run with others of the paper lacks."""
     here = {plain(dataset) for dataset in present}
     there = {key[1].removesuffix(CORRUPTED) for key in printed() if key[0] == LAYOUTS[name].printed}
     absent = [dataset for dataset in DATASETS if dataset in there - here]
     return [f"datasets {', '.join(absent)}"] if absent and here & DATASETS.keys() else []
 
 
-def gaps(cells: Sequence[Cell], name: str) -> list[str]:
-    """Return what is empty, for each dataset."""
-    counted = [c for c in cells if c.place.calibrator == UNCALIBRATED]
-    panels: dict[str, list[Cell]] = defaultdict(list)
-    for c in counted:
-        if c.place.method != OVERALL:
-            panels[c.place.dataset].append(c)
+def gaps(numbers: Sequence[Number], name: str) -> list[str]:
+    """Return what is missing, for each dataset."""
+    panels: dict[str, list[Number]] = defaultdict(list)
+    for number in numbers:
+        place = number.place
+        if place.calibrator == UNCALIBRATED and place.method != OVERALL:
+            panels[place.dataset].append(number)
     lacks = {dataset: gaps_of(panel, name) for dataset, panel in panels.items()}
     return [
         text if len(panels) == 1 else f"of {dataset} {text}"
@@ -80,13 +80,13 @@ def gaps(cells: Sequence[Cell], name: str) -> list[str]:
     ]
 
 
-def gaps_of(cells: Sequence[Cell], name: str) -> str:
-    """Return what is empty: whole methods, rates, losses, parts and metrics, then single cells."""
+def gaps_of(numbers: Sequence[Number], name: str) -> str:
+    """Return what is missing: methods, rates, losses, parts, metrics, then single numbers."""
     stages = LAYOUTS[name].stages
-    filled = [c.place for c in cells if c.mean is not None]
-    empty = [c.place for c in cells if c.mean is None]
+    filled = [n.place for n in numbers if n.mean is not None]
+    empty = [n.place for n in numbers if n.mean is None]
     if not filled:
-        return f"any cell of {name}, which takes {needs(LAYOUTS[name])}"
+        return f"any number of {name}, which needs {needs(LAYOUTS[name])}"
     axes: dict[str, Callable[[Place], str]] = {
         "methods": lambda place: place.method,
         "noise": lambda place: f"{place.noise} %",
@@ -110,14 +110,14 @@ def gaps_of(cells: Sequence[Cell], name: str) -> str:
 
 
 def needs(layout: Layout) -> str:
-    """Return the losses and noise that a table is made of."""
+    """Return the losses and noise of a table."""
     rates = [f"{noise} %" for noise in layout.noise if noise]
     noise = f" and noise {', '.join(rates)}" if rates else ""
     return f"losses {', '.join(stage.loss for stage in layout.stages.values())}{noise}"
 
 
 def variant_losses(scores: pl.DataFrame, dataset: str, name: str) -> list[str]:
-    """Return a line for each stage whose loss has options, or is there in several variants."""
+    """Return a line for each stage whose loss has options or several variants."""
     lines = []
     for stage in LAYOUTS[name].stages.values():
         present = losses(scores, dataset, stage.loss)
@@ -127,7 +127,7 @@ def variant_losses(scores: pl.DataFrame, dataset: str, name: str) -> list[str]:
             lines.append(f"{dataset}: {stage.title} is the loss {present[0]}.")
         else:
             lines.append(
-                f"{dataset}: {stage.title} is left out, for {', '.join(present)} are variants "
-                f"and none of them is {stage.loss}."
+                f"{dataset}: {stage.title} is left out: {', '.join(present)} are variants, and "
+                f"none of them is {stage.loss}."
             )
     return lines

@@ -1,4 +1,4 @@
-"""A run beside a table of the paper, as text: wide for people, tidy for programs."""
+"""A run compared with a table of the paper, as text: wide for people, tidy for programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import polars as pl
 
 from ferc_core.results.formats import footnotes
-from ferc_core.results.paper.compare import Cell
+from ferc_core.results.paper.compare import Number
 from ferc_core.results.paper.values import LAYOUTS, SCORES, notes
 
 ABSENT = "-"
@@ -29,7 +29,7 @@ TIDY = {
 
 
 def text(
-    cells: Sequence[Cell],
+    numbers: Sequence[Number],
     name: str,
     format: str,
     reporter: Callable[[pl.DataFrame], str],
@@ -37,73 +37,74 @@ def text(
 ) -> str:
     """Return a table of the paper in a format of ``ferc results``.
 
-    Formats for people get a row for each method, with remarks and reading notes below; any other
-    gets the tidy cells alone.
+    Formats for people get a row for each method, with remarks and reading notes below; others get
+    the tidy numbers alone.
     """
     if format not in WIDE_FORMATS:
-        return reporter(tidy(cells, name))
+        return reporter(tidy(numbers, name))
     stages = ", ".join(f"{s.title} = loss {s.loss}" for s in LAYOUTS[name].stages.values())
     legend = (
         "Run: mean ± standard deviation (n - 1) over seeds, the paper's value beside it; in "
         f"percent, NLL in nats; {stages}; N = images in a cell."
     )
     lines = [*remarks, legend, *notes(name)]
-    return f"{reporter(wide(cells, name)).rstrip()}\n\n{footnotes(lines, format)}"
+    return f"{reporter(wide(numbers, name)).rstrip()}\n\n{footnotes(lines, format)}"
 
 
-def tidy(cells: Iterable[Cell], name: str) -> pl.DataFrame:
-    """Return a row for each cell, keyed as the paper's values are: for programs."""
+def tidy(numbers: Iterable[Number], name: str) -> pl.DataFrame:
+    """Return a row for each number, with the keys of the paper's values, for programs."""
     table = [
         {
             "table": LAYOUTS[name].printed,
-            "dataset": c.place.dataset + c.place.part,
-            "method": c.place.row,
-            "noise": c.place.noise,
-            "metric": c.place.score,
-            "stage": c.place.stage,
-            "run_mean": c.mean,
-            "run_std": c.deviation,
-            "seeds": c.seeds,
-            "n": c.pictures,
-            "paper": None if c.paper is None else float(c.paper),
+            "dataset": n.place.dataset + n.place.part,
+            "method": n.place.row,
+            "noise": n.place.noise,
+            "metric": n.place.score,
+            "stage": n.place.stage,
+            "run_mean": n.mean,
+            "run_std": n.deviation,
+            "seeds": n.seeds,
+            "n": n.images,
+            "paper": None if n.paper is None else float(n.paper),
         }
-        for c in cells
+        for n in numbers
     ]
     return pl.DataFrame(table, TIDY)
 
 
-def wide(cells: Iterable[Cell], name: str) -> pl.DataFrame:
-    """Return a row for each method with texts as people read them, runs and paper in turns."""
+def wide(numbers: Iterable[Number], name: str) -> pl.DataFrame:
+    """Return a row of texts for each method, the columns of run and paper alternating."""
     layout = LAYOUTS[name]
-    lines: dict[tuple[str, int, str], list[Cell]] = defaultdict(list)
-    for c in cells:
-        lines[c.place.panel, c.place.noise, c.place.row].append(c)
+    lines: dict[tuple[str, int, str], list[Number]] = defaultdict(list)
+    for number in numbers:
+        place = number.place
+        lines[place.panel, place.noise, place.row].append(number)
     table: list[dict[str, str]] = []
     for (panel, noise, row), line in lines.items():
         texts = {"dataset": panel, "noise": f"{noise} %", "method": row}
         if layout.noise == (0,):
             del texts["noise"]
-        for c in line:
-            head = f"{SCORES[c.place.score].title} {layout.stages[c.place.stage].title}"
-            texts[head] = shown(c)
-            texts[f"paper {head}"] = c.paper or ABSENT
-        texts["seeds"] = span(c.seeds for c in line)
-        texts["N"] = span(c.pictures for c in line)
+        for n in line:
+            head = f"{SCORES[n.place.score].title} {layout.stages[n.place.stage].title}"
+            texts[head] = shown(n)
+            texts[f"paper {head}"] = n.paper or ABSENT
+        texts["seeds"] = span(n.seeds for n in line)
+        texts["N"] = span(n.images for n in line)
         table.append(texts)
     return pl.DataFrame(table)
 
 
-def shown(cell: Cell) -> str:
-    """Return mean and standard deviation with about the paper's digits."""
-    if cell.mean is None:
+def shown(number: Number) -> str:
+    """Return mean and standard deviation with about as many digits as the paper prints."""
+    if number.mean is None:
         return ABSENT
-    digits = 1 if SCORES[cell.place.score].percent else 2
-    deviation = "" if cell.deviation is None else f" ± {cell.deviation:.{digits}f}"
-    return f"{cell.mean:.{digits}f}{deviation}"
+    digits = 1 if SCORES[number.place.score].percent else 2
+    deviation = "" if number.deviation is None else f" ± {number.deviation:.{digits}f}"
+    return f"{number.mean:.{digits}f}{deviation}"
 
 
 def span(counts: Iterable[int | None]) -> str:
-    """Return the one count that is everywhere, or the smallest and the largest."""
+    """Return a count where it is the same throughout, else the smallest and the largest."""
     some = sorted({count for count in counts if count})
     if not some:
         return ABSENT

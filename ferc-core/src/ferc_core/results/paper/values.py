@@ -1,6 +1,6 @@
-"""What the paper prints: its 696 table cells, how its tables are laid out, how they were read.
+"""What the paper prints: the 696 numbers of its tables, their layout, and how they were read.
 
-The numbers stand in ``data/paper.csv``, their reading notes in ``data/notes.md``.
+The numbers are in ``data/paper.csv``, the notes on how they were read in ``data/notes.md``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DATASETS: Mapping[str, str] = {"affectnet": "AffectNet", "affwild": "AffWild", "
 
 @dataclass(frozen=True)
 class Score:
-    """A score of the paper, and the metrics of ours that stand for it."""
+    """A score of the paper, and our metrics for it."""
 
     title: str
     clean: str
@@ -72,7 +72,7 @@ ABLATION: Mapping[str, Stage] = {
 class Layout:
     """A table or figure of the paper: its columns and blocks, in printed order.
 
-    ``printed`` is the number of the table that prints its values (of KSE none does).
+    ``printed`` is the number of the table that prints its values (no table prints KSE).
     """
 
     printed: int
