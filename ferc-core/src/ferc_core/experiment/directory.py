@@ -58,7 +58,6 @@ class RunDirectory:
         self.checked = path / "checked.json"
         self.cache = path / "cache"
         self.record: dict[str, str] = {}  # what the metadata of a table says about its making
-        self.device = ""  # that a model predicted on
 
     def checkpoint(self, trial: Trial) -> Path:
         """The trained model of a trial."""
@@ -157,10 +156,11 @@ class RunDirectory:
         judged = self.record | records.mixture(bench)
         write_parquet(self.results, results, judged)
         write_parquet(self.pooled, pooled, judged)
-        manifest = {**read_json(self.manifest), "ended": records.now()}
-        if self.device:
-            manifest["device"] = self.device
-        write_json(self.manifest, manifest)
+        self.note(ended=records.now())
+
+    def note(self, **circumstances: str) -> None:
+        """Record a circumstance in the manifest."""
+        write_json(self.manifest, {**read_json(self.manifest), **circumstances})
 
     @property
     def has_work(self) -> bool:
@@ -195,7 +195,7 @@ class RunDirectory:
                 records.refuse_other(self.path, earlier, identity)
                 identity["versions"] = {**earlier["versions"], **identity["versions"]}
             circumstances = records.circumstances(bench, earlier.get("trials", {}))
-            circumstances["begun"] = earlier.get("begun", circumstances["begun"])
+            circumstances |= {k: earlier[k] for k in ("begun", "device") if k in earlier}
             manifest = {**identity, **circumstances}
             write_json(self.manifest, manifest)
             write_text(self.config, bench.config.to_toml())

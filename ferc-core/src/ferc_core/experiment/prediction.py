@@ -87,10 +87,9 @@ class Models:
             if trial not in self.loaded:
                 method = self.bench.entries.methods[trial.method].entry
                 path, device = self.out.checkpoint(trial), self.bench.config.device
-                self.loaded[trial] = method.load_predictor(path, device)
-            model = self.loaded[trial]
-            self.out.device = str(getattr(model, "device", "")) or self.out.device
-            return model.logits(images)
+                self.loaded[trial] = model = method.load_predictor(path, device)
+                self.out.note(device=str(getattr(model, "device", device)))
+            return self.loaded[trial].logits(images)
         except Exception as error:  # a method may raise anything; the others continue
             self.failures.add(trial, error)
             return None
