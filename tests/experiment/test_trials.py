@@ -212,7 +212,9 @@ def test_what_another_call_scored_is_still_there_and_named(ferc, tmp_path):
     assert after.filter(seed=0).sort(pl.all()).equals(before.sort(pl.all()))
     assert after.filter(seed=1)["loss"].unique().to_list() == ["ce"]
     wider = ferc(*own, "--seed", 1, "--corruption", "fog")  # which the others have not predicted
-    (note,) = [line for line in wider.stderr.splitlines() if "left out, lacking predictions" in line]
+    (note,) = [
+        line for line in wider.stderr.splitlines() if "left out, lacking predictions" in line
+    ]
     assert "softmax_regression focal, seed 0" in note
     assert set(pl.read_parquet(tmp_path / "run/results.parquet")["seed"]) == {1}
 
