@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from ferc_core.base.seeds import generator
 from ferc_core.errors import FercError, PluginError, as_failure
 from ferc_core.experiment.benchmark import Benchmark
+from ferc_core.suite.layout import open_build
 
 SIDE = 64  # pixels of the image that corruptions and visibility are tried on
 ROWS = 60  # samples that label scheme and calibrators are tried on
@@ -37,6 +39,9 @@ def attempts(bench: Benchmark) -> Iterator[tuple[str, Callable[[], object]]]:
     entries, config = bench.entries, bench.config
     image, severity = gradient(SIDE), config.severities[-1]
     yield f"executor {entries.executor}", lambda: entries.executor.entry.loaded
+    if config.build:
+        build = open_build(Path(config.build))
+        yield f"build {build.root}", partial(build.check_cells, bench.cells)
     for text in config.corruptions:
         corrupt = partial(entries.corruptions[text], table=config.severity_table)
         rng = generator("probe", "image", text, severity)

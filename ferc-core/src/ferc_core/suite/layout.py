@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,9 +63,13 @@ class Build:
 
     def __call__(self, chunk: Chunk) -> Images:
         """Read the images of a chunk, as `ferc_core.suite.corrupt.Corruptor` makes them."""
-        if f"{chunk.cell}" not in self.manifest["counts"]:
-            raise RequestError(f"the build {self.root} has no {chunk.cell}; choose others")
         return np.stack(self.images(chunk.cell, chunk.ids))
+
+    def check_cells(self, cells: Iterable[Cell]) -> None:
+        """Raise `RequestError` for a cell that was not built."""
+        for cell in cells:
+            if str(cell) not in self.manifest["counts"]:
+                raise RequestError(f"the build {self.root} has no {cell}; choose others")
 
     def images(self, cell: Cell, samples: Sequence[str]) -> list[Images]:
         """Read the images of some samples; raises `BadImageError` naming a file."""
