@@ -190,13 +190,15 @@ def score_predictions(
     unknown = predictions.join(labels, on=KEYS, how="anti")
     if len(unknown):
         example = describe(unknown.row(0, named=True))
-        raise DataError(f"{len(unknown)} predictions have no label, such as {example}")
+        count = number(len(unknown), "prediction has", "predictions have")
+        raise DataError(f"{count} no label, such as {example}")
     cells = predictions.select(KEYS[1:]).unique(maintain_order=True)
     wanted = labels.join(cells, on=KEYS[1:], how="semi")
     missing = wanted.join(predictions, on=KEYS, how="anti")
     if len(missing):
         example = describe(missing.row(0, named=True))
-        raise DataError(f"{len(missing)} predictions are missing, such as {example}")
+        count = number(len(missing), "prediction is", "predictions are")
+        raise DataError(f"{count} missing, such as {example}")
     joined = wanted.join(predictions, on=KEYS, how="left", maintain_order="left")
     known, said = len(labels["target"][0]), len(joined["probs"][0])
     if known != said:
