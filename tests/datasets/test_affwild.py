@@ -121,7 +121,7 @@ DROPS = {  # quirk -> frames of video01 that are left out, and words of the note
     "bad-lines": (
         {7, 8},
         [
-            f"1 frame left out: a line is not a number, first in {VA}/Train_Set/video01.txt, line 8",
+            f"a line is not a number, first in {VA}/Train_Set/video01.txt, line 8",
             f"not a code from -1 to 7, first in {EXPR}/Train_Set/video01.txt, line 9",
         ],
     ),

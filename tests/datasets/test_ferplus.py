@@ -5,157 +5,120 @@ from __future__ import annotations
 import csv
 import gzip
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.commands import SHARED
 from helpers.ferplus_tables import ROWS, pixels, vote, write
+from helpers.loaders import content, sizes
 
 import ferc_core
 from ferc_core.datasets.ferplus.loader import open_ferplus
-from ferc_core.datasets.ferplus.rows import ANSWERS
+from ferc_core.datasets.ferplus.rows import ANSWERS, CLASSES
 from ferc_core.errors import RequestError
 from ferc_core.testing.standins.ferplus import FEWEST, RELEASES, write_ferplus
 
 REAL = SHARED / "data" / "ferplus"
-
-NEUTRAL, HAPPINESS, SURPRISE, SADNESS, ANGER = range(5)
-
-
-# --- the files
+HAPPINESS, SURPRISE, SADNESS = 1, 2, 3
 
 
-@pytest.mark.parametrize("layout", ["fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv"])
-def test_every_layout_of_the_files_gives_the_same_faces(tmp_path, layout):
-    root = write(tmp_path, ROWS, layout=layout)
-    faces = ferc_core.registry().datasets["ferplus"].open(root)
-    assert faces.name == "ferplus"
-    assert faces.classes == (
-        "neutral",
-        "happiness",
-        "surprise",
-        "sadness",
-        "anger",
-        "disgust",
-        "fear",
-        "contempt",
-    )
-    assert {name: split.ids for name, split in faces.splits.items()} == {
-        "train": ("fer0000000",),
-        "valid": ("fer0000003",),
-        "test": ("fer0000004",),
-    }
-    assert [split[0].label for split in faces.splits.values()] == [HAPPINESS, SADNESS, SURPRISE]
-    image = faces.splits["valid"][0].image
-    assert image.shape == (48, 48, 3)
-    assert image.dtype == np.uint8
-    expected = (3 + np.arange(48 * 48).reshape(48, 48)) % 256
-    for channel in range(3):
-        np.testing.assert_array_equal(image[..., channel], expected)
+def test_every_layout_of_the_tables_gives_the_same_faces(tmp_path):
+    for layout in ("fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv"):
+        root = write(tmp_path / layout, ROWS, layout=layout)
+        faces = ferc_core.registry().datasets["ferplus"].open(root)
+        assert (faces.name, faces.classes) == ("ferplus", CLASSES)
+        assert {name: split.ids for name, split in faces.splits.items()} == {
+            "train": ("fer0000000",),
+            "valid": ("fer0000003",),
+            "test": ("fer0000004",),
+        }
+        assert [split[0].label for split in faces.splits.values()] == [HAPPINESS, SADNESS, SURPRISE]
+        image = faces.splits["valid"][0].image
+        assert (image.shape, image.dtype) == ((48, 48, 3), np.uint8)
+        expected = (3 + np.arange(48 * 48).reshape(48, 48)) % 256
+        for channel in range(3):
+            np.testing.assert_array_equal(image[..., channel], expected)
+    assert faces.about.release == "FER2013 with the votes of FER+"
+    assert sum(faces.about.published.values()) == 35_887  # rows of the challenge
+    assert faces.about.published["valid"] == faces.about.published["test"] == 3_589
+    assert faces.about.size == (48, 48)
+    assert not faces.about.missing
+    assert list(open_ferplus(write(tmp_path / "two", ROWS[:4])).splits) == ["train", "valid"]
 
 
-def test_a_split_without_rows_is_absent(tmp_path):
-    assert list(open_ferplus(write(tmp_path, ROWS[:4])).splits) == ["train", "valid"]
-
-
-def test_what_is_dropped_or_doubtful_is_counted(tmp_path):
+def test_training_images_in_another_split_are_dropped_on_request(tmp_path):
     flat = " ".join(["7"] * 48 * 48)
-    rows = [*ROWS, ("Training", flat, vote(fear=8)), ("Training", flat, vote(NF=10))]
-    assert open_ferplus(write(tmp_path, rows)).notes == (
-        "dropped 2 rows: 'no face' wins",
-        "dropped 1 rows: 'unknown' wins",
-        "1 rows have a tie for the largest share; their label is the first",
-        "2 images have one grey value only, 1 of them are kept",
-        "1 groups of exact duplicates in the file, 0 of them in training and another split",
-    )
-
-
-def test_training_images_that_stand_in_another_split_are_dropped_on_demand(tmp_path):
     rows = [
         ("Training", pixels(0), vote(happiness=10)),
         ("Training", pixels(1), vote(happiness=10)),
-        ("Training", pixels(1), vote(happiness=10)),  # double within training: stays
-        ("Training", pixels(2), vote(happiness=10)),  # again in a row that is dropped: stays
+        ("Training", pixels(1), vote(happiness=10)),  # twice within training: kept
+        ("Training", pixels(2), vote(happiness=10)),  # again in a row that is dropped: kept
         ("PublicTest", pixels(0), vote(happiness=10)),
         ("PublicTest", pixels(2), vote(NF=10)),
+        ("PublicTest", flat, vote(fear=8)),
     ]
     root = write(tmp_path, rows)
     kept, dropped = open_ferplus(root), open_ferplus(root, drop_duplicates=True)
     assert kept.splits["train"].ids == ("fer0000000", "fer0000001", "fer0000002", "fer0000003")
     assert dropped.splits["train"].ids == ("fer0000001", "fer0000002", "fer0000003")
-    assert dropped.splits["valid"].ids == kept.splits["valid"].ids == ("fer0000004",)
-    groups = "3 groups of exact duplicates in the file, 2 of them in training and another split"
-    assert groups in kept.notes
-    assert any("drop_duplicates=true" in note for note in kept.notes)
-    assert any(note.startswith("dropped 1 training images") for note in dropped.notes)
+    assert dropped.splits["valid"].ids == kept.splits["valid"].ids == ("fer0000004", "fer0000006")
+    notes = (
+        "dropped 1 row: 'no face' wins",
+        "1 image with a single grey value, 1 of them kept",
+        "3 groups of identical images in the file, 2 of them in training and another split",
+    )
+    leaked = "1 training image also in another split"
+    assert kept.notes == (*notes, f"{leaked}; drop_duplicates=true drops them")
+    assert dropped.notes == (*notes, f"dropped {leaked}")
 
 
 # --- stand-ins, and reading again
 
 
-def test_a_standin_has_the_faces_that_it_was_asked_for(tmp_path):
-    faces = open_ferplus(write_ferplus(tmp_path, train=16, public=8, private=9))
-    sizes = {name: len(split) for name, split in faces.splits.items()}
-    assert sizes == {"train": 16, "valid": 8, "test": 9}
-    assert faces.splits["valid"].labels.tolist() == list(range(8))
-    shares = faces.splits["train"].distributions[0]  # 7 neutral, 2 happiness, 1 surprise: noise
-    np.testing.assert_allclose(shares, [7 / 9, 2 / 9, 0, 0, 0, 0, 0, 0])
-    assert faces.notes == (
-        "0 groups of exact duplicates in the file, 0 of them in training and another split",
+def test_a_stand_in_has_the_requested_faces_in_every_form(tmp_path):
+    usual = open_ferplus(write_ferplus(tmp_path / "usual", train=16, public=8, private=9))
+    assert sizes(usual) == {"train": 16, "valid": 8, "test": 9}
+    assert usual.splits["valid"].labels.tolist() == list(range(8))
+    first = usual.splits["train"].distributions[0]  # 7 neutral, 2 happiness, 1 surprise: ignored
+    np.testing.assert_allclose(first, [7 / 9, 2 / 9, 0, 0, 0, 0, 0, 0])
+    assert usual.notes == (
+        "0 groups of identical images in the file, 0 of them in training and another split",
     )
+    for quirks in (["gzip", "unusable names"], ["icml", "windows line ends"]):
+        folder = tmp_path / quirks[0]
+        odd = open_ferplus(write_ferplus(folder, train=16, public=8, private=9, quirks=quirks))
+        assert odd.fingerprint == usual.fingerprint
+        np.testing.assert_array_equal(odd.splits["test"][7].image, usual.splits["test"][7].image)
 
 
-def test_counts_and_sizes_that_the_files_should_have_are_known(tmp_path):
-    about = open_ferplus(write(tmp_path, ROWS)).about
-    assert about.release == "FER2013 with the votes of FER+"
-    assert sum(about.published.values()) == 35_887  # rows of the challenge
-    assert about.published["valid"] == about.published["test"] == 3_589
-    assert about.size == (48, 48)
-    assert not about.missing
-
-
-@pytest.mark.parametrize("quirks", [["gzip"], ["icml"], ["windows line ends"], ["unusable names"]])
-def test_forms_of_the_files_give_the_same_faces(tmp_path, quirks):
-    odd = open_ferplus(write_ferplus(tmp_path / "odd", quirks=quirks))
-    usual = open_ferplus(write_ferplus(tmp_path / "usual"))
-    assert odd.fingerprint == usual.fingerprint
-    np.testing.assert_array_equal(odd.splits["test"][7].image, usual.splits["test"][7].image)
-
-
-def test_the_oddities_of_a_standin_are_counted(tmp_path):
+def test_the_quirks_of_a_stand_in_are_counted(tmp_path):
     quirks = ("constant image", "duplicates", "no face", "single votes", "tie", "unknown")
-    root = write_ferplus(tmp_path, quirks=quirks)
-    faces = open_ferplus(root)
+    faces = open_ferplus(write_ferplus(tmp_path, quirks=quirks))
     assert faces.notes == (
-        "dropped 1 rows: 'no face' wins",
-        "dropped 1 rows: 'unknown' wins",
-        "dropped 1 rows: no answer has more than one vote",
-        "1 rows have a tie for the largest share; their label is the first",
-        "1 images have one grey value only, 1 of them are kept",
-        "1 groups of exact duplicates in the file, 1 of them in training and another split",
-        "1 training images stand in another split, too; drop_duplicates=true drops them",
+        "dropped 1 row: 'no face' wins",
+        "dropped 1 row: 'unknown' wins",
+        "dropped 1 row: no answer has more than one vote",
+        "1 row with a tie for the most probable class; the first is the label",
+        "1 image with a single grey value, 1 of them kept",
+        "1 group of identical images in the file, 1 of them in training and another split",
+        "1 training image also in another split; drop_duplicates=true drops them",
     )
     assert faces.splits["train"].labels[1] == SURPRISE  # five votes each for surprise and fear
-    assert "fer0000023" not in open_ferplus(root, drop_duplicates=True).splits["train"].ids
 
 
-def test_a_standin_says_what_it_cannot_write(tmp_path):
+def test_a_stand_in_refuses_what_it_cannot_write(tmp_path):
     with pytest.raises(RequestError, match="unknown quirk of tables 'no such'"):
         write_ferplus(tmp_path, quirks=("no such",))
-    with pytest.raises(RequestError, match="8 rows of Training"):
+    with pytest.raises(RequestError, match="8 rows of Training or more, not 7"):
         write_ferplus(tmp_path, train=FEWEST - 1)
 
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_every_quirk_changes_what_is_written(tmp_path, release):
-    def content(root: Path) -> dict[Path, bytes]:
-        files = (path for path in root.rglob("*") if path.is_file())
-        return {path.relative_to(root): path.read_bytes() for path in files}
-
-    usual = content(write_ferplus(tmp_path / "usual", release=release))
+    few = {"release": release, "train": 8, "public": 1, "private": 1}
+    usual = content(write_ferplus(tmp_path / "usual", **few))
     for quirk in RELEASES[release]:
-        root = write_ferplus(tmp_path / quirk, release=release, quirks=(quirk,))
+        root = write_ferplus(tmp_path / quirk, quirks=(quirk,), **few)
         assert content(root) != usual, quirk
 
 
@@ -196,8 +159,8 @@ def test_real_rows_are_kept_or_counted(ferplus, real_rows):
         heard = [n if n > 1 else 0 for n in votes]
         reasons[ANSWERS[heard.index(max(heard))]] += 1
     assert kept == len(real_rows) - reasons["unknown"] - reasons["NF"]
-    assert f"dropped {reasons['unknown']} rows: 'unknown' wins" in ferplus.notes
-    assert f"dropped {reasons['NF']} rows: 'no face' wins" in ferplus.notes
+    assert f"dropped {reasons['unknown']:,} rows: 'unknown' wins" in ferplus.notes
+    assert f"dropped {reasons['NF']:,} rows: 'no face' wins" in ferplus.notes
     assert list(ferplus.splits) == ["train", "valid"]
 
 
@@ -227,7 +190,7 @@ def test_real_images_belong_to_their_rows(ferplus):
 
 
 @real
-def test_real_oddities_are_noted(ferplus):
+def test_real_duplicates_and_constant_images_are_noted(ferplus):
     # Counted independently with sort and uniq over the rows of the file.
-    assert any("1273 groups of exact duplicates" in note for note in ferplus.notes)
-    assert any(note.startswith("12 images have one grey value") for note in ferplus.notes)
+    assert any("1,273 groups of identical images" in note for note in ferplus.notes)
+    assert any(note.startswith("12 images with a single grey value") for note in ferplus.notes)

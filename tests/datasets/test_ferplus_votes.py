@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from ferc_core.datasets.ferplus.loader import MODES, open_ferplus, vote_targets
 from ferc_core.datasets.ferplus.rows import CLASSES
 
-NEUTRAL, HAPPINESS, SURPRISE, SADNESS, ANGER = range(5)
-
-
-SHARES = {  # votes -> mode -> shares by class, or why the row is dropped
-    "one vote is noise": (
+SADNESS, ANGER = 3, 4
+CASES = {  # votes -> mode -> probabilities, or why the row is dropped
+    "a single vote is ignored": (
         vote(happiness=8, fear=1, sadness=1),
         {
             "distribution": {"happiness": 1},
@@ -39,7 +37,7 @@ SHARES = {  # votes -> mode -> shares by class, or why the row is dropped
             "crossentropy": {"neutral": 1},  # 6 of 8 heard
         },
     ),
-    "half is no majority": (
+    "half is not a majority": (
         vote(neutral=5, sadness=3, fear=2),
         {
             "distribution": {"neutral": 0.5, "sadness": 0.3, "fear": 0.2},
@@ -55,7 +53,7 @@ SHARES = {  # votes -> mode -> shares by class, or why the row is dropped
             "crossentropy": "too many emotions share the votes",
         },
     ),
-    "unknown stands in between": (
+    "unknown is in between": (
         vote(neutral=4, unknown=3, sadness=3),
         {
             "distribution": {"neutral": 4 / 7, "sadness": 3 / 7},
@@ -84,21 +82,21 @@ SHARES = {  # votes -> mode -> shares by class, or why the row is dropped
 }
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("case", SHARES)
-def test_votes_become_shares(case, mode):
-    votes, expected = SHARES[case][0], SHARES[case][1][mode]
-    targets, why = vote_targets(np.array([votes]), mode)
-    if isinstance(expected, str):
-        assert why.tolist() == [expected]
-    else:
-        assert why.tolist() == [""]
-        shares = dict(zip(CLASSES, targets[0].tolist(), strict=True))
-        assert {name: share for name, share in shares.items() if share} == pytest.approx(expected)
+@pytest.mark.parametrize("case", CASES)
+def test_votes_become_label_distributions(case):
+    votes, by_mode = CASES[case]
+    for mode, expected in by_mode.items():
+        targets, why = vote_targets(np.array([votes]), mode)
+        if isinstance(expected, str):
+            assert why.tolist() == [expected]
+        else:
+            assert why.tolist() == [""]
+            found = dict(zip(CLASSES, targets[0].tolist(), strict=True))
+            assert {name: p for name, p in found.items() if p} == pytest.approx(expected)
 
 
 @given(st.lists(st.lists(st.integers(0, 10), min_size=10, max_size=10), min_size=1))
-def test_shares_sum_to_one_and_only_answers_that_were_given_have_any(rows):
+def test_distributions_sum_to_one_and_follow_the_votes(rows):
     votes = np.array(rows)
     for mode in MODES:
         targets, why = vote_targets(votes, mode)
@@ -109,16 +107,11 @@ def test_shares_sum_to_one_and_only_answers_that_were_given_have_any(rows):
         assert (votes[kept, targets[kept].argmax(axis=1)] == winners).all()
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_the_mode_makes_labels_and_distributions(tmp_path, mode):
-    votes = vote(neutral=3, sadness=5, fear=2)
-    rows = [
-        ("Training", pixels(0), votes),
-        ("Training", pixels(1), vote(anger=9, NF=1)),
-    ]
-    faces = open_ferplus(write(tmp_path, rows), mode=mode)
-    targets, why = vote_targets(np.array([votes, rows[1][2]]), mode)
-    np.testing.assert_array_equal(faces.splits["train"].distributions, targets[why == ""])
-    assert faces.splits["train"].labels.tolist() == (
-        [ANGER] if mode == "majority" else [SADNESS, ANGER]
-    )
+def test_the_mode_makes_labels_and_distributions(tmp_path):
+    votes = [vote(neutral=3, sadness=5, fear=2), vote(anger=9, NF=1)]
+    root = write(tmp_path, [("Training", pixels(i), row) for i, row in enumerate(votes)])
+    for mode in MODES:
+        train = open_ferplus(root, mode=mode).splits["train"]
+        targets, why = vote_targets(np.array(votes), mode)
+        np.testing.assert_array_equal(train.distributions, targets[why == ""])
+        assert train.labels.tolist() == ([ANGER] if mode == "majority" else [SADNESS, ANGER])

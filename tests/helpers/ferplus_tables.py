@@ -1,4 +1,4 @@
-"""Tables of FER+ that a test makes up, row by row."""
+"""Tables of FER+ that a test writes row by row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def vote(**counts: int) -> list[int]:
 
 
 def pixels(value: int) -> str:
-    """An image of grey values around ``value``, different for every value."""
+    """The cell of an image that is different for every ``value``."""
     return " ".join(str((value + i) % 256) for i in range(48 * 48))
 
 
@@ -33,7 +33,7 @@ def write(root: Path, rows: list[tuple], *, layout: str = "fer2013.csv") -> Path
         table = csv.writer(file)
         table.writerow(["Usage", "Image name", *ANSWERS])
         for usage, _, votes in rows:
-            table.writerow([usage, "", *votes])  # names are empty or double in the real file
+            table.writerow([usage, "", *votes])  # names are empty or repeated in the real file
     return root
 
 

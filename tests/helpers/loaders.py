@@ -14,7 +14,10 @@ from ferc_core.faces import FaceSet
 
 
 def refusal(
-    open_dataset: Callable[..., FaceSet], root: object, error: type[Exception] = DataError, **options
+    open_dataset: Callable[..., FaceSet],
+    root: object,
+    error: type[Exception] = DataError,
+    **options,
 ) -> str:
     """The one-line message with which a loader refuses ``root``."""
     with pytest.raises(error) as caught:

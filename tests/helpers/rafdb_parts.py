@@ -16,16 +16,9 @@ def standin(root: Path, *quirks: str, **options) -> Path:
     return write_rafdb(root, **{"side": 32, "distinct": 1, **options}, quirks=quirks)
 
 
-def sizes(faces: FaceSet) -> dict[str, int]:
-    return {name: len(split) for name, split in faces.splits.items()}
-
-
-def shares(faces: FaceSet, sample: str) -> list[float]:
+def distribution(faces: FaceSet, sample: str) -> list[float]:
+    """The label distribution of a sample."""
     for split in faces.splits.values():
         if sample in split.ids:
             return split.distributions[split.ids.index(sample)].tolist()
-    raise AssertionError(f"{sample} is not there")
-
-
-def ids(faces: FaceSet) -> list[str]:
-    return [name for split in faces.splits.values() for name in split.ids]
+    raise AssertionError(f"there is no sample {sample}")

@@ -195,9 +195,9 @@ def _valence_arousal(table: Table) -> npt.NDArray[np.float64] | None:
             numbers = np.full(len(table.rows), math.nan)
         bad = np.flatnonzero(~(np.abs(numbers) <= 1))  # a cell without a number is NaN here
         if len(bad):
+            (cell,) = table.columns[name].slice(bad[0], 1).to_list()
             raise DataError(
-                f"{table.row(bad[0])}: {name} is {table.columns[name][int(bad[0])]!r}; "
-                "it must be a number in [-1, 1]"
+                f"{table.row(bad[0])}: {name} is {cell!r}; it must be a number in [-1, 1]"
             )
         both.append(numbers)
     return np.stack(both, axis=1)
