@@ -14,7 +14,6 @@ import polars as pl
 import pytest
 from helpers.paper import CELLS, missing_line, rows, show, store, told
 
-from ferc_core.errors import DataError, RequestError
 from ferc_core.results.paper.compare import compare
 from ferc_core.results.paper.tables import tidy
 from ferc_core.results.paper.values import (
@@ -25,7 +24,6 @@ from ferc_core.results.paper.values import (
     notes,
     printed,
 )
-from ferc_core.results.tables import read_results
 
 # The paper's numbers
 
@@ -256,39 +254,14 @@ def test_calibrators_are_further_rows_without_a_value_of_the_paper(tmp_path):
 # Several run directories
 
 
-def test_a_folder_of_run_directories_is_read_as_one(tmp_path):
+def test_a_folder_of_run_directories_is_compared_as_one(tmp_path):
     for dataset in ("rafdb", "affectnet"):
         store(
             tmp_path / "all" / dataset, rows(dataset, value=lambda dataset, **_: len(dataset) / 20)
         )
-    (tmp_path / "all" / "unfinished").mkdir()
     cells = told(tmp_path / "all", "--paper", "table1")
     assert float(cells["affectnet", "rul", "f1", "pre"]["run_mean"]) == pytest.approx(45)
     assert float(cells["rafdb", "rul", "f1", "pre"]["run_mean"]) == pytest.approx(25)
-    assert "affectnet" in show(tmp_path / "all")  # and so in the plain summary
-
-
-def test_results_of_its_own_come_before_those_of_folders_inside(tmp_path):
-    run = store(tmp_path / "run", rows("rafdb"))
-    store(run / "older", rows("affectnet"))
-    assert read_results(run)["dataset"].unique().to_list() == ["rafdb"]
-
-
-def test_the_same_run_in_two_directories_is_refused_by_name(tmp_path):
-    for name in ("a", "b"):
-        store(tmp_path / "all" / name, rows(methods=["rul"], losses=["ce"]))
-    with pytest.raises(
-        RequestError, match=r"all/a and .*all/b both hold dataset rafdb, method rul"
-    ):
-        read_results(tmp_path / "all")
-
-
-def test_a_folder_without_results_and_a_missing_one_are_told_apart(tmp_path):
-    with pytest.raises(RequestError, match="is not a run directory"):
-        read_results(tmp_path / "nowhere")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="has no results yet"):
-        read_results(tmp_path / "empty")
 
 
 def test_help_of_results_stays_light():

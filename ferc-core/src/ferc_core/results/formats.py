@@ -113,7 +113,8 @@ def footnotes(lines: Iterable[str], format: str) -> str:
 
 def people(frame: pl.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Return headings and rows of a table as people read them, a score with its spread in one."""
-    columns = [name for name in frame.columns if not name.endswith(SPREAD)]
+    spreads = {name + SPREAD for name in frame.columns}
+    columns = [name for name in frame.columns if name not in spreads]
     rows = []
     for row in frame.iter_rows(named=True):
         texts = []

@@ -36,6 +36,11 @@ class Table:
         return formats.html(self.frame)
 
 
+def names(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return one name or several as several."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
 class Run:
     """A run directory, or a folder of several side by side.
 
@@ -73,15 +78,14 @@ class Run:
         """Return the table that ``ferc run`` prints: clean beside corrupted scores."""
         return Table(tables.summary(self.scores))
 
-    def means(self, by: str | Sequence[str], metrics: Sequence[str] = ()) -> Table:
+    def means(self, by: str | Sequence[str], metrics: str | Sequence[str] = ()) -> Table:
         """Return the mean of each metric for each value of the columns ``by``."""
-        columns = [by] if isinstance(by, str) else list(by)
-        return Table(tables.means(self.scores, columns, list(metrics)))
+        return Table(tables.means(self.scores, names(by), names(metrics)))
 
     def intervals(
         self,
         by: str | Sequence[str] = (),
-        metrics: Sequence[str] = (),
+        metrics: str | Sequence[str] = (),
         resamples: int = intervals.RESAMPLES,
         level: float = intervals.LEVEL,
     ) -> pl.DataFrame:
@@ -90,8 +94,7 @@ class Run:
         ``by`` is "corruption", "severity" or both; the frame has the columns of
         ``intervals.parquet``.
         """
-        columns = (by,) if isinstance(by, str) else tuple(by)
-        request = intervals.Request(columns, tuple(metrics), resamples, level)
+        request = intervals.Request(names(by), names(metrics), resamples, level)
         work = partial(threads, workers=os.cpu_count() or 1)
         return intervals.make_intervals(self.path, request, work, self.failures)
 
@@ -105,10 +108,10 @@ class Run:
         for out in self.directories:
             for known in tables.calibrators_of(read_parquet(out.results)):
                 if str(trial) in (str(known), known.name):
-                    path = out.predictions(known, "scored", self._cell(cell))
-                    if not path.exists():
-                        raise DataError(f"{out.path} has no logits of {known} in {cell}")
-                    return out.logits(known, self._cell(cell))
+                    there = self._cell(cell)
+                    if not out.predictions(known, "scored", there).exists():
+                        raise DataError(f"{out.path} has no logits of {known} in {there}")
+                    return out.logits(known, there)
         raise UnknownNameError("trial", str(trial), map(str, self.trials))
 
     def labels(self) -> pl.DataFrame:

@@ -166,16 +166,13 @@ def over_seeds(
 
     The mean is over all rows; the standard deviation (ddof 1) is of the seeds' own means.
     """
-    values = pl.col("value")
-    of_groups = frame.group_by(columns, maintain_order=True).agg(
-        *(values.filter(metric=m).mean().alias(f"{prefix}{m}") for m in metrics)
-    )
+    scores = [pl.col("value").filter(metric=m).mean().alias(f"{prefix}{m}") for m in metrics]
+    of_groups = frame.group_by(columns, maintain_order=True).agg(scores)
     if frame["seed"].n_unique() < 2 or "seed" in columns:
         return of_groups
-    by_seed = frame.group_by([*columns, "seed"]).agg(
-        *(values.filter(metric=m).mean().alias(f"{prefix}{m}") for m in metrics)
-    )
-    spread = by_seed.group_by(columns).agg(
+    # In order, for the last bit of a standard deviation depends on it.
+    by_seed = frame.group_by([*columns, "seed"], maintain_order=True).agg(scores)
+    spread = by_seed.group_by(columns, maintain_order=True).agg(
         *(pl.col(f"{prefix}{m}").std().alias(f"{prefix}{m}{SPREAD}") for m in metrics)
     )
     joined = of_groups.join(spread, on=columns, how="left", maintain_order="left")
