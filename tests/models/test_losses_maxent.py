@@ -160,13 +160,15 @@ def test_a_target_with_several_largest_values_gets_the_mean_of_their_multipliers
         assert penalty(x, y, **options).item() == pytest.approx(weight * distance, abs=1e-9)
 
 
-def test_there_is_no_multiplier_at_the_edge() -> None:
+def test_there_is_no_multiplier_at_the_edge_or_for_dependent_features() -> None:
     index = np.arange(3.0)[:, None]
     both = np.hstack([index, (index - 0.1) ** 2])
     assert multipliers(index, np.array([1.0, 0.0, 0.0])) is None
     assert multipliers(index, np.array([0.9, 0.1, 0.0])) is not None
     assert multipliers(both, np.array([0.9, 0.1, 0.0])) is None
     assert multipliers(both, np.array([0.92, 0.06, 0.02])) is not None
+    dependent = np.hstack([index, 2 * index])
+    assert multipliers(dependent, np.array([0.2, 0.5, 0.3])) is None
 
 
 # --- numbers and combinations -------------------------------------------------------------------

@@ -175,6 +175,7 @@ def test_a_loss_for_hard_targets_is_refused_where_something_softens_them(tmp_pat
 
 PLUGIN = """
 from ferc_core import Loss, hookimpl
+from ferc_core.errors import RequestError
 
 def vector(num_classes, class_prior):
     return lambda logits, targets: logits.sum(dim=1)
@@ -185,9 +186,14 @@ def plain(num_classes, class_prior):
 def failing(num_classes, class_prior):
     return lambda logits, targets: logits @ targets
 
+def refusing(num_classes, class_prior):
+    def loss(logits, targets):
+        raise RequestError("three classes are too few for 'refusing'")
+    return loss
+
 @hookimpl
 def register_losses(register):
-    for function in (vector, plain, failing):
+    for function in (vector, plain, failing, refusing):
         register(Loss(function.__name__, function))
 """
 
@@ -205,3 +211,5 @@ def test_a_plugin_loss_that_breaks_its_contract_is_named(
     ):
         with pytest.raises(PluginError, match=message):
             check(task_of("baseline", tmp_path, loss=loss))
+    with pytest.raises(RequestError, match="^three classes are too few for 'refusing'"):
+        check(task_of("baseline", tmp_path, loss="refusing"))

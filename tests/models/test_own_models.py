@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import runpy
 import sys
@@ -17,6 +18,8 @@ import pytest
 import torch
 from helpers.commands import EXAMPLES, ferc_in
 from helpers.networks import linear_onnx
+
+from ferc_core.datasets.toyfaces import loader
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -45,10 +48,12 @@ ONNX = (
 )
 
 
-def example(name: str, *arguments: str) -> None:
-    """Run an example as a script, in the working directory."""
-    with mock.patch.object(sys, "argv", [name, *arguments]):
-        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+def examples(*commands: tuple[str, ...]) -> None:
+    """Run examples as scripts, in the working directory; each toy face is drawn once for all."""
+    with mock.patch.object(loader, "draw_toy_face", functools.cache(loader.draw_toy_face)):
+        for name, *arguments in commands:
+            with mock.patch.object(sys, "argv", [name, *arguments]):
+                runpy.run_path(str(EXAMPLES / name), run_name="__main__")
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +80,7 @@ def home(tmp_path_factory) -> Path:
         Path("linear.py").write_text(LINEAR)
         linear_onnx(Path("a.onnx"), weights, bias)
         linear_onnx(Path("b.onnx"), weights, bias, layout="nhwc", answers=("probs",), batch=1)
-        example("my_torch_model.py")
-        example("my_onnx_model.py")
-        example("my_predictions.py", "b")
+        examples(("my_torch_model.py",), ("my_onnx_model.py",), ("my_predictions.py", "b"))
     methods = ("linear", *ONNX, "my-net", "onnx(file=my_model.onnx,normalise=unit)")
     files = ("--plugin", "linear.py", "--plugin", EXAMPLES / "my_torch_model.py")
     chosen = (part for method in methods for part in ("--method", method))

@@ -25,6 +25,22 @@ def number(option: str, value: Any, low: float = 0.0) -> float:
     return float(value)
 
 
+def whole(option: str, value: Any, low: int) -> int:
+    """Return ``value`` as a whole number of at least ``low``, else raise `RequestError`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise RequestError(
+            f"option {option!r} must be a whole number of at least {low}, not {value!r}"
+        )
+    return value
+
+
+def flag(option: str, value: Any) -> bool:
+    """Return ``value`` if it is true or false, else raise `RequestError`."""
+    if not isinstance(value, bool):
+        raise RequestError(f"option {option!r} must be true or false, not {value!r}")
+    return value
+
+
 def choice(option: str, value: Any, allowed: Iterable[str]) -> str:
     """Return ``value`` if it is one of the ``allowed`` words, else raise `RequestError`."""
     words = list(allowed)

@@ -14,8 +14,8 @@ from ferc_models.calibrators.inputs import (
     canonical_order,
     check_logits,
     check_samples,
-    whole,
 )
+from ferc_models.options import whole
 
 if TYPE_CHECKING:
     from ferc_models.calibrators.ada_ts_networks import Networks

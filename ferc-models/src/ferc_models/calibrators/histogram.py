@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ferc_models.calibrators.inputs import Floats, check_samples, flag, whole
+from ferc_models.calibrators.inputs import Floats, check_samples
 from ferc_models.calibrators.score_maps import (
     OneVsRest,
     TopLabel,
     fit_one_vs_rest,
     fit_top_label,
 )
-from ferc_models.options import choice
+from ferc_models.options import choice, flag, whole
 
 BINS = 15
 BINNINGS = ("equal-width", "equal-mass")

@@ -1,4 +1,4 @@
-"""Checks of what a calibrator is fitted on, applied to, and asked for."""
+"""Checks of what a calibrator is fitted on and applied to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.errors import DataError, RequestError
+from ferc_core.errors import DataError
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -81,19 +81,3 @@ def canonical_order(scores: Floats, soft: Floats) -> Ints:
     """
     keys = np.column_stack([soft.argmax(axis=1), soft, scores])
     return np.lexsort(keys.T[::-1])
-
-
-def whole(option: str, value: Any, low: int) -> int:
-    """Return ``value`` as a whole number of at least ``low``, else raise `RequestError`."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise RequestError(
-            f"option {option!r} must be a whole number of at least {low}, not {value!r}"
-        )
-    return value
-
-
-def flag(option: str, value: Any) -> bool:
-    """Return ``value`` if it is true or false, else raise `RequestError`."""
-    if not isinstance(value, bool):
-        raise RequestError(f"option {option!r} must be true or false, not {value!r}")
-    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy.typing as npt
 from sklearn.isotonic import IsotonicRegression
 
-from ferc_models.calibrators.inputs import Floats, check_samples, flag
+from ferc_models.calibrators.inputs import Floats, check_samples
 from ferc_models.calibrators.score_maps import (
     Interpolated,
     OneVsRest,
@@ -13,6 +13,7 @@ from ferc_models.calibrators.score_maps import (
     fit_one_vs_rest,
     fit_top_label,
 )
+from ferc_models.options import flag
 
 
 def fit_isotonic(

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 
-from ferc_models.calibrators.inputs import Floats, check_samples, whole
+from ferc_models.calibrators.inputs import Floats, check_samples
 from ferc_models.calibrators.score_maps import Interpolated, TopLabel, fit_top_label
+from ferc_models.options import whole
 
 KNOTS = 6  # Gupta et al.
 

@@ -10,9 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ferc_core.errors import RequestError
 from ferc_models.losses.base import Prior, full_precision
-from ferc_models.options import choice, number
+from ferc_models.options import choice, number, whole
 
 LEAST, MOST = 1e-6, 1e6  # of a multiplier, which starts with the least
 FIRST_RHO, LARGEST_RHO, GROWTH = 1.0, 10.0, 1.2
@@ -40,10 +39,8 @@ def cals_alm(
     Source: arXiv:2211.15088.
     """
     function = PENALTIES[choice("penalty", penalty, PENALTIES)]
-    margin, step = number("margin", margin, SMALLEST_MARGIN), number("rho_step", rho_step, 1)
-    if not step.is_integer():
-        raise RequestError(f"option 'rho_step' must be a whole number, not {rho_step!r}")
-    return ClassAdaptive(num_classes, function, margin, int(step))
+    margin, step = number("margin", margin, SMALLEST_MARGIN), whole("rho_step", rho_step, 1)
+    return ClassAdaptive(num_classes, function, margin, step)
 
 
 class ClassAdaptive(nn.Module):

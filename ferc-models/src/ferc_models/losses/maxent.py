@@ -104,7 +104,8 @@ def build_strength(strength: str | float, constraint: str, target: str, q: Tenso
         return lambda p, y: newton_step(p, moments(q, "mean").to(p))
     if strength == "dual":
         by_class = torch.as_tensor(np.abs(dual(constraint, target, q)))
-        return lambda p, y: largest(y) @ by_class.to(p)
+        # not as a matrix product, which autocast would round
+        return lambda p, y: (largest(y)[:, :, None] * by_class.to(p)).sum(dim=1)
     if isinstance(strength, str):
         raise RequestError(
             f"option 'strength' must be newton1 or dual or a number, not {strength!r}"

@@ -39,7 +39,7 @@ from ferc_models.methods.dmue_parts import (
     soft_loss,
     statistics,
 )
-from ferc_models.options import choice, number
+from ferc_models.options import choice, flag, number
 from ferc_models.recipe import Learner, Recipe
 from ferc_models.training import Batch, largest_class
 
@@ -113,14 +113,14 @@ class DmueLearner(Learner):
         self.ramp = number("ramp", ramp, 0.01)
         self.classifier_rate = number("classifier_rate", classifier_rate)
         self.similarity = choice("similarity", similarity, ("logits", "features"))
-        if not isinstance(train_score, bool):
-            raise RequestError(f"option 'train_score' must be true or false, not {train_score!r}")
         classes = range(len(task.classes))
         self.branches = nn.ModuleList(deepcopy(network.backbone.layer4) for _ in classes)
         self.classifiers = nn.ModuleList(
             linear_classifier(network.width, len(classes) - 1) for _ in classes
         )
-        self.confidence = confidence_network(len(classes)).requires_grad_(train_score)
+        self.confidence = confidence_network(len(classes)).requires_grad_(
+            flag("train_score", train_score)
+        )
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the weighted sum of losses; branches take the largest class of a soft target."""
