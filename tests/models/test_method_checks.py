@@ -211,5 +211,5 @@ def test_a_plugin_loss_that_breaks_its_contract_is_named(
     ):
         with pytest.raises(PluginError, match=message):
             check(task_of("baseline", tmp_path, loss=loss))
-    with pytest.raises(RequestError, match="^three classes are too few for 'refusing'"):
+    with pytest.raises(RequestError, match="three classes are too few for 'refusing'"):
         check(task_of("baseline", tmp_path, loss="refusing"))

@@ -118,9 +118,8 @@ class DmueLearner(Learner):
         self.classifiers = nn.ModuleList(
             linear_classifier(network.width, len(classes) - 1) for _ in classes
         )
-        self.confidence = confidence_network(len(classes)).requires_grad_(
-            flag("train_score", train_score)
-        )
+        trained = flag("train_score", train_score)
+        self.confidence = confidence_network(len(classes)).requires_grad_(trained)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the weighted sum of losses; branches take the largest class of a soft target."""
