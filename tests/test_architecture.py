@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import itertools
 import re
+import subprocess
+import sys
 import tomllib
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 from helpers.commands import REPOSITORY
 
 import ferc_core
-from ferc_core.plugins import hooks as hookspecs
-from ferc_core.plugins.host import KINDS
+from ferc_core.plugins.hooks import SPECIFICATIONS, hook_name
+from ferc_core.plugins.registry import KINDS
 
 PACKAGES = ("core", "corruptions", "metrics", "models")
+SOURCES = sorted(REPOSITORY.glob("ferc-*/src/**/*.py"))
+TESTS = sorted((REPOSITORY / "tests").rglob("*.py"))
 
 
-def test_every_hook_stands_in_the_documentation_with_its_signature():
-    text = (REPOSITORY / "docs" / "plugins.md").read_text()
+def test_every_hook_is_in_the_documentation_with_its_signature():
+    text = (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8")
     for kind, entry in KINDS.items():
-        hook = getattr(hookspecs, f"register_{kind}")
-        signature = f"{hook.__name__}({', '.join(inspect.signature(hook).parameters)})"
+        hook = getattr(SPECIFICATIONS, hook_name(kind))
+        signature = f"{hook_name(kind)}({', '.join(inspect.signature(hook).parameters)})"
         assert f"| `{signature}` | `{entry.__name__}` |" in text
 
 
 def test_the_public_names_are_these():
-    assert set(ferc_core.__all__) == {
-        "Calibrator", "Corruption", "DatasetSource", "Executor", "FercError", "LabelScheme",
-        "Loss", "Method", "Metric", "Predictor", "Reporter", "Visibility", "hookimpl", "registry",
+    entries = {entry.__name__ for entry in KINDS.values()}
+    assert entries < set(ferc_core.__all__)
+    assert set(ferc_core.__all__) - entries == {
+        "About", "Epoch", "Examples", "Face", "FaceSet", "FaceSplit", "FercError", "Predictor",
+        "Task", "corrupt", "evaluate", "hookimpl", "open_dataset", "open_run", "registry", "run",
+        "score",
     }  # fmt: skip
-    assert all(hasattr(ferc_core, name) for name in ferc_core.__all__)
+    assert set(ferc_core.__all__) <= set(dir(ferc_core))
+    for name in ferc_core.__all__:
+        assert getattr(ferc_core, name).__doc__
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -40,27 +53,39 @@ def test_versions_agree(package):
     assert f'__version__ = "{declared}"' in source
 
 
-def test_every_entry_says_what_it_is_and_where_it_comes_from():
+def test_every_entry_has_a_summary_a_source_and_a_function_that_exists():
     for kind in KINDS:
         for entry in getattr(ferc_core.registry(), kind).values():
             assert entry.summary.endswith("."), entry
             assert entry.source, entry
+            assert callable(entry.loaded), entry
 
 
-def test_every_lazy_function_exists():
-    for kind in KINDS:
-        for entry in getattr(ferc_core.registry(), kind).values():
-            assert callable(entry.loaded)
+def test_every_folder_of_the_source_says_what_it_holds():
+    for folder in {path.parent for path in SOURCES}:
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder
+
+
+def test_the_tests_mirror_the_rooms_of_the_core():
+    core = REPOSITORY / "ferc-core" / "src" / "ferc_core"
+    rooms = {path.parent.name for path in core.glob("*/__init__.py")}
+    assert rooms <= {path.parent.name for path in TESTS}
+
+
+def test_no_file_is_longer_than_400_lines():
+    long = [path.name for path in (*SOURCES, *TESTS) if len(path.read_text().splitlines()) > 400]
+    assert not long
+
+
+def test_no_test_imports_from_another_test_file():
+    names = {path.stem for path in TESTS if path.stem.startswith("test_")}
+    for path in TESTS:
+        assert not {name.partition(".")[0] for name in imported(path)} & names, path
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_packages_import_only_what_they_declare(package):
     """Every top-level import of a package is its own, Python's, or a declared dependency."""
-    import ast
-    import itertools
-    import sys
-    from importlib import metadata
-
     folder = REPOSITORY / f"ferc-{package}"
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     declared = [*project["dependencies"]]
@@ -69,13 +94,34 @@ def test_packages_import_only_what_they_declare(package):
     ours = {f"ferc_{part}": [f"ferc-{part}"] for part in PACKAGES}  # not seen when editable
     providers = {**metadata.packages_distributions(), **ours}
     for path in folder.rglob("src/**/*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.level == 0:
-                modules.append(node.module or "")
-            for module in modules:
-                top = module.partition(".")[0]
-                if top in (*sys.stdlib_module_names, f"ferc_{package}"):
-                    continue
-                owners = {d.lower().replace("_", "-") for d in providers.get(top, ())}
-                assert owners & names, f"{path.name} imports {module}"
+        for module in imported(path):
+            top = module.partition(".")[0]
+            if top in (*sys.stdlib_module_names, f"ferc_{package}"):
+                continue
+            owners = {d.lower().replace("_", "-") for d in providers.get(top, ())}
+            assert owners & names, f"{path.name} imports {module}"
+
+
+def imported(path: Path) -> list[str]:
+    """Return the modules that a file imports by their full names."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.append(node.module or "")
+    return found
+
+
+def test_the_core_imports_neither_numpy_nor_torch_and_shows_its_verbs():
+    code = (
+        "import sys, ferc_core\n"
+        "heavy = {'numpy', 'polars', 'cv2', 'scipy', 'torch', 'pydantic', 'typer', 'rich'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "assert {'run', 'evaluate', 'score', 'FaceSet'} <= set(dir(ferc_core))\n"
+        "import ferc_core.experiment.pipeline\n"
+        "assert callable(ferc_core.run), 'no module may take the place of a verb'\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

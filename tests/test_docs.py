@@ -1,8 +1,9 @@
-"""The documentation says what is so: its commands parse, and its lists are complete."""
+"""The documentation is true: its commands parse, and its lists are complete."""
 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import itertools
 import re
 import shlex
@@ -35,23 +36,29 @@ def parse(command: str) -> None:
     """Parse a command line as ``ferc`` does, running nothing; raises what the user would see."""
     part, (name, *arguments) = typer.main.get_command(app), shlex.split(command)
     with contextlib.suppress(typer.Exit):  # --help shows the help and stops
-        part.make_context(name, arguments.copy())
+        context = part.make_context(name, arguments.copy())
         while hasattr(part, "commands"):
-            name, *arguments = itertools.dropwhile(lambda a: a.startswith("-"), arguments)
-            part = part.commands[name]
-            part.make_context(name, arguments.copy())
+            rest = list(itertools.dropwhile(lambda a: a.startswith("-"), arguments))
+            name, part, arguments = part.resolve_command(context, rest)
+            context = part.make_context(name, arguments.copy(), parent=context)
 
 
-@pytest.mark.parametrize(("page", "command"), documented_commands())
-def test_every_command_in_the_documentation_parses(page, command):
-    parse(command)
+def test_every_command_in_the_documentation_parses():
+    wrong = []
+    for page, command in documented_commands():
+        try:
+            parse(command)
+        except USAGE_ERROR as error:
+            wrong.append((page, command, error.format_message()))
+    assert not wrong
 
 
 def test_the_commands_of_the_documentation_are_found():
     found = documented_commands()
     assert ("README.md", "ferc results my-run --format latex") in found
     assert ("README.md", "ferc list corruptions") in found  # its explanation is cut off
-    assert len(found) > 15
+    assert len(found) > 60
+    assert len({page for page, _ in found}) > 10
 
 
 @pytest.mark.parametrize(
@@ -66,11 +73,11 @@ def test_the_commands_of_the_documentation_are_found():
     ],
 )
 def test_a_command_that_is_wrong_does_not_parse(command):
-    with pytest.raises((KeyError, USAGE_ERROR)):
+    with pytest.raises(USAGE_ERROR):
         parse(command)
 
 
-def test_every_corruption_stands_in_its_page_with_its_summary():
+def test_every_corruption_is_in_its_page_with_its_summary():
     text = (REPOSITORY / "docs" / "corruptions.md").read_text(encoding="utf-8")
     for name, entry in registry().corruptions.items():
         assert f"`{name}`" in text
@@ -93,11 +100,11 @@ def test_the_options_of_losses_and_calibrators_are_those_of_the_documentation():
     known = {**registry().losses, **registry().calibrators}
     documented = [(name, options) for name, options in options_table() if name in known]
     for name, options in documented:
-        known[name].check_options(dict.fromkeys(options))
+        assert set(options) <= inspect.signature(known[name].loaded).parameters.keys(), name
     assert {name for name, _ in documented} == set(known) - {"brier"}
     assert ("spline", ["knots"]) in documented
 
 
-def test_the_methods_of_the_documentation_are_those_there_are():
+def test_the_documentation_has_every_method():
     documented = {name for name, _ in options_table()}
     assert documented >= set(registry().methods)

@@ -62,7 +62,7 @@ CASES = {
             root, frames=16, side=48, quirks=("few", "older-names", "sides", "windows")
         ),
         "Aff-Wild2", 7, 2 * 14, external=True,
-        notes=("1 subject of 13 left out: fewer than 14 frames can be used",),
+        notes=("1 subject of 13 left out: fewer than 14 usable frames",),
     ),
     "affwild, v1": Case(
         "affwild(frames=14)",
