@@ -71,6 +71,12 @@ def test_validation_faces_taken_out_of_train_do_not_count(ferc, tmp_path):
     assert source.faces == 27
     assert source.fingerprint == registry().datasets["folder"].open(root).fingerprint
     assert ferc(*fit).returncode == 0  # its own file is replaced
+    points[3:] = points[:1]  # all faces of a class at one point
+    pl.DataFrame({**columns, "valence": points[:, 0], "arousal": points[:, 0]}).write_csv(
+        root / "labels.csv"
+    )
+    note = "mixture: 0, 1 fitted on all training faces of the class"
+    assert note in ferc(*fit).stderr
 
 
 def test_what_cannot_be_fitted_or_written_is_refused(ferc, tmp_path):
@@ -133,7 +139,7 @@ def test_classes_are_matched_by_name_in_any_order_and_case():
     ("asked", "message"),
     [
         (("calm", "joy"), "no class 'joy', which clouds has; its classes are calm, glad, low"),
-        (("calm", "Calm "), "two classes 'calm' but for case and blanks"),
+        (("calm", "Calm "), "two classes 'calm' that differ in case and blanks alone"),
         (("calm", "none"), "no class 'none'"),
     ],
 )
@@ -175,7 +181,7 @@ FLAT, WIDE = [[1.0, 1.0], [1.0, 1.0]], [[0.1, 0.0], [0.0, 0.1]]
         (changed(pi=[1.5, -1.0, 0.5]), "none of them negative"),
         (changed(pi=[float("nan"), 0.4, 0.3]), "pi"),
         (changed(classes=[], pi=[], mu=[], sigma=[]), "one class or more"),
-        (changed(classes=["calm", "Calm", "low"]), "two of its classes have one name"),
+        (changed(classes=["calm", "Calm", "low"]), "two of its classes have the same name"),
         (changed(mu=[[0.0, 0.0], [0.0, 0.0]]), "mu has 2 entries"),
         (changed(mu=[[0.0], [0.0, 0.0], [0.0, 0.0]]), "mu"),
         (changed(mu=[[0.0, 7.0], [0.0, 0.0], [0.0, 0.0]]), "'calm' lies outside"),

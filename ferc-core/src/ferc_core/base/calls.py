@@ -1,9 +1,9 @@
 """The notation for a name with options: ``mbls(margin=8,reduction=sum)``, and for sums of them.
 
-Every plugin entry is asked for in this way, on the command line and in configurations alike.
-Values are true, false, integers, floats or words. A word is quoted where it would read
-as something else, as a path with a comma does: ``onnx(file="a, b.onnx")``. A call has one
-canonical text, which keys everything that is made from it.
+Every plugin entry is named in this way, on the command line and in configurations alike. Values
+are true, false, integers, floats or words. A word that would be read as something else is quoted,
+such as a path with a comma: ``onnx(file="a, b.onnx")``. A call has one canonical text, which is
+part of the key of everything that is made from it.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def split_outside(text: str, separator: str) -> list[str]:
 
 
 def parse_value(text: str) -> Value:
-    """Read a value as bool, int or float where it is one, else as a word; quoted, it is one."""
+    """Read a value: a bool, an int or a float if it is one and not quoted, else a word."""
     if len(text) > 1 and text[0] in QUOTES and text[0] == text[-1]:
         return text[1:-1]
     if text.lower() in ("true", "false"):

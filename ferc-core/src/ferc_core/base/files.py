@@ -1,4 +1,4 @@
-"""Files that are whole or absent: every write goes to a temporary name and is then renamed."""
+"""Files that are complete or absent: a write goes to a temporary name, which is then renamed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ferc_core.errors import DataError, RequestError, StoreError
 
 
 def user_cache() -> Path:
-    """Return the folder for what is kept to save time: FERC_CACHE, or the system's usual one."""
+    """Return the cache directory: FERC_CACHE, or the usual one of the system."""
     chosen = os.environ.get("FERC_CACHE")
     return Path(chosen) if chosen else user_cache_path("ferc", appauthor=False)
 
@@ -27,7 +27,7 @@ def user_cache() -> Path:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place when the block succeeds."""
-    temporary = path.with_name(f".{path.name}.part")  # a kill leaves it to the next writer
+    temporary = path.with_name(f".{path.name}.part")  # after a kill the next writer replaces it
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -41,9 +41,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def claim(folder: Path) -> Iterator[None]:
-    """Make a folder and hold it against other processes; a kill lets go of it.
+    """Make a folder and lock it against other processes; the lock ends with the process.
 
-    Raises `RequestError` when another process holds it or it cannot be written to.
+    Raises `RequestError` when another process has locked it or it cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,8 +61,8 @@ def write_failure(path: Path, error: OSError) -> str:
     """Return one sentence about a write that failed."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
-            f"the disk is full, so {path} could not be written; nothing is half-written: "
-            "free some space and rerun the command to resume"
+            f"the disk is full, so {path} could not be written; no file is incomplete: free some "
+            "space and rerun the command to resume"
         )
     return f"{path} could not be written: {error.strerror or error}"
 
@@ -93,8 +93,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_parquet(path: Path, frame: pl.DataFrame, record: Mapping[str, str]) -> None:
-    """Write a table atomically; ``record`` says in its metadata what it was made from."""
-    # Made in memory first, for then a full disk shows as an OSError and not as one of polars.
+    """Write a table atomically; ``record`` goes into its metadata and says what it is made from."""
+    # Encoded in memory first: then a full disk raises an OSError and not an error of polars.
     write_bytes(path, parquet_bytes(frame, record))
 
 

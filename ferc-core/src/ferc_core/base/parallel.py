@@ -1,7 +1,7 @@
-"""Where independent work runs. Results come in the order of the items, whatever the engine.
+"""Executors: independent work in threads, processes or neither, with results in order.
 
-Work is handed out a little ahead of its use, so that memory does not grow with the number of
-items and the consumer (a model, say) overlaps with the producer.
+Work is submitted only a little ahead of its use: memory does not grow with the number of items,
+and the consumer (a model, say) overlaps with the producer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AHEAD = 2  # items in flight for each worker
 
 
 def serial(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """Run one item after the other in this process."""
+    """Run one item after the other in this thread."""
     return map(function, items)
 
 
@@ -46,14 +46,14 @@ def processes(function: Callable[[T], R], items: Iterable[T], workers: int) -> I
 def follow_parent() -> None:
     """Let this process end with the one that started it, and leave Ctrl-C to that one.
 
-    A worker that is interrupted itself may hold a lock that all others then wait for.
+    An interrupted worker might keep a lock that all others wait for.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def end_with_parent() -> None:
-    """End this process when the one that started it is gone, killed perhaps: nobody else will."""
+    """End this process when the one that started it has ended, even by a kill."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -1,1 +1,1 @@
-"""Image files to arrays and back, and images that are kept so as to be read once."""
+"""Images: from files to arrays and back, read once and kept."""

@@ -1,8 +1,8 @@
 """Resized images in a file that is mapped into memory.
 
-A training reads every image in every epoch. Decoding and resizing a photograph takes longer
-than a small network needs to learn from it, and the images of a large set do not fit into
-memory; from a mapped file, of which the system caches what is used, they come as fast as the disk.
+A training reads every image in every epoch. Decoding and resizing a photograph takes longer than
+a small network needs to learn from it, and the images of a large dataset do not fit into memory.
+From a mapped file, which the system caches as it is used, they are read at the speed of the disk.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ Images = npt.NDArray[np.uint8]
 def mapped(folder: Path, store: ImageStore, advance: Callable[[int], None]) -> Images:
     """Return images uint8 [N, S, S, 3] from a file in ``folder``, filled first if needed.
 
-    Of several processes one fills the file and the others wait; a file that was begun is resumed.
-    Raises `BadImageError` for an image that cannot be read, and `StoreError`
-    when the file does not fit onto the disk.
+    Of several processes one fills the file and the others wait; an interrupted filling is resumed.
+    Raises `BadImageError` for an image that cannot be read, and `StoreError` when the file does
+    not fit on the disk.
     """
     shape = (len(store), store.side, store.side, 3)
     path = folder / f"{key(*store.address, size=8).hex()}-{store.side}.u8"
@@ -49,7 +49,7 @@ def mapped(folder: Path, store: ImageStore, advance: Callable[[int], None]) -> I
 
 
 def fill(path: Path, store: ImageStore, advance: Callable[[int], None]) -> None:
-    """Write the images one behind the other; what an earlier call wrote is kept."""
+    """Write the images one after the other, from where an earlier call stopped."""
     size = store.side**2 * 3
     begun = path.with_name(f".{path.name}.part")
     with begun.open("ab") as file:
@@ -58,9 +58,9 @@ def fill(path: Path, store: ImageStore, advance: Callable[[int], None]) -> None:
         if missing > free:
             raise StoreError(
                 f"the cache in {path.parent} needs {missing >> 20} MiB more, and {free >> 20} MiB "
-                "are free; leave out --cache, or give a directory with more space by --out"
+                "are free; leave out --cache, or use --out with a directory on a larger disk"
             )
-        file.truncate(done * size)  # the last image may be there in part
+        file.truncate(done * size)  # the last image may be incomplete
         file.seek(0, os.SEEK_END)
         advance(done)
         for image in store.read_all(done):

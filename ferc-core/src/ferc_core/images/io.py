@@ -1,4 +1,4 @@
-"""Images in and out of arrays: reading files, and bringing them to one size.
+"""Image files as arrays: reading them, and resizing.
 
 Everything inside FER-C is uint8 RGB ``[H, W, 3]``; OpenCV's BGR order ends here.
 """
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ferc_core.errors import BadImageError, RequestError
 
-# What counts as an image in a folder; the content decides how a file is decoded.
+# Which files of a folder are images; how a file is decoded depends on its content.
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 )
@@ -30,7 +30,7 @@ JPEG_END = b"\xff\xd9"
 def opencv() -> Any:
     """Return the module cv2, or raise `RequestError` with a remedy where it cannot be loaded.
 
-    An image that it cannot read becomes a `BadImageError`; it need not print about it as well.
+    It prints nothing about images that it cannot read: these become a `BadImageError`.
     """
     try:
         import cv2
@@ -47,12 +47,12 @@ def opencv() -> Any:
 def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
     """Read an image file as uint8 RGB [H, W, 3].
 
-    Grey images get three equal channels. Transparency is dropped and the stored colours stay,
+    Grey images get three equal channels. Transparency is dropped and the stored colours are kept,
     as in the usual training pipelines. 16-bit values are scaled to 8 bits. The orientation that a
     camera wrote into the file (EXIF) is applied.
 
-    Raises `BadImageError` that names the path when the file is missing, empty, cut short, damaged
-    or no image.
+    Raises `BadImageError`, which names the path, when the file is missing, empty, cut short,
+    damaged or not an image.
     """
     path = Path(path)
     try:
@@ -90,8 +90,8 @@ def decode_image(data: bytes, path: Path) -> npt.NDArray[np.uint8]:
 def to_rgb(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Return a grey [H, W] or [H, W, 1], RGB or RGBA array as uint8 RGB [H, W, 3].
 
-    uint8 values stay, uint16 values are scaled so that 65535 becomes 255; transparency is dropped.
-    Raises `BadImageError` for other shapes and number types.
+    uint8 values are kept, uint16 values are scaled so that 65535 becomes 255, and transparency is
+    dropped. Raises `BadImageError` for other shapes and types.
     """
     if array.dtype == np.uint16:
         array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
@@ -109,8 +109,8 @@ def to_rgb(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 def resize(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
     """Return uint8 RGB [H, W, 3] as [side, side, 3]; the aspect ratio is not kept.
 
-    A direction that shrinks is averaged over areas, one that grows is interpolated linearly. The
-    input itself comes back when it has that size already.
+    A direction that shrinks is averaged over areas, one that grows is interpolated linearly. An
+    image that has this size already is returned itself.
     """
     if side < 1:
         raise RequestError(f"the image size must be at least 1, not {side}")
@@ -126,10 +126,10 @@ def resize(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
 
 
 def _whole_jpeg(data: bytes) -> bytes:
-    """Return a JPEG file as it is, or nothing when it has no end-of-image marker.
+    """Return a JPEG file, or nothing when it has no end-of-image marker.
 
-    The segments in front of the compressed data are skipped: a thumbnail in them has an end
-    marker of its own. Decoders accept a file that is cut short and fill the rest with grey.
+    The segments before the compressed data are skipped: a thumbnail in them has an end marker of
+    its own. Decoders accept a file that is cut short and fill the rest with grey.
     """
     at = len(JPEG_START) - 1
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (JPEG_SCAN, 0xFF):
@@ -138,10 +138,10 @@ def _whole_jpeg(data: bytes) -> bytes:
 
 
 def _png_image(data: bytes) -> bytes:
-    """Return a PNG file reduced to what makes the image, or nothing when it is not whole.
+    """Return the chunks of a PNG file that make the image, or nothing when it is incomplete.
 
-    Kept are the critical chunks (their names begin with a capital) and the orientation; colour
-    profiles, texts and the like are what the decoder prints warnings about.
+    Those are the critical chunks (their names begin with a capital) and the orientation. The
+    decoder would print warnings about colour profiles, texts and the like.
     """
     kept, at = [PNG_START], len(PNG_START)
     while at + 12 <= len(data):

@@ -1,8 +1,8 @@
 """Lossless PNG files, written fast.
 
-The "up" filter and Huffman coding, without a search for repetitions: on photographs that takes
-half of the time of OpenCV's encoder at the same size. It leaves a compressor no choice either, so
-that the bytes are the same on every processor, from zlib-ng and from zlib.
+They have the "up" filter and Huffman coding without a search for repetitions. On photographs that
+takes half the time of OpenCV's encoder for files of the same size. It leaves a compressor no choice
+either, so the bytes are the same on every processor, with zlib-ng and with zlib.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The images of a split at one size: read when they are asked for, or read once and kept."""
+"""The images of a split at one size: read on demand, or read once and kept."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ from ferc_core.spec import check_image
 Images = npt.NDArray[np.uint8]
 Rows = Sequence[int] | npt.NDArray[np.integer]
 
-IN_MEMORY = 2 << 30  # bytes of resized images that are kept rather than read again
+IN_MEMORY = 2 << 30  # bytes of resized images that are kept in memory
 
 
 class ImageStore:
     """The images of N faces at one square size, uint8 RGB.
 
-    ``cache`` is a folder for a file that they are kept in; without it they are kept in memory
-    where they fit.
+    They are kept in a file in the folder ``cache``, or without one in memory where they fit.
     """
 
     def __init__(self, faces: FaceSplit, side: int, cache: Path | None = None) -> None:
@@ -46,12 +45,12 @@ class ImageStore:
 
     @property
     def address(self) -> tuple[str, ...]:
-        """What tells these images from others of the same dataset."""
+        """What distinguishes these images from others of the same dataset."""
         return str(self.side), str(len(self)), *self.ids
 
     @property
     def to_be_kept(self) -> bool:
-        """Whether `keep` would spare reading them again."""
+        """Whether `keep` would avoid reading them again."""
         fit = len(self) * self.side**2 * 3 <= IN_MEMORY
         return self._kept is None and (fit or self.cache is not None)
 
@@ -96,7 +95,7 @@ class ImageStore:
 
 
 def keep(stores: Iterable[ImageStore]) -> None:
-    """Read the images of some stores once, where they are not kept yet."""
+    """Read the images of the stores that do not keep theirs yet."""
     pending = [store for store in stores if store.to_be_kept]
     with track("read images", sum(map(len, pending))) as step:
         for store in pending:
@@ -104,7 +103,7 @@ def keep(stores: Iterable[ImageStore]) -> None:
 
 
 def bad_rows(store: ImageStore, advance: Advance = ignore) -> dict[str, str]:
-    """Return the rows whose image cannot be used, each with a sentence."""
+    """Return the rows whose image cannot be used, each with the reason as a sentence."""
 
     def problem(i: int) -> str:
         try:

@@ -1,7 +1,7 @@
 """Parameters of a valence-arousal mixture as a JSON file, for other datasets to use.
 
-``ferc gmm fit`` writes it, ``--gmm FILE`` reads it; numbers come back to the bit. The paper scores
-AffWild with the parameters of AffectNet's training set (section 5.1 and appendix A.5).
+``ferc gmm fit`` writes it, ``--gmm FILE`` reads it, to the last bit. The paper scores AffWild with
+the parameters of AffectNet's training set (section 5.1 and appendix A.5).
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ferc_core.base.files import write_text
+from ferc_core.base.progress import say
 from ferc_core.base.seeds import key
 from ferc_core.errors import DataError, RequestError
 from ferc_core.faces import FaceSet, FaceSplit
 from ferc_core.labels.mixture import Mixture, fit, within_one_deviation
+from ferc_core.labels.schemes import fallback_notes
 
 FORMAT, VERSION = "ferc-gmm", 1
 SUM_TOLERANCE = 1e-6  # how far the weights of a file may be from a sum of 1
 
 
 class Checked(BaseModel):
-    """A part of the file: no number as text, none that is not finite, nothing unknown."""
+    """A part of the file: its numbers are finite and not text, and it has no unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -64,12 +66,12 @@ class GmmFile(Checked):
 
     @property
     def key(self) -> str:
-        """A hash of all that the file says, however it is laid out and wherever it lies."""
+        """A hash of the content, whatever the layout and the path of the file."""
         return key(json.dumps(self.model_dump()), size=8).hex()
 
     @property
     def note(self) -> str:
-        """Whose parameters these are, for records and people."""
+        """What the parameters were fitted on, for records and people."""
         source = self.source
         release = f" ({source.release})" if source.release else ""
         return (
@@ -80,17 +82,17 @@ class GmmFile(Checked):
     def mixture(self, classes: Sequence[str], whose: str) -> Mixture:
         """Return the mixture of these classes of a dataset, in their order.
 
-        Classes are matched by name; case and outer blanks do not count. Classes of the file that
-        are not asked for are dropped, and the weights of the others scaled to sum to 1. Raises
-        `RequestError` for a class that the file lacks or knows no face of.
+        Classes are matched by name, whatever the case and surrounding blanks. Classes of the file
+        that are not asked for are dropped, and the weights of the others are scaled to sum to 1.
+        Raises `RequestError` for a class that the file lacks or that was fitted without a face.
         """
         place = {plain(name): k for k, name in enumerate(self.classes)}
         asked = [plain(name) for name in classes]
         for name, short in zip(classes, asked, strict=True):
             if asked.count(short) > 1:
                 raise RequestError(
-                    f"{whose} has two classes {name!r} but for case and blanks, which the "
-                    "mixture of --gmm cannot tell apart"
+                    f"{whose} has two classes {name!r} that differ in case and blanks alone, "
+                    "which the mixture of --gmm cannot tell apart"
                 )
             if short not in place:
                 raise RequestError(
@@ -114,15 +116,15 @@ class GmmFile(Checked):
 
 
 def plain(name: str) -> str:
-    """Return a class name without what does not count: case and outer blanks."""
+    """Return a class name in lower case, without surrounding blanks."""
     return name.strip().casefold()
 
 
 def fitted(faces: FaceSet, train: FaceSplit, dataset: str) -> GmmFile:
     """Fit the mixture of a dataset on ``train``, its training faces without the validation ones.
 
-    ``dataset`` is what its records call it. Raises `RequestError` when it has no valence and
-    arousal, `DataError` when it has no training faces.
+    ``dataset`` is its name for records. Raises `RequestError` when it has no valence and arousal,
+    `DataError` when it has no training faces.
     """
     points, labels, k = train.valence_arousal, train.labels, len(faces.classes)
     if points is None:
@@ -132,6 +134,8 @@ def fitted(faces: FaceSet, train: FaceSplit, dataset: str) -> GmmFile:
     if len(train) == 0:
         raise DataError(f"{faces.name} has no training faces to fit a mixture to")
     mixture = fit(points, labels, k)
+    for note in fallback_notes(mixture, faces.classes):
+        say(f"  {note}")
     rows = np.bincount(labels, minlength=k).tolist()
     kept = [len(within_one_deviation(points[labels == c])) if n else 0 for c, n in enumerate(rows)]
     return GmmFile.model_validate_json(
@@ -158,7 +162,7 @@ def fitted(faces: FaceSet, train: FaceSplit, dataset: str) -> GmmFile:
 
 
 def read_gmm(path: Path) -> GmmFile:
-    """Read the file; raises `RequestError` with one sentence when it is not what it should be."""
+    """Read the file; raises `RequestError` with one sentence for anything but a valid mixture."""
     try:
         content = GmmFile.model_validate_json(path.read_bytes())
     except OSError as error:
@@ -201,7 +205,7 @@ def flaw(content: GmmFile) -> str:
         if len(getattr(content, part)) != k:
             return f"{part} has {len(getattr(content, part))} entries for {k} classes"
     if len({plain(name) for name in names}) < k:
-        return f"two of its classes have one name: {', '.join(names)}"
+        return f"two of its classes have the same name: {', '.join(names)}"
     if min(content.pi, default=-1) < 0:
         return "pi must be weights of one class or more, none of them negative"
     if abs(sum(content.pi) - 1) > SUM_TOLERANCE:
@@ -210,7 +214,7 @@ def flaw(content: GmmFile) -> str:
         if max(map(abs, mean)) > 1:
             return f"the mean of class {name!r} lies outside [-1, 1]"
         matrix = np.array(sigma)
-        with np.errstate(all="ignore"):  # of numbers beyond all sense
+        with np.errstate(all="ignore"):  # for absurdly large numbers
             definite = matrix[0, 0] > 0 and np.linalg.det(matrix) > 0
         if not (definite and np.allclose(matrix, matrix.T, atol=0)):
             return f"the covariance of class {name!r} is not symmetric and positive definite"
