@@ -13,11 +13,18 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from ferc_core.errors import RunError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+WHY_ENDED = (
+    "perhaps memory ran out, or a Python script that starts processes lacks the line "
+    "if __name__ == '__main__':"
+)
 AHEAD = 2  # items in flight for each worker
 
 
@@ -39,8 +46,11 @@ def processes(function: Callable[[T], R], items: Iterable[T], workers: int) -> I
     """Run in processes of this machine; function, items and results must be picklable."""
     context = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
     pool = ProcessPoolExecutor(max(1, workers), context, initializer=follow_parent)
-    with pool:
-        yield from in_order(pool, function, items, AHEAD * max(1, workers))
+    try:
+        with pool:
+            yield from in_order(pool, function, items, AHEAD * max(1, workers))
+    except BrokenProcessPool as error:
+        raise RunError(f"a worker process ended: {WHY_ENDED}") from error
 
 
 def follow_parent() -> None:

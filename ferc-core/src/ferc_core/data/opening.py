@@ -18,9 +18,9 @@ def open_dataset(dataset: Chosen[DatasetSource], root: str) -> FaceSet:
     """Open a dataset; ``root`` is "" where none was given."""
     source = dataset.entry
     if source.needs_root and not root:
-        raise RequestError(f"dataset {source.name!r} needs its folder: add --data-root PATH")
+        raise RequestError(f"dataset {source.name!r} needs its root directory (--data-root PATH)")
     if root and not source.needs_root:
-        raise RequestError(f"dataset {source.name!r} needs no data: leave out --data-root")
+        raise RequestError(f"dataset {source.name!r} has no root directory: leave out --data-root")
     return source.open(root or None, **dataset.call.options)
 
 

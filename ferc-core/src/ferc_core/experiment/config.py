@@ -208,7 +208,8 @@ def read_configs(path: Path | None, options: Mapping[str, Any]) -> tuple[Config,
     if not isinstance(parts, list) or not parts or not all(isinstance(p, dict) for p in parts):
         raise RequestError(f"{path}: data must be one or several tables [[data]]")
     asked = {name: value for name, value in options.items() if value is not None}
-    return tuple(configured({**values, **part, **asked}, str(path)) for part in parts)
+    where = "the configuration" if path is None else str(path)
+    return tuple(configured({**values, **part, **asked}, where) for part in parts)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def forecast(bench: Benchmark, out: RunDirectory) -> str:
         f"to predict: {cells} cells of {len(bench.trials)} trials, about {duration(predict)}, "
         f"and about {duration(corrupt)} to corrupt their images\n"
         f"in all about {duration(total)} on this machine\n"
-        f"everything would go to {out.path}; nothing has been stored"
+        "nothing has been stored"
     )
 
 

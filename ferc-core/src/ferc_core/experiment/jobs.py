@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ferc_core.base.failures import Failures
-from ferc_core.base.parallel import follow_parent
+from ferc_core.base.parallel import WHY_ENDED, follow_parent
 from ferc_core.base.progress import Advance, say, track, watching
 from ferc_core.errors import RunError, as_failure
 from ferc_core.experiment.augment import training_visibilities
@@ -109,10 +109,7 @@ class Worker:
             self.alive = False
             failures.add(
                 self.trial,
-                RunError(
-                    "its process was killed, perhaps for lack of memory; rerun the command "
-                    "with fewer --jobs to resume"
-                ),
+                RunError(f"its process ended: {WHY_ENDED}; rerun with fewer jobs to resume"),
             )
             return False
         if kind == "say":
