@@ -148,8 +148,8 @@ def run(
     config:   a TOML file, or a run directory to run again
     quiet:    show no progress; ``log_file`` is written in any case
     plugins:  Python files with hooks
-    settings: the settings of the configuration by their names (docs/configuration.md lists them); one
-              value or a list, ``str`` or ``Path``
+    settings: the settings of the configuration by their names (docs/configuration.md lists
+              them); one value or a list, ``str`` or ``Path``
 
     Earlier work in the directory ``out`` is resumed. What fails does not stop the rest: it is
     warned of, and named in ``run.failures``. Raises `FercError` where nothing can be scored.
