@@ -1,4 +1,4 @@
-"""What a check finds in a dataset, one kind after the other."""
+"""What a check finds in a dataset, kind by kind."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ CLASSES = ("anger", "joy")
 
 
 def flat(value: int, width: int = 40, height: int = 40) -> np.ndarray:
-    """An image of one colour; another one for every value."""
+    """An image of one colour, different for every value."""
     return np.full((height, width, 3), (value % 256, value // 256, 9), np.uint8)
 
 
 def faces_of(about: About = About(), classes=CLASSES, **splits: list[tuple]) -> FaceSet:  # noqa: B008
-    """A set of faces in memory; a face is (id, label, image or error, person)."""
+    """A dataset in memory; a face is (id, label, image or error, subject)."""
 
     def split(rows: list[tuple]) -> FaceSplit:
-        pictures = [row[2] for row in rows]
+        images = [row[2] for row in rows]
 
         def read(i: int) -> np.ndarray:
-            if isinstance(pictures[i], Exception):
-                raise pictures[i]
-            return pictures[i]
+            if isinstance(images[i], Exception):
+                raise images[i]
+            return images[i]
 
-        persons = tuple(row[3] for row in rows) if len(rows[0]) > 3 else None
+        subjects = tuple(row[3] for row in rows) if len(rows[0]) > 3 else None
         labels = np.array([row[1] for row in rows], dtype=np.int64)
-        return FaceSplit(tuple(row[0] for row in rows), labels, read, identities=persons)
+        return FaceSplit(tuple(row[0] for row in rows), labels, read, identities=subjects)
 
     return FaceSet(
         "made up", classes, {name: split(rows) for name, rows in splits.items()}, about=about
@@ -44,8 +44,8 @@ def plain(split: str, count: int, start: int) -> list[tuple]:
     return [(f"{split}{i}.png", i % 2, flat(start + i)) for i in range(count)]
 
 
-def with_persons(rows: list[tuple], *persons: str) -> list[tuple]:
-    return [(*row, persons[i % len(persons)]) for i, row in enumerate(rows)]
+def with_subjects(rows: list[tuple], *subjects: str) -> list[tuple]:
+    return [(*row, subjects[i % len(subjects)]) for i, row in enumerate(rows)]
 
 
 def found(report, kind: str) -> list:
@@ -53,7 +53,7 @@ def found(report, kind: str) -> list:
 
 
 def only(report, kind: str):
-    """The finding of a kind; there must be one."""
+    """The only finding of a kind."""
     (finding,) = found(report, kind)
     return finding
 
@@ -61,16 +61,16 @@ def only(report, kind: str):
 TRAIN, VALID, TEST = plain("train", 20, 0), plain("valid", 8, 100), plain("test", 8, 200)
 
 
-# --- one kind of finding after the other
+# --- kind by kind
 
 
-def test_in_a_sound_set_nothing_is_found():
+def test_nothing_is_found_in_a_sound_dataset():
     report = check(faces_of(train=TRAIN, valid=VALID, test=TEST))
     assert report.findings == ()
     assert as_json(report)["sound"]
 
 
-def test_counts_stand_beside_the_published_ones_in_all_or_for_each_class():
+def test_counts_are_compared_with_the_published_ones_in_all_or_by_class():
     about = About(published={"train": (9, 12), "valid": 10, "test": 8, "extra": 5})
     splits = as_json(check(faces_of(about, train=TRAIN, valid=VALID, test=TEST)))["splits"]
     anger, joy = (splits["train"]["classes"][name] for name in CLASSES)
@@ -95,9 +95,9 @@ def test_a_split_far_from_what_was_published_is_a_warning():
     far = About(published={"train": (11, 11), "test": 7, "extra": 5})
     report = check(faces_of(far, train=TRAIN, valid=VALID, test=TEST))
     assert [finding.text for finding in found(report, "counts")] == [
-        "'train' has 20 faces, where 22 were published",
-        "'test' has 8 faces, where 7 were published",
-        "'extra' has 0 faces, where 5 were published",
+        "'train' has 20 faces; 22 were published",
+        "'test' has 8 faces; 7 were published",
+        "'extra' has 0 faces; 5 were published",
     ]
     assert not report.problems
 
@@ -146,14 +146,14 @@ def test_images_of_another_size_are_a_warning():
     assert not found(check(faces_of(train=rows, test=TEST)), "size")
 
 
-@pytest.mark.parametrize(("lost", "problem"), [(1, False), (2, True)])
-def test_missing_faces_are_a_problem_above_one_percent(lost, problem):
+def test_missing_faces_are_a_problem_above_one_percent():
     rows = plain("train", 92, 0)
-    about = About(missing={"videos/7.mp4": lost})
-    finding = only(check(faces_of(about, train=rows, test=TEST)), "missing")
-    assert finding.problem == problem
-    assert finding.text == f"{lost} of {100 + lost} faces lost with 1 missing file"
-    assert finding.names == ("videos/7.mp4" if lost == 1 else "videos/7.mp4 (2 faces)",)
+    for lost, problem in ((1, False), (2, True)):
+        about = About(missing={"videos/7.mp4": lost})
+        finding = only(check(faces_of(about, train=rows, test=TEST)), "missing")
+        assert finding.problem == problem
+        assert finding.text == f"{lost} of {100 + lost} faces lost with 1 missing file"
+        assert finding.names == ("videos/7.mp4" if lost == 1 else "videos/7.mp4 (2 faces)",)
 
 
 def test_equal_images_within_a_split_are_a_warning():
@@ -179,13 +179,14 @@ def test_the_same_bytes_in_another_shape_are_another_image():
     assert check(faces_of(train=rows, test=TEST)).findings == ()
 
 
-@pytest.mark.parametrize(("shared", "problem"), [(1, False), (2, True)])
-def test_scored_images_seen_in_training_are_a_problem_above_one_percent(shared, problem):
-    test = [*plain("test", 100 - shared, 200), *((f"t{i}.png", i, flat(i)) for i in range(shared))]
-    finding = only(check(faces_of(train=TRAIN, test=test)), "shared images")
-    assert finding.problem == problem
-    assert finding.text == f"{shared} of 100 images of 'test' ({shared}.0%) also in 'train'"
-    assert finding.names[0] == ("train0.png (train)", "t0.png (test)")
+def test_scored_images_seen_in_training_are_a_problem_above_one_percent():
+    for shared, problem in ((1, False), (2, True)):
+        again = ((f"t{i}.png", i, flat(i)) for i in range(shared))
+        test = [*plain("test", 100 - shared, 200), *again]
+        finding = only(check(faces_of(train=TRAIN, test=test)), "shared images")
+        assert finding.problem == problem
+        assert finding.text == f"{shared} of 100 images of 'test' ({shared}.0%) also in 'train'"
+        assert finding.names[0] == ("train0.png (train)", "t0.png (test)")
 
 
 def test_images_shared_with_a_split_that_is_not_scored_are_a_warning():
@@ -195,23 +196,23 @@ def test_images_shared_with_a_split_that_is_not_scored_are_a_warning():
     assert only(check(faces, split="valid"), "shared images").problem
 
 
-def test_persons_in_training_and_scored_faces_are_a_problem():
+def test_subjects_in_training_and_scored_faces_are_a_problem():
     faces = faces_of(
-        valid=with_persons(VALID, "eve", "dora"),
-        train=with_persons(TRAIN, "anna", "bert", "eve"),
-        test=with_persons(TEST, "anna", "cora", "dora"),
+        valid=with_subjects(VALID, "eve", "dora"),
+        train=with_subjects(TRAIN, "anna", "bert", "eve"),
+        test=with_subjects(TEST, "anna", "cora", "dora"),
     )
     to_test, to_valid, of_valid = sorted(
         found(check(faces), "shared persons"), key=lambda finding: not finding.problem
     )
-    assert to_test.text == "1 person both in 'train' and in 'test'"
+    assert to_test.text == "1 subject both in 'train' and in 'test'"
     assert to_test.names == ("anna (7 and 3 images)",)
-    assert to_valid.text == "1 person both in 'train' and in 'valid'"
-    assert of_valid.text == "1 person both in 'valid' and in 'test'"
+    assert to_valid.text == "1 subject both in 'train' and in 'valid'"
+    assert of_valid.text == "1 subject both in 'valid' and in 'test'"
     assert [f.problem for f in (to_test, to_valid, of_valid)] == [True, False, False]
 
 
-def test_a_class_without_faces_is_a_problem_in_training_and_a_warning_where_scored():
+def test_a_class_without_faces_is_a_problem_in_training_and_else_a_warning():
     classes = ("anger", "joy", "awe")
     test = [("awe.png", 2, flat(300))]
     train, scored = found(
@@ -223,7 +224,7 @@ def test_a_class_without_faces_is_a_problem_in_training_and_a_warning_where_scor
     assert scored.text == "2 classes without a face in 'test'"
 
 
-def test_a_set_that_no_run_can_divide_is_not_sound():
+def test_a_dataset_that_no_run_can_divide_is_not_sound():
     report = check(faces_of(test=TEST))
     assert report.division is None
     assert "nothing to learn from" in only(report, "division").text
@@ -246,7 +247,7 @@ def test_a_split_that_cannot_be_scored_is_a_wrong_request():
 @given(
     st.lists(st.tuples(st.sampled_from(["train", "test"]), st.integers(0, 5), st.integers(0, 1)))
 )
-def test_equal_images_are_those_of_plain_counting(rows):
+def test_equal_images_match_plain_counting(rows):
     splits = {"train": [*TRAIN], "test": [*TEST]}
     for i, (split, value, label) in enumerate(rows):
         splits[split].append((f"x{i}.png", label, flat(1000 + value)))
@@ -270,7 +271,7 @@ def test_equal_images_are_those_of_plain_counting(rows):
     assert len(mixed) == sum(len(seen) > 1 for seen in labels.values())
 
 
-def test_the_number_of_workers_changes_nothing():
+def test_the_number_of_workers_does_not_matter():
     rows = [
         *plain("train", 300, 0),
         *((f"bad{i}.png", 0, BadImageError("bad")) for i in range(70)),
@@ -293,7 +294,7 @@ def test_a_limit_reads_that_many_images_of_each_split():
     report = check(faces, limit=7)
     read = only(report, "failed").names
     assert len(read) == 7
-    assert check(faces, limit=7).pictures.equals(report.pictures)
+    assert check(faces, limit=7).images.equals(report.images)
     assert set(read) < set(only(check(faces, limit=20), "failed").names)
     splits = as_json(report)["splits"]
     assert [(split["faces"], split["read"]) for split in splits.values()] == [(50, 7), (8, 7)]

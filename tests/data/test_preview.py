@@ -1,4 +1,4 @@
-"""``ferc data preview``: one image of a dataset, of faces by class and what is known of them."""
+"""``ferc data preview``: one image with faces of each class and their annotations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLASSES = ("anger", "joy", "awe")
 
 
 def coloured(labels, *, bad: tuple[int, ...] = (), classes=CLASSES, **known) -> FaceSet:
-    """A set whose faces show the colour of their class; those in ``bad`` cannot be read."""
+    """A dataset whose faces have the colour of their class; those in ``bad`` cannot be read."""
     labels = np.array(labels, dtype=np.int64)
 
     def read(i: int) -> np.ndarray:
@@ -40,33 +40,33 @@ def drawn(faces: FaceSet, folder: Path, **options) -> np.ndarray:
     return cv2.imread(str(path))[..., ::-1]
 
 
-def showing(picture: np.ndarray, colour) -> np.ndarray:
+def showing(image: np.ndarray, colour) -> np.ndarray:
     """Mark [H, W] the pixels of a colour, as RGB or as in COLOURS."""
     if isinstance(colour, str):
         colour = tuple(bytes.fromhex(colour[1:]))
-    return (picture == colour).all(axis=2)
+    return (image == colour).all(axis=2)
 
 
 def test_every_class_has_a_row_of_at_most_eight_faces(tmp_path):
-    picture = drawn(coloured([0] * 3 + [1] * 20 + [2]), tmp_path)
-    areas = [showing(picture, skin).sum() for skin in SKIN]
+    image = drawn(coloured([0] * 3 + [1] * 20 + [2]), tmp_path)
+    areas = [showing(image, skin).sum() for skin in SKIN]
     face = areas[2]  # the only one of its class
     assert face > 60 * 60
     assert [round(area / face) for area in areas] == [3, COLUMNS, 1]
-    rows = [np.flatnonzero(showing(picture, skin).any(axis=1)) for skin in SKIN]
+    rows = [np.flatnonzero(showing(image, skin).any(axis=1)) for skin in SKIN]
     assert rows[0].max() < rows[1].min()
     assert rows[1].max() < rows[2].min()
-    bars = [np.flatnonzero(showing(picture, shade).any(axis=1)) for shade in COLOURS[:3]]
+    bars = [np.flatnonzero(showing(image, shade).any(axis=1)) for shade in COLOURS[:3]]
     for bar, row in zip(bars, rows, strict=True):  # the bar of a class stands beside its row
         assert abs(bar.min() - row.min()) <= 2
         assert abs(bar.max() - row.max()) <= 2
 
 
-def test_an_image_that_cannot_be_read_is_an_empty_frame(tmp_path):
+def test_an_unreadable_image_is_an_empty_frame(tmp_path):
     whole = drawn(coloured([0, 0, 1, 2]), tmp_path)
     damaged = drawn(coloured([0, 0, 1, 2], bad=(1,)), tmp_path)
     assert damaged.shape == whole.shape
-    faces = [showing(picture, SKIN[0]).sum() for picture in (whole, damaged)]
+    faces = [showing(image, SKIN[0]).sum() for image in (whole, damaged)]
     assert round(faces[0] / faces[1], 1) == 2
     assert np.array_equal(showing(whole, SKIN[1]), showing(damaged, SKIN[1]))
 
@@ -79,33 +79,27 @@ def test_a_class_without_a_face_keeps_its_row(tmp_path):
     assert np.array_equal(showing(some, SKIN[2]), showing(all_, SKIN[2]))
 
 
-def test_many_classes_with_long_names_and_names_with_markup_are_drawn(tmp_path):
+def test_many_classes_and_names_with_markup_are_drawn(tmp_path):
     names = [f"Disgustedly and Angrily Surprised {i}" for i in range(9)]
     faces = coloured([0, 1, 2], classes=(*names, "$\\frac{$", "无表情"))
     rows = drawn(faces, tmp_path).shape[0] / drawn(coloured([0, 1, 2]), tmp_path).shape[0]
     assert 2.5 < rows < 11 / 3
 
 
-def test_the_same_faces_give_the_same_bytes_and_another_seed_other_faces(tmp_path):
-    faces = open_toyfaces(train=240, valid=8, test=8, size=32)
-    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        draw(faces, tmp_path / f"{name}.png", seed=seed)
-    a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
-    assert a == b
-    assert a != c
-
-
-def test_the_training_faces_lie_in_the_plane_whichever_split_is_shown(tmp_path):
+def test_the_preview_depends_on_faces_and_seed_and_shows_training_points(tmp_path):
     faces = open_toyfaces(train=64, valid=8, test=8, size=32)
-    shown = {split: drawn(faces, tmp_path, split=split) for split in ("train", "test")}
-    train, test = (shown[split] for split in ("train", "test"))
-    assert train.shape == test.shape
-    middle = int(0.56 * train.shape[1])
-    assert np.array_equal(train[:, middle:], test[:, middle:])
-    assert not np.array_equal(train[:, :middle], test[:, :middle])
+    first = drawn(faces, tmp_path)
+    content = (tmp_path / "preview.png").read_bytes()
+    test, seed = drawn(faces, tmp_path, split="test"), drawn(faces, tmp_path, seed=1)
+    drawn(faces, tmp_path)
+    assert (tmp_path / "preview.png").read_bytes() == content
+    middle = int(0.56 * first.shape[1])
+    assert np.array_equal(first[:, middle:], test[:, middle:])
+    assert not np.array_equal(first[:, :middle], test[:, :middle])
+    assert not np.array_equal(first[:, :middle], seed[:, :middle])
 
 
-def test_an_ellipse_lies_its_number_of_standard_deviations_out():
+def test_an_ellipse_has_a_radius_in_standard_deviations():
     mean, covariance = np.array([0.2, -0.1]), np.array([[0.04, 0.01], [0.01, 0.09]])
     offset = ellipse(mean, covariance, 2) - mean
     distance = np.einsum("ni,ij,nj->n", offset, np.linalg.inv(covariance), offset)
@@ -114,8 +108,8 @@ def test_an_ellipse_lies_its_number_of_standard_deviations_out():
     assert offset[:, 1].max() == pytest.approx(2 * 0.3, rel=0.01)
 
 
-def test_ellipses_of_a_given_mixture_stand_where_it_says(tmp_path):
-    """All points lie at one place, the ellipses of class 0 around another; class 2 has none."""
+def test_the_ellipses_are_those_of_the_given_mixture(tmp_path):
+    """All points are in one place, the ellipses of class 0 in another; class 2 has none."""
     points = np.tile([-0.5, 0.5], (3, 1))
     faces = coloured([0, 1, 2], valence_arousal=points)
     mixture = Mixture(
@@ -123,8 +117,8 @@ def test_ellipses_of_a_given_mixture_stand_where_it_says(tmp_path):
         mu=np.array([[0.6, -0.6], [-0.6, -0.6], [0, 0]]),
         sigma=np.tile(0.01 * np.eye(2), (3, 1, 1)),
     )
-    picture = drawn(faces, tmp_path, mixture=mixture)
-    plane = picture[:, int(0.56 * picture.shape[1]) :]
+    image = drawn(faces, tmp_path, mixture=mixture)
+    plane = image[:, int(0.56 * image.shape[1]) :]
     height, width = plane.shape[:2]
     rows, columns = np.nonzero(showing(plane, COLOURS[0]))
     assert rows.min() > height / 2
@@ -135,30 +129,16 @@ def test_ellipses_of_a_given_mixture_stand_where_it_says(tmp_path):
     assert not showing(plane, COLOURS[2]).any()
 
 
-def test_without_a_name_the_image_is_called_after_the_dataset(ferc, tmp_path):
-    done = ferc("data", "preview", "toyfaces(train=16,valid=8,test=8,size=40)")
-    assert done.stdout == "look at toyfaces-preview.png\n", done.stderr
-    assert (tmp_path / "toyfaces-preview.png").stat().st_size > 1000
-
-
-def test_a_mixture_needs_valence_and_arousal(ferc, tmp_path):
+def test_a_mixture_needs_valence_and_arousal(tmp_path):
     mixture = Mixture(np.full(3, 1 / 3), np.zeros((3, 2)), np.tile(np.eye(2), (3, 1, 1)))
     with pytest.raises(RequestError, match="no valence and arousal"):
         draw(coloured([0, 1, 2]), tmp_path / "preview.png", mixture=mixture)
-    small = "toyfaces(train=64,valid=16,test=16,size=48)"
-    assert ferc("gmm", "fit", "--dataset", small, "--out", "gmm.json").returncode == 0
-    pictures = []
-    for more in ((), ("--gmm", "gmm.json")):
-        done = ferc("data", "preview", "toyfaces", "--out", "preview.png", *more)
-        assert done.returncode == 0, done.stderr
-        pictures.append((tmp_path / "preview.png").read_bytes())
-    assert pictures[0] != pictures[1]
 
 
 def test_distributions_are_bars_as_long_as_their_means(tmp_path):
-    shares = np.array([[0.8, 0.2, 0.0], [0.6, 0.4, 0.0], [0.1, 0.9, 0.0]])
-    picture = drawn(coloured([0, 0, 1], distributions=shares), tmp_path)
-    bars = picture[:, picture.shape[1] * 3 // 4 :]
+    means = np.array([[0.8, 0.2, 0.0], [0.6, 0.4, 0.0], [0.1, 0.9, 0.0]])
+    image = drawn(coloured([0, 0, 1], distributions=means), tmp_path)
+    bars = image[:, image.shape[1] * 3 // 4 :]
     assert not showing(bars, COLOURS[2]).any()
     of_first, of_second = (showing(bars, COLOURS[k]).sum(axis=1) for k in (0, 1))
     upper, lower = np.flatnonzero(of_first)[5], np.flatnonzero(of_second)[-5]
@@ -169,14 +149,14 @@ def test_distributions_are_bars_as_long_as_their_means(tmp_path):
         assert of_second[row] / width == pytest.approx(second, abs=0.02)
 
 
-def test_a_set_with_labels_alone_is_narrower(tmp_path):
-    labels, shares = [0, 1, 2], np.eye(3)
+def test_a_dataset_with_labels_alone_is_narrower(tmp_path):
+    labels, known = [0, 1, 2], np.eye(3)
     alone = drawn(coloured(labels), tmp_path)
-    beside = drawn(coloured(labels, distributions=shares), tmp_path)
+    beside = drawn(coloured(labels, distributions=known), tmp_path)
     assert alone.shape[1] < beside.shape[1] - 200
 
 
-def test_wrong_requests_leave_no_image(tmp_path, monkeypatch):
+def test_a_refused_preview_writes_no_file(tmp_path, monkeypatch):
     path = tmp_path / "preview.png"
     with pytest.raises(UnknownNameError, match="did you mean 'train'"):
         draw(coloured([0, 1]), path, split="trian")
@@ -186,28 +166,38 @@ def test_wrong_requests_leave_no_image(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_writes_the_image(ferc, tmp_path):
+def test_the_command_writes_the_preview(ferc, tmp_path):
     name = "toyfaces(train=64,valid=8,test=8,size=48)"
     done = ferc("data", "preview", name, "--out", "new/a.png", "--split", "test", "--seed", 4)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "look at new/a.png\n"
-    picture = cv2.imread(str(tmp_path / "new" / "a.png"))
-    assert picture.shape[0] > 900
-    assert picture.shape[1] > 1500
+    assert done.stdout == "wrote new/a.png\n"
+    faces = open_toyfaces(train=64, valid=8, test=8, size=48)
     again = tmp_path / "b.png"
-    draw(open_toyfaces(train=64, valid=8, test=8, size=48), again, split="test", seed=4)
+    draw(faces, again, split="test", seed=4)
     assert again.read_bytes() == (tmp_path / "new" / "a.png").read_bytes()
+    height, width = cv2.imread(str(again)).shape[:2]
+    assert height > 900
+    assert width > 1500
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message", "code"),
-    [
-        (["toyfaces", "--out", "a.jpg"], "give it with --out FILE.png, not a.jpg", 2),
-        (["toyface", "--out", "a.png"], "did you mean 'toyfaces'?", 2),
-        (["folder", "--out", "a.png"], "--data-root", 2),
-        (["toyfaces", "--out", "taken/a.png"], "taken/a.png could not be written", 1),
-    ],
-)
-def test_a_wrong_command_gets_one_sentence(ferc, tmp_path, arguments, message, code):
+def test_the_command_takes_a_mixture_and_the_name_of_the_dataset(ferc, tmp_path):
+    small = "toyfaces(train=64,valid=16,test=16,size=48)"
+    assert ferc("gmm", "fit", "--dataset", small, "--out", "gmm.json").returncode == 0
+    name = "toyfaces(train=16,valid=8,test=8,size=40)"
+    images = []
+    for more in ((), ("--gmm", "gmm.json")):
+        done = ferc("data", "preview", name, *more)
+        assert done.stdout == "wrote toyfaces-preview.png\n", done.stderr
+        images.append((tmp_path / "toyfaces-preview.png").read_bytes())
+    assert images[0] != images[1]
+
+
+def test_a_wrong_command_is_refused_in_one_sentence(ferc, tmp_path):
     (tmp_path / "taken").write_text("a file")
-    assert message in one_sentence(ferc("data", "preview", *arguments), code)
+    small = "toyfaces(train=8,valid=8,test=8,size=32)"
+    for arguments, message, code in (
+        ([small, "--out", "a.jpg"], "use --out FILE.png, not a.jpg", 2),
+        (["folder", "--out", "a.png"], "--data-root", 2),
+        ([small, "--out", "taken/a.png"], "taken/a.png could not be written", 1),
+    ):
+        assert message in one_sentence(ferc("data", "preview", *arguments), code)
