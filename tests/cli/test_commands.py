@@ -1,51 +1,83 @@
-"""The command line: help, exit codes, and one sentence for every mistake."""
+"""The command line: help, lists, exit codes, and one sentence for every mistake."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from helpers.commands import one_sentence
 
+from ferc_core.experiment.config import SETTINGS
+from ferc_core.plugins.builtin import register_commands
+from ferc_core.plugins.registry import KINDS
+
+HEAVY = {"torch", "timm", "cv2", "polars", "scipy", "sklearn", "numpy", "pydantic"}
+LIGHTER = {"numpy", "pydantic"}  # of the settings
+
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["--help"], ["run", "--help"], ["list", "losses", "--json"], ["plugins"], ["--version"]],
+    ("arguments", "heavy"),
+    [
+        (["--help"], HEAVY),
+        (["--version"], HEAVY),
+        (["plugins"], HEAVY - LIGHTER),
+        (["run", "--help"], HEAVY - LIGHTER),
+        (["list", "losses", "--json"], HEAVY - LIGHTER),
+    ],
 )
-def test_light_commands_import_neither_torch_nor_data_libraries(arguments):
+def test_light_commands_import_no_library_of_data(arguments, heavy):
     code = (
         "import sys\n"
         f"sys.argv = ['ferc', *{arguments!r}]\n"
         "from ferc_core.cli import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert not stop.code, stop.code\n"
-        "heavy = {'torch', 'timm', 'cv2', 'polars', 'scipy', 'sklearn'}\n"
-        "found = heavy & set(sys.modules)\n"
+        f"found = {heavy!r} & set(sys.modules)\n"
         "assert not found, found\n"
+        "commands = {n for n in sys.modules if n.startswith('ferc_core.cli.')}\n"
+        "commands -= {'ferc_core.cli.main', 'ferc_core.cli.options'}\n"
+        f"assert commands <= {{'ferc_core.cli.{arguments[0]}'}}, commands\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_help_tells_what_one_needs(ferc):
-    shown = ferc("run", "--help", COLUMNS="200").stdout
-    options = """--dataset --data-root --method --loss --calibrator --corruption --severity
-        --visibility --label-scheme --severity-table --noise --seed --epochs --image-size --limit
-        --device --workers --executor --out --plugin --backbone --weights --on-bad-image"""
-    options = """--dataset --data-root --method --loss --calibrator --corruption --severity
-        --visibility --label-scheme --severity-table --noise --seed --epochs --image-size --limit
-        --device --workers --executor --out --plugin --backbone --weights --on-bad-image"""
-    for option in options.split():
-        assert option in shown
+def test_the_help_names_every_command_in_the_order_of_use(ferc):
+    shown = ferc("--help").stdout
+    found = []
+    register_commands(found.append)
+    rows = [line.strip("│ ").partition(" ")[0] for line in shown.splitlines()]
+    places = [rows.index(entry.name) for entry in found]
+    assert len(places) > 10
+    assert places == sorted(places)
+    assert "130 interrupted" in " ".join(shown.split())
 
 
-def test_lists_are_json_objects_with_names_and_sources(ferc):
-    entries = json.loads(ferc("list", "corruptions", "--json").stdout)
-    assert sum(entry["in_benchmark"] for entry in entries) == 17
-    assert all(entry["summary"] and entry["source"] for entry in entries)
-    assert "snow" in ferc("list", "corruptions").stdout
+def test_the_help_of_a_run_has_every_setting_once(ferc, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = ferc("run", "--help").stdout
+    rows = [line.strip("│ *").partition(" ")[0] for line in shown.splitlines()]
+    for name, setting in SETTINGS.items():
+        if setting.option != "":
+            option = "--" + (setting.option or name).replace("_", "-")
+            assert rows.count(option) == 1, option
+    assert {"--plugin", "--dry-run", "--quiet", "--log-file"} <= set(rows)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lists_have_names_summaries_and_sources(ferc, kind):
+    entries = json.loads(ferc("list", kind.replace("_", "-"), "--json").stdout)
+    assert all(entry["summary"] and entry["source"] and entry["plugin"] for entry in entries)
+    shown = ferc("list", kind).stdout
+    assert all(entry["name"] in shown for entry in entries)
+
+
+def test_brackets_in_a_summary_are_shown(ferc):
+    assert "[frost]" in ferc("list", "corruptions").stdout
 
 
 @pytest.mark.parametrize(
@@ -69,16 +101,20 @@ def test_lists_are_json_objects_with_names_and_sources(ferc):
         (["run", "--device", "gpu"], "unknown device 'gpu'"),
         (["run", "--severity", "6"], "severity must be 1, 2, 3, 4 or 5, not 6"),
         (["run", "--image-size", "20"], "image size must be at least 32, not 20"),
-        (["run", "--noise", "1.5"], "noise must lie between 0 and 1"),
-        (["run", "--limit", "-1"], "limit must not be negative"),
+        (["run", "--noise", "1.5"], "noise must be between 0 and 1"),
+        (["run", "--seed", "-1"], "seed must be at least 0"),
+        (["run", "--limit", "-1"], "limit must be at least 0"),
         (["run", "--dataset", "ferplus"], "--data-root"),
         (["run", "--dataset", "folder", "--data-root", "nowhere"], "nowhere"),
         (["run", "--dataset", "toyfaces", "--data-root", "x"], "leave out --data-root"),
         (["run", "--split", "tset"], "did you mean 'test'?"),
         (["run", "absent.toml"], "cannot read absent.toml"),
-        (["results", "nowhere"], "is no run directory"),
+        (["run", "."], "cannot read config.toml"),
+        (["run", "--log-file", "nowhere/log"], "cannot write the log file nowhere/log"),
+        (["results", "nowhere"], "is not a run directory"),
         (["results", ".", "--format", "xml"], "unknown reporter 'xml'"),
         (["results", ".", "--metric", "ece"], "--metric goes with --by"),
+        (["corrupt", "face.png", "out", "--seed", "-1"], "seed must be at least 0"),
     ],
 )
 def test_a_wrong_request_gets_one_sentence_and_code_2(ferc, arguments, message):
@@ -86,12 +122,13 @@ def test_a_wrong_request_gets_one_sentence_and_code_2(ferc, arguments, message):
 
 
 def test_a_wrong_configuration_file_names_the_setting(ferc, tmp_path):
-    (tmp_path / "a.toml").write_text('datset = "toyfaces"\n')
-    assert "did you mean 'dataset'?" in one_sentence(ferc("run", "a.toml"), 2)
-    (tmp_path / "b.toml").write_text("epochs = [\n")
-    assert "is no valid TOML" in one_sentence(ferc("run", "b.toml"), 2)
-    (tmp_path / "c.toml").write_text('epochs = "many"\n')
-    assert "epochs" in one_sentence(ferc("run", "c.toml"), 2)
+    for text, message in (
+        ('datset = "toyfaces"\n', "did you mean 'dataset'?"),
+        ("epochs = [\n", "wrong.toml is not valid TOML"),
+        ('epochs = "many"\n', "epochs"),
+    ):
+        (tmp_path / "wrong.toml").write_text(text)
+        assert message in one_sentence(ferc("run", "wrong.toml"), 2)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +142,9 @@ def test_a_wrong_configuration_file_names_the_setting(ferc, tmp_path):
         ),
     ],
 )
-def test_a_missing_package_is_named(ferc, installed, hint):
-    assert hint in one_sentence(ferc("run", FERC_PLUGINS=installed), 2)
+def test_a_missing_package_is_named(ferc, monkeypatch, installed, hint):
+    monkeypatch.setenv("FERC_PLUGINS", installed)
+    assert hint in one_sentence(ferc("run"), 2)
 
 
 def test_unknown_options_and_commands_exit_with_2(ferc):
@@ -116,9 +154,32 @@ def test_unknown_options_and_commands_exit_with_2(ferc):
 
 def test_debug_shows_the_traceback(ferc):
     shown = ferc("--debug", "run", "--severity", 6)
-    assert shown.returncode != 0
+    assert shown.returncode == 2
     assert "Traceback" in shown.stderr
+    assert shown.stderr.splitlines()[-1].startswith("ferc: severity must be")
 
 
-def test_brackets_in_a_summary_are_shown(ferc):
-    assert "[frost]" in ferc("list", "corruptions").stdout
+@pytest.mark.parametrize(
+    ("typed", "values"),
+    [
+        ("ferc run --loss fo", {"focal"}),
+        ("ferc run --device ", {"auto", "cpu", "cuda"}),
+        ("ferc run --label-scheme ", {"ferc", "fused", "one-hot"}),
+        ("ferc build --corruption sn", {"snow"}),
+        ("ferc results . --format j", {"json"}),
+        ("ferc re", {"results"}),
+    ],
+)
+def test_completion_offers_the_values(typed, values):
+    *words, begun = typed.split(" ")
+    asked = {"COMP_WORDS": typed, "COMP_CWORD": str(len(words))}
+    script = Path(sys.executable).with_name("ferc")  # what a shell completes
+    done = subprocess.run(
+        [script],
+        env=os.environ | asked | {"_FERC_COMPLETE": "complete_bash"},
+        capture_output=True,
+        text=True,
+    )
+    offered = set(done.stdout.split())
+    assert values <= offered
+    assert all(value.startswith(begun) for value in offered)
