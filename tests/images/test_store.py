@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers.commands import one_sentence
-from helpers.runs import SMALL, TWO, contents, tiny
+from helpers.runs import OWN, contents, folder_of_faces, tiny
 
 from ferc_core.data.splits import Splits
 from ferc_core.errors import BadImageError, DataError, StoreError
@@ -179,23 +179,25 @@ def test_a_part_without_a_good_image_is_refused(tmp_path):
 # Runs
 
 
-def test_a_run_with_a_cache_gives_the_same_bytes(ferc, small_run, tmp_path):
-    run = ("run", *SMALL, *TWO, "--out", "cached", "--cache")
-    done = ferc(*run)
-    assert done.returncode == 0, done.stderr
-    cached = contents(tmp_path / "cached")
-    files = {name: cached.pop(name) for name in list(cached) if name.startswith("cache/")}
-    assert cached == contents(small_run)
-    sizes = {path.stat().st_size for path in (tmp_path / "cached/cache").glob("*.u8")}
-    assert sizes == {n * 32 * 32 * 3 for n in (160, 80, 40)}
-    assert len([name for name in files if name.endswith(".u8")]) == 3
-    shutil.rmtree(tmp_path / "cached/cache")  # it may be deleted
-    again = ferc(*run)
-    assert again.returncode == 0, again.stderr
+def test_a_run_with_a_cache_gives_the_same_bytes(ferc, tmp_path):
+    folder_of_faces(tmp_path / "faces", n=4)
+    run = ("run", *OWN, "--label-scheme", "one-hot")
+    for name, *cache in (("plain",), ("cached", "--cache"), ("cached", "--cache")):
+        done = ferc(*run, "--out", name, *cache)
+        assert done.returncode == 0, done.stderr
+        if cache and (tmp_path / "cached/cache").exists():
+            cached = contents(tmp_path / "cached")
+            files = {name: cached.pop(name) for name in list(cached) if name[:6] == "cache/"}
+            assert cached == contents(tmp_path / "plain")
+            assert len([name for name in files if name.endswith(".u8")]) == 3
+            sizes = {path.stat().st_size for path in (tmp_path / "cached/cache").glob("*.u8")}
+            assert sizes == {2 * 4 * 32 * 32 * 3}
+            shutil.rmtree(tmp_path / "cached/cache")  # it may be deleted
 
 
 def test_a_cache_that_cannot_be_written_is_refused_in_one_sentence(ferc, tmp_path):
+    folder_of_faces(tmp_path / "faces", n=2)
     (tmp_path / "run").mkdir()
     (tmp_path / "run/cache").write_text("a file where the folder should be")
-    done = ferc("run", *SMALL, *TWO, "--out", "run", "--cache")
+    done = ferc("run", *OWN, "--out", "run", "--cache")
     assert "cache" in one_sentence(done, 1)
