@@ -55,10 +55,10 @@ def divide(
     scored = faces.splits[name]
     train = faces.splits.get("train", scored.take([]))
     notes = []
-    if name == "train" or len(train) == 0:
-        validation = scored.take([])
-    elif "valid" in faces.splits and name != "valid":
+    if "valid" in faces.splits and name not in ("valid", "train"):
         validation = faces.splits["valid"]
+    elif name == "train" or len(train) == 0:
+        validation = scored.take([])
     else:
         held_out = validation_rows(train)
         validation = train.take(np.flatnonzero(held_out))

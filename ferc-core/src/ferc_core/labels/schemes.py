@@ -72,8 +72,8 @@ def base_targets(
         if faces.distributions is not None:
             return BaseTargets(normalised(faces.distributions), "the dataset's label distributions")
         if base == "fused":
-            what = "annotated class (neither valence-arousal nor distributions are known)"
-            return BaseTargets(hard, what)
+            unknown = "neither distributions nor a mixture of valence-arousal are known"
+            return BaseTargets(hard, f"annotated class ({unknown})")
         raise RequestError(
             "label scheme 'dataset' needs label distributions, which this dataset does not have; "
             "use 'ferc' or 'one-hot'"
@@ -97,7 +97,7 @@ def takes_mixture(base: str, faces: FaceSplit, train: FaceSplit, external: objec
     """Say whether labels of this ``base`` come from a mixture, an ``external`` or a fitted one."""
     if base not in MIXED or faces.valence_arousal is None:
         return False
-    return external is not None or train.valence_arousal is not None
+    return external is not None or (train.valence_arousal is not None and len(train) > 0)
 
 
 def fallback_notes(mixture: gmm.Mixture, classes: Sequence[str]) -> tuple[str, ...]:
