@@ -36,7 +36,7 @@ class Display:
 
     def __init__(self, quiet: bool = False, log_file: Path | str | None = None) -> None:
         self.quiet = quiet
-        self.log_file = Path(log_file) if log_file else None
+        self.log_file = Path(log_file).expanduser() if log_file else None
         self.console = Console(stderr=True, highlight=False)
         self.shows_bars = not quiet and (self.console.is_terminal or self.console.is_jupyter)
         self.progress = Progress(

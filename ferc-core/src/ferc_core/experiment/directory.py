@@ -48,7 +48,7 @@ class RunDirectory:
     """Paths, tables and identity of one run directory."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path = path.expanduser()
         self.config = path / "config.toml"
         self.manifest = path / "manifest.json"
         self.labels = path / "labels.parquet"

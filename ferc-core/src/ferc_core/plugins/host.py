@@ -181,7 +181,7 @@ def use_plugin_files(paths: Iterable[Path | str]) -> None:
     """
     global _host
     known = () if _host is None else _host.files
-    asked = [Path(path).resolve() for path in paths]
+    asked = [Path(path).expanduser().resolve() for path in paths]
     for path in asked:
         if not path.is_file():
             raise RequestError(f"plugin file {path} does not exist")
