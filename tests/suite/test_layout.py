@@ -68,8 +68,9 @@ def test_images_are_read_by_sample_from_both_formats(tmp_path, format):
     np.testing.assert_array_equal(found, [image(N - 1), image(0)])
     with pytest.raises(BadImageError, match="stranger"):
         build.images(SNOW, ["stranger"])
+    build.check_cells([SNOW])
     with pytest.raises(RequestError, match="has no fog/1; choose others"):
-        build(Chunk(Cell("fog", 1), asked, found))
+        build.check_cells([SNOW, Cell("fog", 1)])
 
 
 @pytest.mark.parametrize(
