@@ -94,7 +94,7 @@ def test_a_training_process_that_is_killed_costs_its_own_trial(tmp_path, odd):
     outcome = run_tiny(tmp_path / "run", methods=("odd(fate=killed)", "odd"), jobs=2)
     ((part, cause),) = outcome.failures.causes.items()
     assert part == "odd(fate=killed) ce, seed 0"
-    assert "its process was killed, perhaps for lack of memory" in str(cause)
+    assert "its process ended: perhaps memory ran out" in str(cause)
     assert set(outcome.results["method"]) == {"odd"}
 
 
