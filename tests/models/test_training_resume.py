@@ -51,7 +51,7 @@ def test_a_resumed_training_augments_images_in_the_same_way(tmp_path: Path) -> N
     assert saved(asked) == saved(whole)
 
 
-@pytest.mark.parametrize(("reads", "workers"), [(1, 2), (5, 0), (6, 2)])
+@pytest.mark.parametrize(("reads", "workers"), [(1, 2), (5, 0)])
 def test_an_interruption_within_an_epoch_changes_nothing(
     tmp_path: Path, undisturbed: bytes, reads: int, workers: int
 ) -> None:
@@ -93,20 +93,20 @@ sys.path.insert(0, sys.argv[1])
 import torch
 from helpers.colours import fit, task
 torch.set_num_threads(1)
-fit(task(Path(sys.argv[2]), epochs=8, progress=lambda e: print(e.number, flush=True)))
+fit(task(Path(sys.argv[2]), epochs=5, progress=lambda e: print(e.number, flush=True)))
 """
 
 
 def test_a_killed_training_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    whole, killed = task(tmp_path / "whole", epochs=8), task(tmp_path / "killed", epochs=8)
+    whole, killed = task(tmp_path / "whole", epochs=5), task(tmp_path / "killed", epochs=5)
     command = [sys.executable, "-c", KILLED, str(Path(__file__).parents[1]), str(killed.directory)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         for epoch in process.stdout:
-            if int(epoch) == 2:
+            if int(epoch) == 1:
                 break
-        time.sleep(0.01)  # somewhere in epoch 3, or in the writing of its state
+        time.sleep(0.01)  # somewhere in epoch 2, or in the writing of its state
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
     assert saved(killed) == saved(whole)
