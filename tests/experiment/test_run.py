@@ -136,6 +136,19 @@ def test_another_visibility_gives_other_soft_labels_without_new_predictions(ferc
     assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
 
 
+def test_visibility_is_not_measured_where_no_label_uses_it(ferc, tmp_path):
+    folder_of_faces(tmp_path / "faces")
+    done = ferc("run", *OWN, "--label-scheme", "one-hot", "--visibility", "ssim", "--fusion", 0.9,
+                "--out", "run")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "--visibility has no effect: label scheme one-hot does not use" in done.stderr
+    assert "--fusion has no effect" in done.stderr
+    assert not [line for line in done.stderr.splitlines() if line.startswith("visibility ")]
+    assert not (tmp_path / "run" / "visibility").exists()
+    labels = pl.read_parquet(tmp_path / "run" / "labels.parquet")
+    assert labels.filter(corruption="contrast")["visibility"].null_count() == 12
+
+
 def test_corruptions_are_added_to_a_directory_and_leave_labels_alone(ferc, run_copy):
     snow = run_copy / "predictions" / TRIAL / "snow-5.parquet"
     stamp = snow.stat().st_mtime_ns

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -233,19 +235,29 @@ def test_a_calibrator_of_all_cells_sees_the_validation_split_in_all_cells(tmp_pa
     assert unchanged.equals(plain.results)
 
 
-def test_training_processes_end_with_the_one_that_started_them(tmp_path, odd):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_training_processes_end_with_the_one_that_started_them(tmp_path, odd, number, code):
     command = [
         *FERC, "run", "--plugin", odd, "--method", "odd(fate=endless)", "--dataset", TINY,
         "--seed", "0", "--seed", "1", "--loss", "ce", "--jobs", "2", "--out", tmp_path / "run",
     ]  # fmt: skip
-    parent = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
+    parent = subprocess.Popen(
+        list(map(str, command)), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     signs = [tmp_path / "run" / f"alive{seed}" for seed in (0, 1)]
     try:
         wait_until(lambda: all(sign.exists() for sign in signs))
-        assert parent.poll() is None
+        if number == signal.SIGINT:  # a terminal sends it to all
+            os.killpg(parent.pid, number)
+        else:
+            parent.send_signal(number)
+        _, said = parent.communicate(timeout=60)
     finally:
         parent.kill()
-        parent.wait()
+        parent.communicate()
+    assert parent.returncode == code
+    assert code < 0 or said.endswith("ferc: interrupted; rerun the command to resume\n")
+    assert "Traceback" not in said
     wait_until(lambda: all(time.time() - sign.stat().st_mtime > 1 for sign in signs))
 
 
