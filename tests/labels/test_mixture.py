@@ -80,7 +80,7 @@ def test_a_class_without_an_area_takes_all_its_rows_whatever_their_order(rows):
 
 def test_no_order_of_few_faces_changes_a_label():
     """At 10 to 5 faces a class 13 to 72 % of datasets once had labels that depended on it."""
-    for seed in range(300):
+    for seed in range(100):
         rng = np.random.default_rng(seed)
         points, labels = rng.uniform(-1, 1, (16, 2)).round(2), np.repeat([0, 1], 8)
         order = rng.permutation(16)
