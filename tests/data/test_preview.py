@@ -87,7 +87,7 @@ def test_many_classes_and_names_with_markup_are_drawn(tmp_path):
 
 
 def test_the_preview_depends_on_faces_and_seed_and_shows_training_points(tmp_path):
-    faces = open_toyfaces(train=64, valid=8, test=8, size=32)
+    faces = open_toyfaces(train=16, valid=8, test=8, size=32)
     first = drawn(faces, tmp_path)
     content = (tmp_path / "preview.png").read_bytes()
     test, seed = drawn(faces, tmp_path, split="test"), drawn(faces, tmp_path, seed=1)
@@ -167,11 +167,11 @@ def test_a_refused_preview_writes_no_file(tmp_path, monkeypatch):
 
 
 def test_the_command_writes_the_preview(ferc, tmp_path):
-    name = "toyfaces(train=64,valid=8,test=8,size=48)"
+    name = "toyfaces(train=8,valid=8,test=8,size=48)"
     done = ferc("data", "preview", name, "--out", "new/a.png", "--split", "test", "--seed", 4)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "wrote new/a.png\n"
-    faces = open_toyfaces(train=64, valid=8, test=8, size=48)
+    faces = open_toyfaces(train=8, valid=8, test=8, size=48)
     again = tmp_path / "b.png"
     draw(faces, again, split="test", seed=4)
     assert again.read_bytes() == (tmp_path / "new" / "a.png").read_bytes()

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from helpers.loaders import noted, refusal
+from helpers.loaders import content, noted, refusal
 
 from ferc_core.datasets.affectnet.loader import open_affectnet
 from ferc_core.errors import BadImageError, RequestError, UnknownNameError
@@ -42,10 +42,10 @@ def test_annotations_and_image_names_are_read_again_when_they_change(tmp_path, r
     assert open_affectnet(root).splits["train"].labels[0] == 1
 
     image = next(p for p in sorted((root / IMAGES[release]).rglob("*")) if p.is_file())
-    content = image.read_bytes()
+    whole = image.read_bytes()
     image.unlink()
     assert list(open_affectnet(root).about.missing) == [image.relative_to(root).as_posix()]
-    image.write_bytes(content)
+    image.write_bytes(whole)
     assert open_affectnet(root).about.missing == {}
 
 
@@ -113,7 +113,7 @@ def test_a_table_that_cannot_be_used_is_refused_with_its_path(tmp_path):
     lines = whole.splitlines()
     headless = "\n".join(line.rpartition(",")[0] for line in lines[1:])
     odd = [lines[0], lines[1], f"café{lines[2]}"]
-    for content, message in (
+    for text, message in (
         (whole.encode("utf-16"), "is not UTF-8 text"),
         (("\n".join(odd) + "\n").encode("latin-1"), "is not UTF-8 text (line 3)"),
         (f"{HEADER}\n".encode(), "has a header and no rows"),
@@ -122,7 +122,7 @@ def test_a_table_that_cannot_be_used_is_refused_with_its_path(tmp_path):
         (headless.encode(), "has 8 columns and no header; expected are 9"),
         (np.random.default_rng(0).bytes(5000), ""),
     ):
-        table.write_bytes(content)
+        table.write_bytes(text)
         assert f"{table} {message}" in sentence(root)
     for path in ("../secret.jpg", "0/../../b.jpg", "", "0/a\x07.jpg"):
         row = path + "," + lines[2].partition(",")[2]
@@ -154,6 +154,15 @@ def test_the_stand_in_refuses_unknown_releases_and_quirks(tmp_path):
     with pytest.raises(UnknownNameError, match="unknown quirk of 8-class 'headless'"):
         write_affectnet(tmp_path, release="8-class", quirks={"headless"})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_stand_in_copies_images_where_links_are_impossible(tmp_path, monkeypatch):
+    def refuse(*paths):
+        raise OSError("no links here")
+
+    linked = content(write_affectnet(tmp_path / "a", **SMALL))
+    monkeypatch.setattr(os, "link", refuse)
+    assert content(write_affectnet(tmp_path / "b", **SMALL)) == linked
 
 
 def test_thousands_of_rows_take_a_few_images(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 from collections import Counter
 
@@ -13,6 +12,7 @@ from helpers.ferplus_tables import ROWS, pixels, vote, write
 from helpers.loaders import content, sizes
 
 import ferc_core
+from ferc_core.base.text import number
 from ferc_core.datasets.ferplus.loader import open_ferplus
 from ferc_core.datasets.ferplus.rows import ANSWERS, CLASSES
 from ferc_core.errors import RequestError
@@ -135,62 +135,53 @@ def test_the_index_gives_the_same_faces_and_notices_changes(tmp_path):
 
 # --- the real files
 
-real = pytest.mark.skipif(not REAL.exists(), reason="../shared is not here")
-
 
 @pytest.fixture(scope="module")
-def ferplus():
-    return open_ferplus(REAL)
+def real(tmp_path_factory):
+    """Every 8th row of the real tables: (usage, pixels, votes) as text, and the dataset."""
+    if not REAL.exists():
+        pytest.skip("../shared is not here")
+    root = tmp_path_factory.mktemp("ferplus")
+    tables = []
+    for name in ("fer2013.csv.gz", "fer2013new.csv"):
+        with gzip.open(REAL / name, "rt") if name.endswith(".gz") else (REAL / name).open() as file:
+            header, *lines = file
+        tables.append(lines[::8])
+        (root / name.removesuffix(".gz")).write_text("".join([header, *lines[::8]]))
+    rows = []
+    for image, votes in zip(*tables, strict=True):
+        usage, _, *counts = votes.strip().split(",")
+        rows.append((usage, image.split(",")[1], list(map(int, counts))))
+    return rows, open_ferplus(root)
 
 
-@pytest.fixture(scope="module")
-def real_rows():
-    """(Usage, the votes) of each row, read in the plainest way."""
-    with (REAL / "fer2013new.csv").open(newline="") as file:
-        rows = list(csv.reader(file))[1:]
-    return [(row[0], [int(n) for n in row[2:]]) for row in rows]
-
-
-@real
-def test_real_rows_are_kept_or_counted(ferplus, real_rows):
-    kept = sum(map(len, ferplus.splits.values()))
+def test_real_rows_are_kept_or_counted(real):
+    rows, faces = real
     reasons = Counter()
-    for _, votes in real_rows:
+    for _, _, votes in rows:
         heard = [n if n > 1 else 0 for n in votes]
         reasons[ANSWERS[heard.index(max(heard))]] += 1
-    assert kept == len(real_rows) - reasons["unknown"] - reasons["NF"]
-    assert f"dropped {reasons['unknown']:,} rows: 'unknown' wins" in ferplus.notes
-    assert f"dropped {reasons['NF']:,} rows: 'no face' wins" in ferplus.notes
-    assert list(ferplus.splits) == ["train", "valid"]
+    assert sum(sizes(faces).values()) == len(rows) - reasons["unknown"] - reasons["NF"]
+    unknown, no_face = (number(reasons[answer], "row") for answer in ("unknown", "NF"))
+    assert f"dropped {unknown}: 'unknown' wins" in faces.notes
+    assert f"dropped {no_face}: 'no face' wins" in faces.notes
+    assert list(faces.splits) == ["train", "valid"]
+    groups = sum(n > 1 for n in Counter(text for _, text, _ in rows).values())
+    assert groups > 5
+    assert any(note.startswith(f"{groups} groups of identical") for note in faces.notes)
+    constant = sum(len(set(text.split())) == 1 for _, text, _ in rows)
+    assert sum("single grey value" in note for note in faces.notes) == (constant > 0)
 
 
-@real
-def test_real_labels_belong_to_their_rows(ferplus, real_rows):
+def test_real_labels_and_images_belong_to_their_rows(real):
+    rows, faces = real
     for name, usage in (("train", "Training"), ("valid", "PublicTest")):
-        split = ferplus.splits[name]
-        for i in range(0, len(split), 997):
-            row = int(split.ids[i].removeprefix("fer"))
-            votes = real_rows[row][1]
-            assert real_rows[row][0] == usage
+        split = faces.splits[name]
+        for i in range(0, len(split), 97):
+            found, text, votes = rows[int(split.ids[i].removeprefix("fer"))]
+            assert found == usage
             assert votes[split.labels[i]] == max(votes)
-            spoken = [n if n > 1 else 0 for n in votes[:8]]
-            expected = np.array(spoken) / sum(spoken)
-            np.testing.assert_allclose(split.distributions[i], expected)
-
-
-@real
-def test_real_images_belong_to_their_rows(ferplus):
-    with gzip.open(REAL / "fer2013.csv.gz", "rt") as file:
-        lines = [next(file) for _ in range(21)][1:]
-    train = ferplus.splits["train"]
-    for i in range(10):
-        text = lines[int(train.ids[i].removeprefix("fer"))].split(",")[1]
-        expected = np.array(text.split(), dtype=np.uint8).reshape(48, 48)
-        np.testing.assert_array_equal(train[i].image[..., 1], expected)
-
-
-@real
-def test_real_duplicates_and_constant_images_are_noted(ferplus):
-    # Counted independently with sort and uniq over the rows of the file.
-    assert any("1,273 groups of identical images" in note for note in ferplus.notes)
-    assert any(note.startswith("12 images with a single grey value") for note in ferplus.notes)
+            heard = np.array([n if n > 1 else 0 for n in votes[:8]])
+            np.testing.assert_allclose(split.distributions[i], heard / heard.sum())
+            expected = np.array(text.split(), dtype=np.uint8).reshape(48, 48)
+            np.testing.assert_array_equal(split[i].image[..., 1], expected)

@@ -43,7 +43,7 @@ def test_a_name_that_is_not_an_image_is_counted(tmp_path):
     root = standin(tmp_path, parts=("basic",))
     with (root / LIST).open("a") as file:
         for name in ("../train_1.jpg", "train_1/2.jpg", "train_\x07.jpg", "..", ".jpg"):
-            file.write(f"{name} 1\n")
+            file.write(f"{name} 1\n\n")
     faces = open_rafdb(root)
     assert sizes(faces) == {"train": 28, "test": 14}
     assert faces.notes[1] == (

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from hashlib import blake2b
 
 import cv2
@@ -18,7 +19,12 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 import ferc_core
 from ferc_core.datasets.toyfaces.drawing.expressions import FULL_VA, Emotion, express
 from ferc_core.datasets.toyfaces.drawing.face import draw_face
-from ferc_core.datasets.toyfaces.drawing.subjects import random_subject
+from ferc_core.datasets.toyfaces.drawing.subjects import (
+    MENS_BEARDS,
+    MENS_HAIR,
+    WOMENS_HAIR,
+    random_subject,
+)
 from ferc_core.datasets.toyfaces.drawing.views import random_view
 from ferc_core.datasets.toyfaces.loader import open_toyfaces
 from ferc_core.errors import RequestError
@@ -161,6 +167,18 @@ def test_a_stronger_emotion_is_farther_from_neutral():
         neutral = image(label, 0.0)
         distance = [np.abs(image(label, i) - neutral).mean() for i in (0.25, 0.5, 1.0)]
         assert 0 < distance[0] < distance[1] < distance[2], CLASSES[label]
+
+
+def test_every_hairstyle_and_beard_is_drawn():
+    """One subject in one view: only hair and beard differ."""
+    subject = replace(random_subject(np.random.default_rng(3)), glasses=True, freckles=True)
+    view, neutral = random_view(np.random.default_rng(4)), Emotion(0, 0.5, 0.0, 0.0)
+    expression = express(neutral, np.random.default_rng(5))
+    beards = {beard for beard in MENS_BEARDS if beard}
+    looks = [{"hairstyle": style} for style in {*MENS_HAIR, *WOMENS_HAIR}]
+    looks += [{"hairstyle": "bald", "beard": beard} for beard in beards]
+    images = {draw_face(replace(subject, **look), expression, view, 48).tobytes() for look in looks}
+    assert len(images) == len(looks)
 
 
 def test_an_image_shows_its_own_valence():
