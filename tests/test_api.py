@@ -136,7 +136,7 @@ def test_a_run_takes_strings_and_paths_one_value_or_a_list(tmp_path, monkeypatch
             data_root="faces", out="run", plugins=[str(EXAMPLES / "my_method.py")], **settings
         )
         rerun = ferc.run("run", quiet=True)
-    assert repr(run) == "Run('run'): 1 trials in 2 cells"
+    assert repr(run) == "Run('run'): 1 trial in 2 cells"
     assert run.scores.equals(again.scores)
     assert run.scores.equals(rerun.scores)
     assert not run.failures.causes

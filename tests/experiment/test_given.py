@@ -35,7 +35,7 @@ def evaluated(faces, tmp_path_factory):
 
 
 def test_a_plain_function_is_evaluated_as_a_run_is(evaluated):
-    assert repr(evaluated).endswith("1 trials in 5 cells")
+    assert repr(evaluated).endswith("1 trial in 5 cells")
     scores = evaluated.scores
     assert scores.equals(pl.read_parquet(evaluated.path / "results.parquet"))
     assert scores["method"].unique().to_list() == ["brightness"]

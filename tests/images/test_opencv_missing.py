@@ -31,3 +31,9 @@ def test_a_command_that_needs_opencv_names_both_cures(ferc, tmp_path, broken):
     assert CAUSE in message
     assert "apt-get install libgl1" in message
     assert "opencv-python-headless" in message
+
+
+def test_a_lazy_entry_that_needs_opencv_names_both_cures(ferc, broken):
+    message = one_sentence(ferc("run", path=broken), 2)
+    assert "OpenCV cannot be loaded (libGL.so.1" in message
+    assert "opencv-python-headless" in message

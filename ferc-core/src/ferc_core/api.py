@@ -158,7 +158,7 @@ def run(
     >>> cells = {"corruptions": "contrast", "severities": [1, 5]}
     >>> made = run(**small, **cells, losses="ce", out="small-run", quiet=True)
     >>> made
-    Run('small-run'): 1 trials in 3 cells
+    Run('small-run'): 1 trial in 3 cells
     """
     use_plugin_files(plugins)
     path = Path(config).expanduser() if config is not None else None
@@ -198,7 +198,7 @@ def evaluate(
     ...     return images.mean(axis=(1, 2, 3))[:, None] * np.arange(8) / 255
     >>> cells = {"corruptions": "contrast", "severities": 3, "image_size": 32}
     >>> evaluate(brightness, faces, name="brightness", out="bright", quiet=True, **cells)
-    Run('bright'): 1 trials in 2 cells
+    Run('bright'): 1 trial in 2 cells
     """
     for setting in settings.keys() & set(NOT_OF_A_MODEL):
         raise RequestError(f"evaluate takes no {setting}: the model and the faces are given")

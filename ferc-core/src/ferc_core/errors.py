@@ -82,6 +82,15 @@ class PartsFailed(RunError):
         super().__init__(f"{count} failed: {parts}")
 
 
+def opencv_failure(error: ImportError) -> RequestError:
+    """Return the error for an OpenCV that cannot be loaded, with both remedies."""
+    return RequestError(
+        f"OpenCV cannot be loaded ({error}): install the system library (on Debian: apt-get "
+        "install libgl1), or replace the package: pip uninstall opencv-python && pip install "
+        "opencv-python-headless"
+    )
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean 'x'?`` for a near name, else the list of known ones."""
     names = sorted(known)

@@ -27,6 +27,7 @@ from ferc_core.errors import (
     PluginError,
     RequestError,
     UnknownNameError,
+    opencv_failure,
 )
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def resolve(target: Lazy) -> Callable[..., Any]:
         for part in attribute.split("."):
             found = getattr(found, part)
     except Exception as error:  # a plugin's module is foreign code and may raise anything
+        if isinstance(error, ImportError) and "libGL" in str(error):
+            raise opencv_failure(error) from error
         raise PluginError(
             f"{target!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error

@@ -83,7 +83,7 @@ def intervals(
         frame = make_intervals(directory, request, work, failures)
     if format not in PEOPLE:
         typer.echo(reporter(frame))
-    else:
+    elif len(frame):
         scores = frame.filter(frame["against"].is_null())
         differences = frame.filter(frame["against"].is_not_null())
         typer.echo(reporter(readable(scores, "score")))

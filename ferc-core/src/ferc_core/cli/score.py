@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ferc_core.cli import options as o
+from ferc_core.errors import RequestError
 from ferc_core.plugins.host import registry
 
 FIELDS = (
@@ -50,6 +51,8 @@ def score(
     o.begin(plugin)
     o.check_view(by, metric)
     reporter = registry().reporters[format]
+    if out is not None and out.suffix != ".parquet":
+        raise RequestError(f"scores are stored as parquet: use --out FILE.parquet, not {out}")
     from ferc_core.base.failures import Failures
     from ferc_core.base.files import write_parquet
     from ferc_core.experiment.config import read_config

@@ -236,8 +236,7 @@ def unused(bench: Benchmark) -> list[str]:
     if config.fusion != defaults["fusion"] and not (
         scheme.entry.base == "fused" and bench.mixture_note
     ):
-        why = "mixes no label with a valence-arousal mixture on this dataset"
-        notes.append(f"--fusion has no effect: label scheme {scheme} {why}")
+        notes.append(f"--fusion has no effect: label scheme {scheme} fuses nothing on this dataset")
     if config.visibility != defaults["visibility"] and not scheme.entry.uses_visibility:
         notes.append(
             f"--visibility has no effect: label scheme {scheme} does not use visibility, so none "

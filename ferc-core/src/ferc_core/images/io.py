@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.errors import BadImageError, RequestError
+from ferc_core.errors import BadImageError, RequestError, opencv_failure
 
 # Which files of a folder are images; how a file is decoded depends on its content.
 IMAGE_SUFFIXES = frozenset(
@@ -28,18 +28,14 @@ JPEG_END = b"\xff\xd9"
 
 @cache
 def opencv() -> Any:
-    """Return the module cv2, or raise `RequestError` with a remedy where it cannot be loaded.
+    """Return the module cv2, or raise `RequestError` with remedies where it cannot be loaded.
 
     It prints nothing about images that it cannot read: these become a `BadImageError`.
     """
     try:
         import cv2
     except ImportError as error:
-        raise RequestError(
-            f"OpenCV cannot be loaded ({error}): install the system library (on Debian: apt-get "
-            "install libgl1), or replace the package: pip uninstall opencv-python && pip install "
-            "opencv-python-headless"
-        ) from error
+        raise opencv_failure(error) from error
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2
 

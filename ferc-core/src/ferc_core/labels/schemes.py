@@ -106,7 +106,7 @@ def fallback_notes(mixture: gmm.Mixture, classes: Sequence[str]) -> tuple[str, .
     if not names:
         return ()
     return (
-        f"mixture: {listed(names)} fitted on all training faces of the class, because those "
+        f"mixture: {listed(names)} fitted on all training faces of their class, because those "
         "within one standard deviation are too few or collinear",
     )
 

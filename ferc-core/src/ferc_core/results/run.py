@@ -15,6 +15,7 @@ import polars as pl
 from ferc_core.base.failures import Failures
 from ferc_core.base.files import read_parquet
 from ferc_core.base.parallel import threads
+from ferc_core.base.text import number
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.experiment.benchmark import Trial
 from ferc_core.results import formats, intervals, tables
@@ -54,8 +55,8 @@ class Run:
         self.directories = tables.run_directories(self.path)
 
     def __repr__(self) -> str:
-        trials = len({str(trial) for trial in self.trials})
-        return f"Run({str(self.path)!r}): {trials} trials in {len(self.cells)} cells"
+        trials = number(len({str(trial) for trial in self.trials}), "trial")
+        return f"Run({str(self.path)!r}): {trials} in {number(len(self.cells), 'cell')}"
 
     @cached_property
     def scores(self) -> pl.DataFrame:
