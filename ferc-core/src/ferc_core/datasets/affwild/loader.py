@@ -114,11 +114,18 @@ def open_affwild(
             "each with frames=N, or all that exist with few=keep"
         )
     part, note = choice.divided(faces, folder, split, validation)
+    whole = FaceSplit(
+        ids=choice.sample_ids(faces),
+        labels=faces["label"].to_numpy().astype(np.int64),
+        read=reader(tree, faces),
+        valence_arousal=faces.select("valence", "arousal").to_numpy(),
+        identities=tuple(faces["identity"]),
+    )
     counted = split == choice.AUTHORS and frames == choice.FRAMES and few == "drop"
     return FaceSet(
         "affwild",
         CLASSES,
-        by_split(face_split(tree, faces), part),
+        by_split(whole, part),
         (*notes, *note, EXTERNAL),
         About(
             release.name,
@@ -182,17 +189,6 @@ def sources(tree: reading.Tree) -> list[Source]:
     videos = [] if tree.videos is None else [tree.videos]
     faces = [Source(folder, images=True) for folder in tree.faces]
     return [*map(Source, texts + videos), *faces]
-
-
-def face_split(tree: reading.Tree, faces: pl.DataFrame) -> FaceSplit:
-    """Return all faces that are used."""
-    return FaceSplit(
-        ids=choice.sample_ids(faces),
-        labels=faces["label"].to_numpy().astype(np.int64),
-        read=reader(tree, faces),
-        valence_arousal=faces.select("valence", "arousal").to_numpy(),
-        identities=tuple(faces["identity"]),
-    )
 
 
 def reader(tree: reading.Tree, faces: pl.DataFrame) -> ImageReader | VideoFrames:

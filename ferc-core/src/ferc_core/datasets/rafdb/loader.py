@@ -6,8 +6,8 @@ Li, Deng and Du 2017 (CVPR), Li and Deng 2019 (IEEE TIP); RAF-ML: Li and Deng 20
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,15 +52,14 @@ PUBLISHED: dict[str, dict[str, int | tuple[int, ...]]] = {
 SIZES = {"basic": (100, 100), "compound": (100, 100)}  # of the aligned images
 
 
-@dataclass
-class Member:
-    """The faces of a part as arrays, and notes about them."""
+class Member(NamedTuple):
+    """The faces of a part: columns ``id``, ``split``, ``path`` and ``target`` [K]; and about them.
 
-    ids: list[str]
-    splits: npt.NDArray[np.str_]
-    targets: npt.NDArray[np.float64]  # [N, K], rows sum to 1
-    paths: list[Path]
-    soft: bool  # some of the targets are distributions
+    ``soft`` says whether some of the targets are label distributions.
+    """
+
+    faces: pl.DataFrame
+    soft: bool
     notes: list[str]
     missing: list[str]
 
@@ -176,16 +175,9 @@ def member_of(
     missing = [str(part.images / f"{names[i]}_aligned.jpg") for i in np.flatnonzero(lost)]
     keep &= ~lost
     notes += doubts(part.name, names, targets, labels, known & keep, keep)
-    kept = np.flatnonzero(keep)
-    return Member(
-        ids=[ids[i] for i in kept],
-        splits=splits[kept],
-        targets=targets[kept],
-        paths=[part.images / images[i] for i in kept],
-        soft=bool(known.any()),
-        notes=notes,
-        missing=missing,
-    )
+    paths = [str(part.images / image) for image in images]
+    faces = pl.DataFrame({"id": ids, "split": splits, "path": paths, "target": targets})
+    return Member(faces.filter(keep), bool(known.any()), notes, missing)
 
 
 def expressive(
@@ -241,21 +233,21 @@ def assembled(part: str, members: list[Member], notes: list[str]) -> FaceSet:
     """Put the members of a part together."""
     notes = notes + [note for member in members for note in member.notes]
     missing = [path for member in members for path in member.missing]
-    paths = [path for member in members for path in member.paths]
-    if not paths:
+    rows = pl.concat([member.faces for member in members])
+    if rows.is_empty():
         raise DataError(
             f"all {len(missing)} images are missing, the first is {missing[0]}; unpack the archive "
             "of the aligned images"
             if missing
             else f"no face of {title(part)} is left: {'; '.join(notes)}"
         )
-    targets = np.concatenate([member.targets for member in members])
+    targets = rows["target"].to_numpy()
     faces = FaceSplit(
-        ids=tuple(name for member in members for name in member.ids),
+        ids=tuple(rows["id"]),
         labels=targets.argmax(axis=1),
-        read=ImageReader(paths),
+        read=ImageReader(rows["path"]),
         distributions=targets if any(member.soft for member in members) else None,
     )
-    splits = by_split(faces, np.concatenate([member.splits for member in members]))
+    splits = by_split(faces, rows["split"].to_numpy())
     about = About(title(part), dict.fromkeys(missing, 1), PUBLISHED[part], SIZES.get(part))
     return FaceSet("rafdb", CLASSES[part], splits, tuple(notes), about)
