@@ -51,7 +51,7 @@ def test_augmentation_depends_on_epoch_and_image_alone(augment):
 def test_how_labels_are_judged_does_not_change_the_training(tmp_path):
     model = "checkpoints/baseline-ce-noise0-seed0.safetensors"
     for name, settings in (
-        ("augmented", {"soft_augmentation": 0.5}),
+        ("augmented", {"soft_augmentation": 0.5, "label_scheme": "gmm"}),
         ("judged", {"soft_augmentation": 0.5, "label_scheme": "one-hot"}),
         ("plain", {"label_scheme": "one-hot"}),
     ):
