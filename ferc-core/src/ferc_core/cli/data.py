@@ -167,7 +167,7 @@ def known(report: Report) -> str:
         for what, column in annotations.items()
     }
     beside = ", ".join(f"{what} of {n:,}" for what, n in of_how_many.items() if n) or "nothing"
-    sizes = report.pictures.select("width", "height").drop_nulls()
+    sizes = report.images.select("width", "height").drop_nulls()
     line = f"{len(sizes):,} of {total:,} images read"
     if len(sizes):
         low, high = ("x".join(map(str, side.row(0))) for side in (sizes.min(), sizes.max()))
@@ -193,4 +193,4 @@ def verdict(report: Report) -> str:
         return "not sound: " + "; ".join(finding.text for finding in report.problems)
     warnings = len(report.findings)
     note = f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
-    return f"sound: no problem in {len(report.pictures):,} images{note}"
+    return f"sound: no problem in {len(report.images):,} images{note}"

@@ -61,7 +61,6 @@ class Report:
     images: pl.DataFrame
     findings: tuple[Finding, ...]
 
-    pictures = property(lambda self: self.images)  # until cli/data.py says images
 
     @property
     def problems(self) -> tuple[Finding, ...]:
