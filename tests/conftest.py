@@ -21,7 +21,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 @pytest.fixture
 def ferc(tmp_path: Path) -> Ferc:
-    """Run ``ferc ...`` in an empty folder, in this process where that makes no difference."""
+    """Run ``ferc ...`` in an empty folder."""
     return ferc_in(tmp_path)
 
 

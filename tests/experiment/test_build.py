@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import polars as pl
 import pytest
-from helpers.commands import SHARED, ferc_in, one_sentence
+from helpers.commands import ferc_in, one_sentence
 from helpers.runs import BUILD, METHOD, SABOTAGE, folder_of_faces
 
 from ferc_core import open_dataset
@@ -124,15 +124,17 @@ def test_a_forged_image_with_a_forged_hash_is_found_by_rebuilding(ferc, built):
     assert "has other pixels" in result.stdout
 
 
-def test_a_build_that_is_stopped_again_and_again_ends_with_the_same_manifest(ferc, made, tmp_path):
+def test_a_build_that_is_stopped_again_and_again_ends_with_the_same_manifest(
+    ferc, ferc_process, made, tmp_path
+):
     (tmp_path / "sabotage.py").write_text(SABOTAGE)
     for target, cause in (
         ("labels.parquet", "full disk"),
         ("test-00065.png", "kill"),  # of the second job
         ("64.json", "kill"),
     ):
-        sabotage = {"DIE_AT": target, "DIE_OF": cause}
-        stopped = ferc(*BUILD, *SERIAL, "--out", "b", "--plugin", "sabotage.py", **sabotage)
+        build = (*BUILD, *SERIAL, "--out", "b", "--plugin", "sabotage.py")
+        stopped = ferc_process(*build, DIE_AT=target, DIE_OF=cause)
         if cause == "kill":
             assert stopped.returncode == -signal.SIGKILL
         else:
@@ -216,16 +218,3 @@ def test_a_run_on_a_build_keeps_to_what_was_built(ferc, built, tmp_path):
     assert "was built with image_size 32" in message
     assert "has no fog/1" in one_sentence(ferc(*run, "--corruption", "fog"), 2)
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.skipif(not SHARED.exists(), reason="../shared is not here")
-def test_real_faces_build_and_verify(ferc):
-    root = SHARED / "data" / "ferplus"
-    result = ferc(
-        "build", "--dataset", "ferplus", "--data-root", root, "--split", "valid", "--limit", 6,
-        "--image-size", 48, "--corruption", "shot_noise", *SERIAL, "--out", "b",
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    sound = ferc("verify", "b", "--rebuild", 5, "--data-root", root)
-    assert "is sound" in sound.stdout, sound.stderr
-    assert "--data-root" in one_sentence(ferc("verify", "b", "--rebuild", 5), 2)

@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from helpers.commands import FERC, ferc_in, one_sentence
+from helpers.commands import FERC, ferc_in, one_sentence, process_in
 from helpers.runs import METHOD, SABOTAGE, contents
 
 SMALL = (
@@ -70,16 +70,14 @@ def signalled(folder: Path, run: tuple, number: signal.Signals, when: str) -> tu
 def killed_before(folder: Path, run: tuple, target: str) -> None:
     """Let a run kill itself right before a file gets its name."""
     (folder / "sabotage.py").write_text(SABOTAGE)
-    done = ferc_in(folder)(*run, "--plugin", "sabotage.py", DIE_AT=target, DIE_OF="kill")
+    done = process_in(folder)(*run, "--plugin", "sabotage.py", DIE_AT=target, DIE_OF="kill")
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not list((folder / "run").rglob(target))
 
 
-def test_a_training_that_is_stopped_again_and_again_ends_with_the_same_bytes(
+def test_a_training_that_is_interrupted_is_resumed_and_ends_with_the_same_bytes(
     ferc, tmp_path, trained
 ):
-    killed_before(tmp_path, RUN, "training.safetensors")  # the state after the first epoch
-
     code, said = signalled(tmp_path, RUN, signal.SIGINT, r"train .*: 1/4 ")
     assert code == 130
     assert "ferc: stopping" in said
@@ -98,12 +96,15 @@ def test_predictions_that_are_stopped_again_and_again_end_with_the_same_bytes(fe
 
     killed_before(tmp_path, LIGHT, "seed0.safetensors")  # the trained model
 
-    code, said = signalled(tmp_path, LIGHT, signal.SIGKILL, r"predict validation: done ")
+    code, _ = signalled(tmp_path, LIGHT, signal.SIGKILL, r"train .*: 1/8 ")
     assert code == -signal.SIGKILL
-    assert "score: done" not in said
+
+    code, said = signalled(tmp_path, LIGHT, signal.SIGTERM, r"predict validation: done ")
+    assert code == 143
+    assert said.endswith("ferc: terminated; rerun the command to resume\n")
+    assert "Traceback" not in said
 
     killed_before(tmp_path, LIGHT, "contrast-3.parquet")  # the predictions of a cell
-    killed_before(tmp_path, LIGHT, "results.parquet")
 
     done = ferc(*LIGHT)
     assert done.returncode == 0, done.stderr

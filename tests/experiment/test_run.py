@@ -111,7 +111,8 @@ def test_a_copied_configuration_gives_the_same_run(ferc, tmp_path):
 
 def test_workers_executors_and_processes_do_not_change_a_byte(ferc, tmp_path):
     folder_of_faces(tmp_path / "faces")
-    bar = ("run", *OWN, "--plugin", EXAMPLES / "my_corruption.py", "--corruption", "censor_bar")
+    bar = ("run", *OWN, "--plugin", EXAMPLES / "my_corruption.py", "--corruption", "censor_bar",
+           "--label-scheme", "one-hot")  # fmt: skip
     for name, *options in (
         ("serial", "--executor", "serial"),
         ("threads", "--workers", 3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import signal
@@ -27,59 +28,60 @@ Ferc = Callable[..., Done]
 def ferc_in(folder: Path) -> Ferc:
     """Return a function that runs ``ferc ...`` in a folder, with code, output and errors.
 
-    It runs in this process, which saves the imports, or in one of its own where the command is
-    to find other packages (``path``) or another environment.
+    It runs in this process, which saves the imports and is afterwards as it was. Packages are
+    found in the folder ``path``, too, and variables are added to the environment.
     """
 
     def run(*arguments: object, path: Path | None = None, **environment: str) -> Done:
-        words = [str(argument) for argument in arguments]
-        if path is None and not environment:
-            return here(folder, words)
-        if path is not None:
-            environment["PYTHONPATH"] = str(path)
-        return process(folder, words, environment)
+        out, errors = io.StringIO(), io.StringIO()
+        code = 0
+        with (
+            packages_of(path),
+            own_plugins(),
+            kept_handlers(),
+            chdir(folder),
+            mock.patch.dict(os.environ, environment),
+            mock.patch.object(sys, "argv", ["ferc", *map(str, arguments)]),
+            redirect_stdout(out),
+            redirect_stderr(errors),
+        ):
+            try:
+                main()
+            except SystemExit as stop:
+                code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), errors.getvalue())
 
     return run
 
 
 def process_in(folder: Path) -> Ferc:
-    """Return a function that runs ``ferc ...`` in a folder, always in a process of its own."""
+    """Return a function that runs ``ferc ...`` in a folder and in a process of its own."""
 
     def run(*arguments: object, **environment: str) -> Done:
-        return process(folder, [str(argument) for argument in arguments], environment)
+        return subprocess.run(
+            [*FERC, *map(str, arguments)],
+            cwd=folder,
+            env=os.environ | environment,
+            text=True,
+            capture_output=True,
+            timeout=300,
+        )
 
     return run
 
 
-def process(folder: Path, words: list[str], environment: dict[str, str]) -> Done:
-    """Run a command in a process."""
-    return subprocess.run(
-        [*FERC, *words],
-        cwd=folder,
-        env=os.environ | environment,
-        text=True,
-        capture_output=True,
-        timeout=300,
-    )
-
-
-def here(folder: Path, words: list[str]) -> Done:
-    """Run a command in this process, which is afterwards as it was."""
-    out, errors = io.StringIO(), io.StringIO()
-    code = 0
-    with (
-        own_plugins(),
-        kept_handlers(),
-        chdir(folder),
-        mock.patch.object(sys, "argv", ["ferc", *words]),
-        redirect_stdout(out),
-        redirect_stderr(errors),
-    ):
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    return subprocess.CompletedProcess(words, code, out.getvalue(), errors.getvalue())
+@contextmanager
+def packages_of(path: Path | None) -> Iterator[None]:
+    """Let packages be found in a folder, too, and forget them afterwards."""
+    if path is None:
+        yield
+        return
+    with mock.patch.object(sys, "path", [str(path), *sys.path]):
+        importlib.invalidate_caches()
+        yield
+    for name, module in list(sys.modules.items()):
+        if Path(getattr(module, "__file__", None) or "-").parent == path:
+            del sys.modules[name]
 
 
 @contextmanager
