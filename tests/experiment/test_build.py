@@ -131,7 +131,6 @@ def test_a_build_that_is_stopped_again_and_again_ends_with_the_same_manifest(
     for target, cause in (
         ("labels.parquet", "full disk"),
         ("test-00065.png", "kill"),  # of the second job
-        ("64.json", "kill"),
     ):
         build = (*BUILD, *SERIAL, "--out", "b", "--plugin", "sabotage.py")
         stopped = ferc_process(*build, DIE_AT=target, DIE_OF=cause)

@@ -94,8 +94,6 @@ def test_predictions_that_are_stopped_again_and_again_end_with_the_same_bytes(fe
     expected = undisturbed(tmp_path / "undisturbed", *LIGHT)
     (tmp_path / "light.py").write_text(LOSS)
 
-    killed_before(tmp_path, LIGHT, "seed0.safetensors")  # the trained model
-
     code, _ = signalled(tmp_path, LIGHT, signal.SIGKILL, r"train .*: 1/8 ")
     assert code == -signal.SIGKILL
 
