@@ -36,7 +36,7 @@ class Stub(TyperCommand):
     """The name and the summary of a command, for the list of all."""
 
     def __init__(self, entry: Command) -> None:
-        super().__init__(entry.name, help=entry.summary)
+        super().__init__(entry.name, help=entry.summary, short_help=entry.summary)
         self.entry = entry
 
     def imported(self) -> Any:
@@ -63,7 +63,7 @@ app = typer.Typer(
     ),
     no_args_is_help=True,
     add_completion=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # importing rich takes longer than all the rest
     pretty_exceptions_enable=False,
     context_settings=HELP,
 )
