@@ -14,26 +14,26 @@ def broken(tmp_path):
     """A path with a cv2 that fails as it does where the system has no libGL."""
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "cv2.py").write_text(f"raise ImportError({CAUSE!r})\n")
-    return tmp_path / "broken"
+    return str(tmp_path / "broken")
 
 
-def test_results_of_predictions_need_no_opencv(ferc, tmp_path, broken):
+def test_results_of_predictions_need_no_opencv(ferc_process, tmp_path, broken):
     make_run(tmp_path / "run")
-    shown = ferc("results", "run", path=broken)
+    shown = ferc_process("results", "run", PYTHONPATH=broken)
     assert shown.returncode == 0, shown.stderr
     assert "soft ECE" in shown.stdout.replace("\n", " ")
     assert "OpenCV" not in shown.stderr
 
 
-def test_a_command_that_needs_opencv_names_both_cures(ferc, tmp_path, broken):
+def test_a_command_that_needs_opencv_names_both_cures(ferc_process, tmp_path, broken):
     (tmp_path / "face.png").write_bytes(b"not read")
-    message = one_sentence(ferc("corrupt", "face.png", "out", path=broken), 2)
+    message = one_sentence(ferc_process("corrupt", "face.png", "out", PYTHONPATH=broken), 2)
     assert CAUSE in message
     assert "apt-get install libgl1" in message
     assert "opencv-python-headless" in message
 
 
-def test_a_lazy_entry_that_needs_opencv_names_both_cures(ferc, broken):
-    message = one_sentence(ferc("run", path=broken), 2)
+def test_a_lazy_entry_that_needs_opencv_names_both_cures(ferc_process, broken):
+    message = one_sentence(ferc_process("run", PYTHONPATH=broken), 2)
     assert "OpenCV cannot be loaded (libGL.so.1" in message
     assert "opencv-python-headless" in message

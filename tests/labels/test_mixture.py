@@ -101,7 +101,7 @@ def test_a_note_names_the_classes_that_took_the_fallback():
     cloud, labels = oracle_points()
     faces = split([2] * 8 + labels[:150].tolist(), [*LINE, *cloud[:150]])
     (note,) = base_targets("fused", faces, faces, CLASSES).notes
-    assert note.startswith("mixture: low fitted on all training faces of the class")
+    assert note.startswith("mixture: low fitted on all training faces of their class")
     faces = split(labels, cloud)
     assert base_targets("gmm", faces, faces, CLASSES).notes == ()
 

@@ -75,7 +75,7 @@ def test_validation_faces_taken_out_of_train_do_not_count(ferc, tmp_path):
     pl.DataFrame({**columns, "valence": points[:, 0], "arousal": points[:, 0]}).write_csv(
         root / "labels.csv"
     )
-    note = "mixture: 0, 1 fitted on all training faces of the class"
+    note = "mixture: 0, 1 fitted on all training faces of their class"
     assert note in ferc(*fit).stderr
 
 

@@ -61,7 +61,6 @@ class Report:
     images: pl.DataFrame
     findings: tuple[Finding, ...]
 
-
     @property
     def problems(self) -> tuple[Finding, ...]:
         """The findings that make the dataset unsound."""
