@@ -45,30 +45,34 @@ CASES = {
         "affectnet",
         lambda root: write_affectnet(
             root,
+            train=80,
+            valid=16,
             quirks=("codes", "duplicates", "headless", "lists", "out-of-range", "windows"),
             side=48,
         ),
-        "AffectNet, manual CSV release", 8, 40,
+        "AffectNet, manual CSV release", 8, 16,
         notes=("3 rows dropped: expression 8, none",),
     ),
     "affectnet, 8-class": Case(
         "affectnet(classes=7)",
-        lambda root: write_affectnet(root, release="8-class", quirks=("numbers", "unannotated")),
-        "AffectNet, 8-class release", 7, 35,
+        lambda root: write_affectnet(
+            root, release="8-class", train=80, valid=16, side=96, quirks=("numbers", "unannotated")
+        ),
+        "AffectNet, 8-class release", 7, 14,
         notes=("contempt is left out (classes=7)",),
     ),
     "affwild, Aff-Wild2": Case(
-        "affwild(frames=14)",
+        "affwild(frames=8)",
         lambda root: write_affwild(
-            root, frames=16, side=48, quirks=("few", "older-names", "sides", "windows")
+            root, frames=9, side=48, quirks=("few", "older-names", "sides", "windows")
         ),
-        "Aff-Wild2", 7, 2 * 14, external=True,
-        notes=("1 subject of 13 left out: fewer than 14 usable frames",),
+        "Aff-Wild2", 7, 2 * 8, external=True,
+        notes=("1 subject of 13 left out: fewer than 8 usable frames",),
     ),
     "affwild, v1": Case(
-        "affwild(frames=14)",
-        lambda root: write_affwild(root, release="v1", frames=16, quirks=("edge", "few")),
-        "Aff-Wild", 7, 2 * 14, external=True,
+        "affwild(frames=8)",
+        lambda root: write_affwild(root, release="v1", frames=9, quirks=("edge", "few")),
+        "Aff-Wild", 7, 2 * 8, external=True,
     ),
     "rafdb, basic": Case(
         "rafdb(part=basic)",
@@ -76,14 +80,15 @@ CASES = {
         "RAF-DB basic", 7, 14,
     ),
     "rafdb, compound": Case(
-        "rafdb", lambda root: write_rafdb(root, parts=("compound",), train=44, test=22),
+        "rafdb", lambda root: write_rafdb(root, parts=("compound",), train=44, test=22, side=48),
         "RAF-DB compound", 11, 22,
     ),
     "rafdb, ml": Case(
-        "rafdb", lambda root: write_rafdb(root, parts=("ml",)), "RAF-ML", 6, 14,
+        "rafdb", lambda root: write_rafdb(root, parts=("ml",), side=48), "RAF-ML", 6, 14,
     ),
     "rafdb, mixture": Case(
-        "rafdb", lambda root: write_rafdb(root), "RAF-DB basic without neutral, and RAF-ML", 6, 26,
+        "rafdb", lambda root: write_rafdb(root, side=48),
+        "RAF-DB basic without neutral, and RAF-ML", 6, 26,
         notes=("chose part=mixture",),
     ),
     "ferplus, folders": Case(
