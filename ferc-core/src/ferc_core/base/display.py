@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -38,7 +39,9 @@ class Display:
         self.quiet = quiet
         self.log_file = Path(log_file).expanduser() if log_file else None
         self.console = Console(stderr=True, highlight=False)
-        self.shows_bars = not quiet and (self.console.is_terminal or self.console.is_jupyter)
+        # a notebook draws bars by ipywidgets; without them it gets lines
+        notebook = self.console.is_jupyter and find_spec("ipywidgets") is not None
+        self.shows_bars = not quiet and (self.console.is_terminal or notebook)
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
