@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import polars as pl
 import pytest
+from helpers.commands import one_sentence
 
 import ferc_core as ferc
 from ferc_core.errors import FercError, RequestError, RunError
@@ -185,3 +186,8 @@ def test_nothing_is_warned_of_where_all_is_well(faces, tmp_path):
         warnings.simplefilter("always")
         ferc.evaluate(brightness, faces, out=tmp_path / "run", quiet=True, **CELLS)
     assert not [str(warning.message) for warning in said]
+
+
+def test_the_command_line_says_that_a_given_model_is_not_there(ferc, evaluated):
+    message = one_sentence(ferc("run", evaluated.path.resolve()), 2)
+    assert "a run of ferc.evaluate is made from Python" in message

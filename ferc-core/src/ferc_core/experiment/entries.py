@@ -73,6 +73,8 @@ def resolve(
         config = of_build(config, Path(config.dataset))
     if scoring:
         known.metrics.require()
+    if training and config.methods and not (config.losses or config.noise or config.seeds):
+        raise RequestError("a run of ferc.evaluate is made from Python; call it again there")
     for name in ("severities", *(("methods", "losses", "noise", "seeds") if training else ())):
         if not getattr(config, name):
             raise RequestError(f"{name} must not be empty")
