@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import math
 from fractions import Fraction as F
 from itertools import product
@@ -197,12 +195,3 @@ def test_fifteen_bins_are_the_default():
     for name in BINNED:
         assert metric(name, probs, labels) == metric(name, probs, labels, bins=15), name
         assert metric(name, probs, labels) != metric(name, probs, labels, bins=14), name
-
-
-@pytest.mark.parametrize(
-    "module", ["classification", "proper", "calibration", "soft_calibration", "reliability"]
-)
-def test_docstring_examples_are_correct(module):
-    result = doctest.testmod(importlib.import_module(f"ferc_metrics.{module}"))
-    assert result.failed == 0
-    assert result.attempted > 0

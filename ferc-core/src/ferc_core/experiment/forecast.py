@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from ferc_core.suite.cells import Cell
 from ferc_core.suite.corrupt import Chunk
 from ferc_core.task import Examples
 
-BATCH = 16  # images of the batch that is timed
+BATCH = 64  # images of the batch that is timed, at most
 
 
 def forecast(bench: Benchmark, out: RunDirectory) -> str:
@@ -77,24 +77,25 @@ def timed_training(
     """Return the seconds that an image takes in an epoch, and a model that learned from a few."""
     fit = bench.entries.methods[trial.method].entry.fit
     task = task_of(bench, images, out, trial, {})
+    size = min(BATCH, task.batch_size)
     with TemporaryDirectory() as folder:
 
         def learn(batches: int) -> Predictor:
-            rows = np.arange(BATCH * batches) % len(task.train)
+            rows = np.arange(size * batches) % len(task.train)
             few = replace(
                 task,
                 train=some(task.train, rows),
-                validation=some(task.validation, np.arange(min(BATCH, len(task.validation)))),
+                validation=some(task.validation, np.arange(min(size, len(task.validation)))),
                 epochs=1,
-                batch_size=BATCH,
-                directory=Path(folder) / str(batches),
+                batch_size=size,
+                directory=Path(mkdtemp(dir=folder)),  # a state that is there would be resumed
                 say=lambda _: None,
             )
             return fit(few)
 
         predictor = learn(1)  # what is loaded only once does not count
         one, three = timed(lambda: learn(1)), timed(lambda: learn(3))
-    return max(0.0, three - one) / (2 * BATCH) if trial.trains else 0.0, predictor
+    return max(0.0, three - one) / (2 * size) if trial.trains else 0.0, predictor
 
 
 def some(examples: Examples, rows: np.ndarray) -> Examples:
