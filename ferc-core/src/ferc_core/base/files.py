@@ -1,21 +1,38 @@
-"""Files that are complete or absent: a write goes to a temporary name, which is then renamed."""
+"""Files that are whole or absent, that outlast a power cut, and that are ours.
+
+A write goes to a new file of an unguessable name, which is synced to the disk and then renamed.
+Links are neither followed nor replaced, and paths are names, never patterns.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import hashlib
 import io
 import json
 import os
+import re
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from secrets import token_hex
+from typing import Any, BinaryIO
 
 import polars as pl
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from ferc_core.errors import DataError, RequestError, StoreError
+
+LOCK = ".lock"
+UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.part")  # a write that did not end
+# What polars raises for a file that is not what it should be; a panic is no `Exception`.
+UNREADABLE = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 def user_cache() -> Path:
@@ -25,13 +42,24 @@ def user_cache() -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place when the block succeeds."""
-    temporary = path.with_name(f".{path.name}.part")  # after a kill the next writer replaces it
+def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
+    """Yield an empty file beside ``path`` that takes its place when the block succeeds.
+
+    Afterwards it is on the disk, whatever happens; or only after `sync_all` where it need not be
+    ``durable``. Raises `StoreError` when it cannot be written, or must not be: see `check_target`.
+    """
+    temporary = path.with_name(f".{token_hex(8)}.part")
     try:
+        check_target(path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
+        if durable:
+            sync(temporary)
+        check_target(path)
         os.replace(temporary, path)
+        if durable:
+            sync(path.parent)
     except OSError as error:
         raise StoreError(write_failure(path, error)) from error
     finally:
@@ -39,22 +67,141 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def check_target(path: Path) -> None:
+    """Raise `StoreError` where a write would follow or replace a link or what is not a file, or
+    would go to a folder in use that was moved.
+    """
+    for folder in _held:
+        folder.check(path)
+    with suppress(FileNotFoundError):
+        kind = os.lstat(path).st_mode
+        if not stat.S_ISREG(kind):
+            what = "a link, which FER-C does not follow" if stat.S_ISLNK(kind) else "not a file"
+            raise StoreError(f"{path} is {what}; remove it or choose another name")
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or the names in a folder are on the disk."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows opens no folders
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # not of every file system
+            raise
+    finally:
+        os.close(number)
+
+
+def sync_all(folder: Path) -> None:
+    """Wait until all that was written to the file system of a folder is on the disk.
+
+    For thousands of small files this is many times faster than to wait for each.
+    """
+    with suppress(AttributeError):  # Linux has it
+        syncfs = ctypes.CDLL(None).syncfs
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            if syncfs(number) == 0:
+                return
+        finally:
+            os.close(number)
+    if hasattr(os, "sync"):
+        os.sync()
+
+
+@dataclass(frozen=True)
+class Held:
+    """A folder that is written to: its path and its identity, by which a moved one is noticed."""
+
+    path: str
+    identity: tuple[int, int]
+
+    @classmethod
+    def of(cls, folder: Path) -> Held:
+        """Return a folder as it is now."""
+        return cls(os.path.abspath(folder), identity_of(folder))
+
+    def check(self, path: Path) -> None:
+        """Raise `StoreError` where ``path`` is in this folder and the folder is no longer there,
+        or a link leads out of it.
+        """
+        name = os.path.abspath(path)
+        if not name.startswith(self.path + os.sep):
+            return
+        try:
+            moved = identity_of(self.path) != self.identity
+        except OSError:
+            moved = True
+        if moved:
+            raise StoreError(
+                f"{self.path} was moved while it was in use; move it back, or rerun the command "
+                "with its new path"
+            )
+        inside = os.path.relpath(os.path.dirname(name), self.path)
+        if os.path.realpath(os.path.dirname(name)) != os.path.normpath(
+            os.path.join(os.path.realpath(self.path), inside)
+        ):
+            raise StoreError(
+                f"a link leads out of {self.path}, on the way to {inside}, and FER-C does not "
+                "follow it; replace it by a folder"
+            )
+
+
+_held: list[Held] = []  # the folders that this process writes to
+
+
+def identity_of(folder: Path | str) -> tuple[int, int]:
+    """Return the device and the number of a folder."""
+    state = os.stat(folder)
+    return state.st_dev, state.st_ino
+
+
+def hold(folder: Held) -> None:
+    """Let all later writes of this process notice when a folder was moved."""
+    if folder not in _held:
+        _held.append(folder)
+
+
 @contextmanager
-def claim(folder: Path) -> Iterator[None]:
+def claim(folder: Path) -> Iterator[Held]:
     """Make a folder and lock it against other processes; the lock ends with the process.
 
     Raises `RequestError` when another process has locked it or it cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
+        check_target(folder / LOCK)
+        lock = FileLock(folder / LOCK)
         lock.acquire(timeout=0)
+        held = Held.of(folder)
     except Timeout as error:
         raise RequestError(f"another process is working in {folder}") from error
     except OSError as error:
         raise RequestError(f"cannot write to {folder}: {error.strerror}") from error
     with lock:
-        yield
+        hold(held)
+        try:
+            yield held
+        finally:
+            _held.remove(held)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what interrupted writes left in a folder that is claimed."""
+    for place, _, names in os.walk(folder):
+        for name in filter(UNFINISHED.fullmatch, names):
+            with suppress(OSError):
+                os.unlink(os.path.join(place, name))
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names in a folder, sorted; none where it is not there."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
 
 
 def write_failure(path: Path, error: OSError) -> str:
@@ -69,8 +216,7 @@ def write_failure(path: Path, error: OSError) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -78,17 +224,9 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}") from error
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically."""
-    with replacing(path) as temporary:
+def write_bytes(path: Path, content: bytes, durable: bool = True) -> None:
+    """Write a file atomically; see `replacing`."""
+    with replacing(path, durable) as temporary:
         temporary.write_bytes(content)
 
 
@@ -105,9 +243,50 @@ def parquet_bytes(frame: pl.DataFrame, record: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[BinaryIO]:
+    """Open a file; raises `OSError`, for a device or a pipe at once."""
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with open(number, "rb") as file:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError(errno.EINVAL, "it is not a file", str(path))
+        yield file
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file; raises `OSError`."""
+    with reading(path) as file:
+        return file.read()
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    try:
+        return json.loads(read_bytes(path))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read as JSON: {error}") from error
+
+
 def read_parquet(path: Path) -> pl.DataFrame:
     """Read a table."""
+    return read_table(path)[0]
+
+
+def read_table(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Read a table and what its metadata say that it is made from."""
     try:
-        return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
+        content = read_bytes(path)  # polars would take a path for a pattern
+        return pl.read_parquet(io.BytesIO(content)), pl.read_parquet_metadata(io.BytesIO(content))
+    except UNREADABLE as error:
         raise DataError(f"{path} cannot be read as parquet: {error}") from error
+
+
+def digest_of(path: Path) -> str:
+    """Return a hash of a file, "" where there is none."""
+    try:
+        with reading(path) as file:
+            return hashlib.file_digest(file, partial(blake2b, digest_size=16)).hexdigest()
+    except OSError:
+        return ""
