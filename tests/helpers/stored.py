@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from ferc_core import registry
 from ferc_core.base.failures import Failures
-from ferc_core.base.files import write_parquet
+from ferc_core.base.files import digest_of, write_json, write_parquet
 from ferc_core.base.tables import column
 from ferc_core.experiment.benchmark import Trial
 from ferc_core.experiment.directory import RunDirectory
@@ -65,6 +66,7 @@ def make_run(
     )
     write_parquet(out.labels, labels, {})
     trials = [Trial("baseline", loss, 0.0, seed) for loss, seed in product(losses, seeds)]
+    write_json(out.manifest, manifest(trials))
     for trial in trials:
         for cell in there:
             out.add_logits(trial, "scored", cell, ids, logits(trial, cell))
@@ -73,5 +75,17 @@ def make_run(
     each = cases(out, trials, chosen, labels_of(labels, there), failures)
     scores = score(each, list(registry().metrics.values()), dataset, failures)
     failures.raise_any()
-    write_parquet(out.results, scores.filter(pl.col("corruption") != POOLED.corruption), {})
+    scores = scores.filter(pl.col("corruption") != POOLED.corruption)
+    write_parquet(out.results, scores, {"ferc.labels": digest_of(out.labels)})
     return folder
+
+
+def manifest(trials: Sequence[Trial]) -> dict[str, Any]:
+    """Return a manifest that knows these trials."""
+    words = ("benchmark", "data", "python", "platform", "processor", "device", "begun", "ended")
+    return {
+        **dict.fromkeys(words, "made by a test"),
+        **{key: {} for key in ("versions", "making", "judged_by")},
+        "classes": [],
+        "trials": {trial.name: {**vars(trial), "key": trial.name} for trial in trials},
+    }

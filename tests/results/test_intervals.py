@@ -19,7 +19,7 @@ from helpers.commands import EXAMPLES, FERC, one_sentence
 from helpers.stored import N, make_run, predicting, random_logits
 
 from ferc_core.base.failures import Failures
-from ferc_core.base.files import write_parquet
+from ferc_core.base.files import read_table, write_parquet
 from ferc_core.base.parallel import processes, threads
 from ferc_core.cli.intervals import PEOPLE, readable
 from ferc_core.errors import DataError, RequestError
@@ -150,9 +150,9 @@ def test_losses_are_compared_with_the_first_and_calibrators_with_none(tmp_path):
 
 def test_differences_are_taken_where_both_have_the_seed(tmp_path):
     folder = make_run(tmp_path, seeds=(0, 1))
-    results = pl.read_parquet(folder / "results.parquet")
+    results, record = read_table(folder / "results.parquet")
     failed = (pl.col("loss") == "focal") & (pl.col("seed") == 0)
-    write_parquet(folder / "results.parquet", results.filter(~failed), {})
+    write_parquet(folder / "results.parquet", results.filter(~failed), record)
     frame = intervals(folder, metrics=("accuracy",))
     assert scores(frame, corruption="clean")["seeds"].to_list() == [2, 1]
     (row,) = frame.filter(against="loss ce", corruption="clean").iter_rows(named=True)

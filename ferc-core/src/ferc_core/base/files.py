@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import hashlib
 import io
 import json
 import os
@@ -18,10 +17,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
+from io import BufferedReader
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, BinaryIO
+from typing import Any
 
 import polars as pl
 from filelock import FileLock, Timeout
@@ -244,7 +244,7 @@ def parquet_bytes(frame: pl.DataFrame, record: Mapping[str, str]) -> bytes:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[BinaryIO]:
+def reading(path: Path) -> Iterator[BufferedReader]:
     """Open a file; raises `OSError`, for a device or a pipe at once."""
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with open(number, "rb") as file:
@@ -287,6 +287,6 @@ def digest_of(path: Path) -> str:
     """Return a hash of a file, "" where there is none."""
     try:
         with reading(path) as file:
-            return hashlib.file_digest(file, partial(blake2b, digest_size=16)).hexdigest()
+            return file_digest(file, partial(blake2b, digest_size=16)).hexdigest()
     except OSError:
         return ""

@@ -18,7 +18,14 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from ferc_core.base.files import read_json, user_cache, write_bytes, write_failure, write_json
+from ferc_core.base.files import (
+    read_json,
+    sync_all,
+    user_cache,
+    write_bytes,
+    write_failure,
+    write_json,
+)
 from ferc_core.base.seeds import key
 from ferc_core.datasets.samples import Box, cropped
 from ferc_core.datasets.texts import read_text
@@ -108,7 +115,10 @@ def is_complete(folder: Path, frames: Mapping[int, Box]) -> bool:
     names = set(os.listdir(folder))
     if PROBLEMS not in names:
         return False
-    problems = read_json(folder / PROBLEMS)
+    try:
+        problems = read_json(folder / PROBLEMS)
+    except DataError:  # damaged, so it is made again
+        return False
     return all(f"{frame}.png" in names or str(frame) in problems for frame in frames)
 
 
@@ -122,7 +132,7 @@ def decode(path: Path, boxes: Mapping[int, Box], folder: Path) -> None:
             if image is not None:
                 face = cropped(image, boxes[count])
                 if face.size:
-                    write_bytes(folder / f"{count}.png", png.encode(face))
+                    write_bytes(folder / f"{count}.png", png.encode(face), durable=False)
                 else:
                     left, top, right, bottom = boxes[count]
                     height, width = image.shape[:2]
@@ -132,6 +142,7 @@ def decode(path: Path, boxes: Mapping[int, Box], folder: Path) -> None:
                     )
             count += 1
     problems |= {str(frame): end.format(count) for frame in boxes if frame >= count}
+    sync_all(folder)
     write_json(folder / PROBLEMS, problems)
 
 

@@ -2,7 +2,7 @@
 
 config.toml            the resolved configuration
 manifest.json          what was made from what: versions, platform, device, settings, data, dates
-checkpoints/TRIAL.safetensors
+checkpoints/TRIAL.safetensors, TRIAL.json   the trained model, and what it was made from
 predictions/TRIAL/CORRUPTION-SEVERITY.parquet   logits of every sample
 predictions/TRIAL/validation.parquet            logits on the clean validation split
 predictions/TRIAL/validation-CORRUPTION-SEVERITY.parquet   for calibrators fitted on all cells
@@ -12,13 +12,16 @@ results.parquet        tidy scores: a row for each trial, calibrator, cell and m
 pooled.parquet         the same, pooled over all corrupted images
 checked.json, skipped.txt   with ``--on-bad-image skip``: images that cannot be used
 cache/                 with ``--cache``: resized images; may be deleted
+
+Every file says what it was made from, and is used only where that is what is asked for: a file
+that is damaged, or of something else, is made again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,18 +31,28 @@ import numpy.typing as npt
 import polars as pl
 
 from ferc_core.base.files import (
+    LOCK,
+    Held,
     claim,
+    digest_of,
+    names_in,
     read_json,
-    read_parquet,
+    read_table,
+    sweep,
     write_json,
     write_parquet,
     write_text,
 )
+from ferc_core.base.progress import say
 from ferc_core.base.seeds import key, slug
 from ferc_core.base.tables import column, matrix
+from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment import records
 from ferc_core.experiment.benchmark import Benchmark, Trial
+from ferc_core.experiment.manifest import checked_manifest
 from ferc_core.suite.cells import CLEAN, Cell
+
+CELL = ("corruption", "severity")
 
 Logits = npt.NDArray[np.floating[Any]]
 
@@ -57,7 +70,9 @@ class RunDirectory:
         self.skipped = path / "skipped.txt"
         self.checked = path / "checked.json"
         self.cache = path / "cache"
-        self.record: dict[str, str] = {}  # what the metadata of a table says about its making
+        self.record: dict[str, str] = {}  # what the metadata of every file says about its making
+        self.held: Held | None = None  # while it is claimed
+        self._found: dict[Path, bool] = {}  # files of logits, and whether they can be used
 
     def checkpoint(self, trial: Trial) -> Path:
         """The trained model of a trial."""
@@ -80,15 +95,63 @@ class RunDirectory:
         name = f"{slug(config.visibility)}-{config.visibility_scope}.parquet"
         return self.path / "visibility" / name
 
+    def made_from(self, trial: Trial) -> dict[str, str]:
+        """What the files of a trial say about their making."""
+        return {**self.record, "ferc.key": self.keys[trial]}
+
+    def made_of(self, trial: Trial) -> Path:
+        """What the checkpoint of a trial was made from, and its hash."""
+        return self.path / "checkpoints" / f"{trial.name}.json"
+
+    def model(self, trial: Trial) -> str:
+        """Return the hash of the checkpoint that a trial has, or had; "" where it has none."""
+        with suppress(DataError):
+            found = read_json(self.made_of(trial))
+            if isinstance(found, dict):
+                return str(found.get("ferc.checkpoint", ""))
+        return ""
+
+    def add_checkpoint(self, trial: Trial) -> None:
+        """Record what the checkpoint of a trial was made from; until then it is not used."""
+        digest = digest_of(self.checkpoint(trial))
+        write_json(self.made_of(trial), {**self.made_from(trial), "ferc.checkpoint": digest})
+
+    def has_checkpoint(self, trial: Trial) -> bool:
+        """Whether a trial has a checkpoint that can be used; says why not where it has another."""
+        path = self.checkpoint(trial)
+        if not path.exists():
+            return False
+        reason = "nothing says what it was made from"
+        with suppress(DataError):
+            found = read_json(self.made_of(trial))
+            reason = records.difference(found, self.made_from(trial))
+            if not reason and found.get("ferc.checkpoint") != digest_of(path):
+                reason = "it is damaged"
+        if reason:
+            say(f"{path} cannot be used, since {reason}; it is made again")
+        return not reason
+
     def missing(
-        self, trials: Sequence[Trial], part: str, cells: Sequence[Cell]
+        self, trials: Sequence[Trial], part: str, cells: Sequence[Cell], ids: Sequence[str]
     ) -> dict[Cell, list[Trial]]:
-        """Return the cells that lack logits, each with the trials that lack them."""
+        """Return the cells that lack logits of these samples, each with the trials that do."""
         lacking = {
-            cell: [t for t in trials if not self.predictions(t, part, cell).exists()]
-            for cell in cells
+            cell: [t for t in trials if not self.has_logits(t, part, cell, ids)] for cell in cells
         }
         return {cell: trials for cell, trials in lacking.items() if trials}
+
+    def has_logits(self, trial: Trial, part: str, cell: Cell, ids: Sequence[str]) -> bool:
+        """Whether there are logits that can be used; says why not where there are others."""
+        path = self.predictions(trial, part, cell)
+        if path not in self._found:
+            self._found[path] = path.exists()
+            try:
+                if path.exists():
+                    self._stored(path, trial, cell, ids)
+            except DataError as error:
+                say(f"{error}; it is made again")
+                self._found[path] = False
+        return self._found[path]
 
     def add_logits(
         self,
@@ -109,11 +172,20 @@ class RunDirectory:
             pl.lit(cell.severity, pl.Int64).alias("severity"),
             pl.exclude("sample"),
         )
-        write_parquet(self.predictions(trial, part, cell), frame, self.record)
+        path = self.predictions(trial, part, cell)
+        record = {**self.made_from(trial), "ferc.checkpoint": self.model(trial)}
+        write_parquet(path, frame, record)
+        self._found[path] = True
 
-    def logits(self, trial: Trial, cell: Cell = CLEAN) -> npt.NDArray[np.float64]:
-        """Return the logits [N, K] of a trial in a cell of the scored split."""
-        return matrix(read_parquet(self.predictions(trial, "scored", cell))["logits"])
+    def logits(
+        self, trial: Trial, cell: Cell = CLEAN, ids: Sequence[str] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Return the logits [N, K] of a trial in a cell of the scored split, for these samples.
+
+        Raises `DataError` where the file is damaged, of other samples, or of another trial.
+        """
+        path = self.predictions(trial, "scored", cell)
+        return matrix(self._stored(path, trial, cell, ids)["logits"])
 
     def validation(
         self, trial: Trial, domains: bool = False
@@ -122,38 +194,85 @@ class RunDirectory:
 
         In the clean cell, or for ``domains`` in all cells that are stored.
         """
-        files = [self.predictions(trial, "validation", CLEAN)]
+        clean = self.predictions(trial, "validation", CLEAN)
+        files = [clean]
         if domains:
-            files += sorted(files[0].parent.glob("validation-*.parquet"))
-        tables = [read_parquet(path) for path in files]
+            names = (name for name in names_in(clean.parent) if name.startswith("validation-"))
+            files += [clean.with_name(name) for name in names]
+        tables = [self._stored(clean, trial, CLEAN)]
+        ids = tables[0]["sample"].to_list()
+        tables += [self._stored(path, trial, None, ids) for path in files[1:]]
         return (
             np.concatenate([matrix(table["logits"]) for table in tables]),
             np.concatenate([table["label"].to_numpy() for table in tables]),
             np.repeat(np.arange(len(tables)), [len(table) for table in tables]),
         )
 
+    def _stored(
+        self, path: Path, trial: Trial, cell: Cell | None, ids: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """Return a table of logits; raises `DataError` unless it is whole and of this trial, this
+        cell and these samples.
+        """
+        if trial not in self.keys:
+            raise DataError(
+                f"{self.manifest} says nothing of {trial}, so {path} cannot be trusted; rerun the "
+                "ferc run that made it"
+            )
+        frame, record = read_table(path)
+        reason = records.difference(record, self.made_from(trial))
+        if self.model(trial) not in ("", record.get("ferc.checkpoint")):
+            reason = "it is of another model"
+        if {"sample", *CELL, "logits"} - set(frame.columns):
+            reason = "it lacks columns"
+        elif cell and any(
+            Cell(*row) != cell for row in frame.select("corruption", "severity").unique().rows()
+        ):
+            reason = f"it is not of {cell}"
+        elif ids is not None and frame["sample"].to_list() != list(ids):
+            reason = "it has other samples, or in another order"
+        if reason:
+            raise DataError(f"{path} cannot be used, since {reason}")
+        return frame
+
     def table(
         self,
         path: Path,
         make: Callable[[], pl.DataFrame],
         serves: Callable[[pl.DataFrame], bool],
+        made_from: Mapping[str, str],
     ) -> pl.DataFrame:
-        """Return a stored table, made and stored first where there is none that ``serves``."""
+        """Return a stored table, made and stored first where there is none that ``serves`` and
+        says that it was made from this.
+        """
         if path.exists():
-            stored = read_parquet(path)
-            if serves(stored):
-                return stored
+            try:
+                stored, record = read_table(path)
+                if not records.difference(record, made_from) and serves(stored):
+                    return stored
+            except DataError as error:
+                say(f"{error}; it is made again")
         made = make()
-        write_parquet(path, made, self.record)
+        write_parquet(path, made, made_from)
         return made
 
     def write_labels(self, bench: Benchmark, labels: pl.DataFrame) -> None:
         """Store the labels."""
         write_parquet(self.labels, labels, self.record | records.mixture(bench))
 
+    def read_labels(self) -> pl.DataFrame:
+        """Return the labels that the results were scored against; raises `DataError` for others."""
+        labels, results = read_table(self.labels)[0], read_table(self.results)[1]
+        if results.get("ferc.labels") != digest_of(self.labels):
+            raise DataError(
+                f"{self.labels} does not hold the labels that {self.results.name} was scored "
+                "against; rerun the ferc run that made it"
+            )
+        return labels
+
     def finish(self, bench: Benchmark, results: pl.DataFrame, pooled: pl.DataFrame) -> None:
         """Store the scores, and the date in the manifest."""
-        judged = self.record | records.mixture(bench)
+        judged = self.record | records.mixture(bench) | {"ferc.labels": digest_of(self.labels)}
         write_parquet(self.results, results, judged)
         write_parquet(self.pooled, pooled, judged)
         self.note(ended=records.now())
@@ -165,39 +284,63 @@ class RunDirectory:
     @property
     def has_work(self) -> bool:
         """Whether anything is there that took work to make."""
-        made = ("checkpoints/*/*", "checkpoints/*.safetensors", "predictions/*/*")
-        return any(next(self.path.glob(pattern), None) for pattern in made)
+        below = self.path / "predictions"
+        folders = self.path / "checkpoints", *(below / name for name in names_in(below))
+        return any(names_in(folder) for folder in folders)
+
+    @property
+    def begun(self) -> dict[str, Any]:
+        """What the manifest of earlier work says, empty where there is none that can be read.
+
+        Raises `DataError` for the manifest of something else.
+        """
+        try:
+            found = read_json(self.manifest)
+        except DataError:
+            return {}
+        return checked_manifest(found, self.manifest)
 
     @cached_property
-    def begun(self) -> dict[str, Any]:
-        """What the manifest of earlier work says, empty where there is none."""
-        found: dict[str, Any] = read_json(self.manifest) if self.manifest.exists() else {}
-        return found
+    def keys(self) -> dict[Trial, str]:
+        """What the files of each known trial were made from."""
+        fields = ("method", "loss", "noise", "seed")
+        trials = self.begun.get("trials", {}).values()
+        return {Trial(**{name: each[name] for name in fields}): each["key"] for each in trials}
 
     @property
     def known_trials(self) -> list[Trial]:
         """The trials that earlier calls were to train or to open."""
-        fields = ("method", "loss", "noise", "seed")
-        trials = self.begun.get("trials", {}).values()
-        return [Trial(**{name: trial[name] for name in fields}) for trial in trials]
+        return list(self.keys)
 
     @contextmanager
     def claimed(self, bench: Benchmark) -> Iterator[RunDirectory]:
         """Hold the directory for one process, and record what is made in it from what.
 
         Raises `RequestError` when another process holds it, or when it was made by other
-        versions, with other settings or from other data.
+        versions, with other settings or from other data, or is no run directory.
         """
-        with claim(self.path):
+        with claim(self.path) as self.held:
+            sweep(self.path)
+            foreign = [name for name in names_in(self.path) if name != LOCK]
+            if foreign and self.manifest.name not in foreign:
+                raise RequestError(
+                    f"{self.path} holds {foreign[0]} and is not a run directory, for it has no "
+                    f"{self.manifest.name}; choose another directory with --out"
+                )
             identity = records.identity(bench)
-            earlier = self.begun if self.has_work else {}
+            begun = self.begun
+            if foreign and not begun:
+                say(f"{self.manifest} cannot be read; it is made again")
+            earlier = begun if self.has_work else {}
             if earlier:
                 records.refuse_other(self.path, earlier, identity)
                 identity["versions"] = {**earlier["versions"], **identity["versions"]}
             circumstances = records.circumstances(bench, earlier.get("trials", {}))
             circumstances |= {k: earlier[k] for k in ("begun", "device") if k in earlier}
-            manifest = {**identity, **circumstances}
-            write_json(self.manifest, manifest)
+            self.keys = (
+                records.keys_of(bench) if not earlier else self.keys | records.keys_of(bench)
+            )
+            write_json(self.manifest, {**identity, **circumstances})
             write_text(self.config, bench.config.to_toml())
             self.record = records.of_tables(identity)
             yield self

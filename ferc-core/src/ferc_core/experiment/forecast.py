@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 import numpy as np
 
 from ferc_core.base.progress import say
+from ferc_core.experiment import records
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.directory import RunDirectory
 from ferc_core.experiment.pipeline import describe
@@ -34,11 +35,13 @@ def forecast(bench: Benchmark, out: RunDirectory) -> str:
     """
     probe(bench)
     images = bench.images()
-    check_trials(bench, images, out)
-    describe(bench, out)
-    pending = [trial for trial in to_train(bench, out) if trial.trains]
+    out.keys = out.keys | records.keys_of(bench)
+    to_do = to_train(bench, out)
+    check_trials(bench, images, out, to_do)
+    describe(bench, out, to_do)
+    pending = [trial for trial in to_do if trial.trains]
     todo = {
-        part: out.missing(bench.trials, part, cells)
+        part: out.missing(bench.trials, part, cells, images[part].ids)
         for part, cells in (("validation", bench.validation_cells), ("scored", bench.cells))
     }
     cells = sum(map(len, todo.values()))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ferc_core.base.failures import Failures
+from ferc_core.base.files import hold
 from ferc_core.base.parallel import WHY_ENDED, follow_parent
 from ferc_core.base.progress import Advance, say, track, watching
 from ferc_core.errors import RunError, as_failure
@@ -20,19 +21,24 @@ from ferc_core.experiment.bad_images import without_bad_images
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.config import Config
 from ferc_core.experiment.directory import RunDirectory
-from ferc_core.experiment.training import Images, to_train, train
+from ferc_core.experiment.training import Images, train
 from ferc_core.plugins.host import plugin_files, use_plugin_files
 from ferc_core.suite.cells import Cell
 
 
-def train_missing(bench: Benchmark, images: Images, out: RunDirectory, failures: Failures) -> None:
-    """Train every trial that has no checkpoint, or resume it; failed ones go into ``failures``."""
-    pending = to_train(bench, out)
+def train_missing(
+    bench: Benchmark,
+    images: Images,
+    out: RunDirectory,
+    pending: Sequence[Trial],
+    failures: Failures,
+) -> None:
+    """Train every trial that is pending, or resume it; failed ones go into ``failures``."""
     visible: dict[Cell, float] = {}
     if bench.config.soft_augmentation and pending:
         visible = training_visibilities(bench, images["train"])
     if bench.config.jobs > 1 and len(pending) > 1:
-        side_by_side(bench.config, out.path, pending, visible, failures)
+        side_by_side(bench.config, out, pending, visible, failures)
         return
     for trial in pending:
         try:
@@ -43,14 +49,14 @@ def train_missing(bench: Benchmark, images: Images, out: RunDirectory, failures:
 
 def side_by_side(
     config: Config,
-    root: Path,
+    out: RunDirectory,
     trials: Sequence[Trial],
     visible: Mapping[Cell, float],
     failures: Failures,
 ) -> None:
     """Train trials in ``config.jobs`` processes; one that dies costs only its own trial."""
     waiting = deque(trials)
-    setup = config, root, dict(visible), plugin_files()
+    setup = config, out, dict(visible), plugin_files()
     with ExitStack() as stack:
         workers: dict[Connection, Worker] = {}
         while waiting or workers:
@@ -151,13 +157,14 @@ class Messenger:
 def work(
     connection: Connection,
     config: Config,
-    root: Path,
+    out: RunDirectory,
     visible: Mapping[Cell, float],
     files: Sequence[Path],
 ) -> None:
     """Train the trials that come, until no more do; the life of a training process."""
     follow_parent()
-    out = RunDirectory(root)
+    if out.held is not None:
+        hold(out.held)
     opened: tuple[Benchmark, Images] | None = None
     while True:
         try:

@@ -9,6 +9,7 @@ import polars as pl
 
 from ferc_core.base.progress import say, track
 from ferc_core.base.tables import column
+from ferc_core.experiment import records
 from ferc_core.experiment.benchmark import Benchmark
 from ferc_core.experiment.directory import RunDirectory
 from ferc_core.images.store import ImageStore
@@ -26,6 +27,7 @@ def visibilities(bench: Benchmark, images: ImageStore, out: RunDirectory) -> pl.
         out.visibility(bench),
         make=lambda: measured(bench, images),
         serves=lambda table: covers(table, bench.cells[1:]),
+        made_from=records.visibility_record(bench, out.record),
     )
 
 

@@ -48,9 +48,10 @@ def run(bench: Benchmark, out: RunDirectory) -> Outcome:
     with out.claimed(bench):
         bench = without_bad_images(bench, out.skipped, out.checked)
         images = bench.images(out.cache)
-        describe(bench, out)
-        training.check_trials(bench, images, out)
-        train_missing(bench, images, out, failures)
+        pending = training.to_train(bench, out)
+        describe(bench, out, pending)
+        training.check_trials(bench, images, out, pending)
+        train_missing(bench, images, out, pending, failures)
         predict_missing(bench, images, out, failures)
         if all(trial in failures for trial in bench.trials):
             failures.raise_all()
@@ -96,12 +97,12 @@ def opened(config: Config) -> tuple[Benchmark, RunDirectory]:
     bench = Benchmark.open(config)
     out = RunDirectory(Path(config.out) if config.out else default_path(bench))
     begun = out.begun.get("making", {}).get("threads")
-    if begun is not None and not config.threads:
+    if isinstance(begun, int) and not config.threads:
         bench = replace(bench, config=bench.config.model_copy(update={"threads": begun}))
     return bench, out
 
 
-def describe(bench: Benchmark, out: RunDirectory) -> None:
+def describe(bench: Benchmark, out: RunDirectory, pending: Sequence[Trial]) -> None:
     """Say what is about to happen."""
     splits = bench.splits
     say(
@@ -117,7 +118,7 @@ def describe(bench: Benchmark, out: RunDirectory) -> None:
     unscored = [t for t in out.known_trials if t not in (*bench.trials, *earlier)]
     if unscored:
         say(f"  left out, lacking predictions of some cells: {'; '.join(map(str, unscored))}")
-    for line in training.describe(bench, training.to_train(bench, out)):
+    for line in training.describe(bench, pending):
         say(line)
     if bench.entries.dataset.entry.note and not bench.models:
         say(bench.entries.dataset.entry.note)
@@ -136,6 +137,8 @@ def earlier_trials(bench: Benchmark, out: RunDirectory) -> list[Trial]:
         trial
         for trial in out.known_trials
         if trial not in bench.trials
-        and not out.missing([trial], "scored", bench.cells)
-        and not out.missing([trial], "validation", bench.validation_cells)
+        and not out.missing([trial], "scored", bench.cells, bench.splits.scored.ids)
+        and not out.missing(
+            [trial], "validation", bench.validation_cells, bench.splits.validation.ids
+        )
     ]

@@ -32,7 +32,7 @@ def predict_missing(
     """
     for part, cells in (("validation", bench.validation_cells), ("scored", bench.cells)):
         trials = [trial for trial in bench.trials if trial not in failures]
-        todo = out.missing(trials, part, cells)
+        todo = out.missing(trials, part, cells, images[part].ids)
         if not todo:
             continue
         keep([images[part]])

@@ -11,11 +11,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ferc_core.base.files import digest_of
 from ferc_core.base.seeds import BENCHMARK_VERSION, key
 from ferc_core.errors import RequestError
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.plugins import objective
 from ferc_core.plugins.host import normalise, registry
+from ferc_core.plugins.registry import Owner
 
 # Packages whose version may change what training and corruptions make.
 MAKERS = (
@@ -34,13 +36,16 @@ JUDGES = ("ferc-metrics", "scipy")
 def identity(bench: Benchmark) -> dict[str, Any]:
     """Return what everything in a directory is made from, and whose mixture softens labels."""
     note = bench.mixture_note
+    return {**made_from(bench), "versions": versions(bench), **({"gmm": note} if note else {})}
+
+
+def made_from(bench: Benchmark) -> dict[str, Any]:
+    """Return what everything in a directory is made from, but for the versions."""
     return {
         "benchmark": BENCHMARK_VERSION,
-        "versions": versions(bench),
         "making": json.loads(json.dumps(bench.config.making())),
         "data": bench.faces.fingerprint,
         "classes": list(bench.classes),
-        **({"gmm": note} if note else {}),
     }
 
 
@@ -65,11 +70,48 @@ def circumstances(bench: Benchmark, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def training_record(bench: Benchmark, trial: Trial) -> dict[str, Any]:
-    """Return a trial with what it trains with and towards which objective."""
+    """Return a trial with what it trains with, towards which objective, and the key of it all."""
+    known = {**vars(trial), "key": trial_key(bench, trial)}
     if not trial.trains:
-        return vars(trial)
+        return known
     how = bench.entries.settings(bench.config, trial.method)
-    return {**vars(trial), **how, "objective": objective.described(trial.loss)}
+    return {**known, **how, "objective": objective.described(trial.loss)}
+
+
+def keys_of(bench: Benchmark) -> dict[Trial, str]:
+    """Return the key of each trial of a benchmark."""
+    return {trial: trial_key(bench, trial) for trial in bench.trials}
+
+
+def trial_key(bench: Benchmark, trial: Trial) -> str:
+    """Return the key of what a model and its predictions are made from, but for the versions."""
+    how = bench.entries.settings(bench.config, trial.method) if trial.trains else {}
+    made = made_from(bench) | vars(trial) | how
+    weights = Path(bench.config.weights)
+    return key(json.dumps(made), digest_of(weights) if bench.config.weights else "").hex()
+
+
+def visibility_record(bench: Benchmark, record: Mapping[str, str]) -> dict[str, str]:
+    """Return what the metadata of a table of visibilities say about its making."""
+    config = bench.config
+    owner = owner_state(registry().visibilities.owner(bench.entries.visibility.name))
+    made = record["ferc.key"], config.visibility, config.visibility_scope, owner
+    return {**record, "ferc.key": key(*made).hex()}
+
+
+def difference(stored: Any, wanted: Mapping[str, str]) -> str:
+    """Say in what a stored file was made from something else than is wanted; "" for nothing."""
+    try:
+        versions = [json.loads(each.get("ferc.versions", "{}")) for each in (stored, wanted)]
+        if stored["ferc.key"] != wanted["ferc.key"]:
+            return "it was made from something else"
+        for name in sorted({*versions[0]} & {*versions[1]}):
+            was, now = (each[name] for each in versions)
+            if was != now:
+                return f"it was made with {name} {was!r}, not {now!r}"
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return "nothing says what it was made from"
+    return ""
 
 
 def now() -> str:
@@ -82,15 +124,29 @@ def versions(bench: Benchmark) -> dict[str, str]:
     known, entries = registry(), bench.entries
     owners = [known.datasets.owner(entries.dataset.name)]
     owners += [known.methods.owner(method.name) for method in entries.methods.values()]
+    if entries.methods:
+        owners += [
+            known.losses.owner(call.name)
+            for loss in bench.config.losses
+            for call in objective.parsed(loss)
+        ]
     owners += [
         known.corruptions.owner(entries.corruptions[text].name) for text in bench.config.corruptions
     ]
-    found = {owner.name: owner.version for owner in owners if owner.file is None}
-    for owner in owners:
-        if owner.file is not None:
-            found[owner.name] = blake2b(owner.file.read_bytes(), digest_size=8).hexdigest()
-    found |= installed(MAKERS)
-    return dict(sorted((normalise(k) if not k.endswith(".py") else k, v) for k, v in found.items()))
+    found = {name_of(owner): owner_state(owner) for owner in owners} | installed(MAKERS)
+    return dict(sorted(found.items()))
+
+
+def name_of(owner: Owner) -> str:
+    """Return the name of a distribution in its normal form, or that of a plugin file."""
+    return owner.name if owner.file is not None else normalise(owner.name)
+
+
+def owner_state(owner: Owner) -> str:
+    """Return the version of a distribution, or the hash of a plugin file."""
+    if owner.file is None:
+        return owner.version
+    return blake2b(owner.file.read_bytes(), digest_size=8).hexdigest()
 
 
 def installed(names: tuple[str, ...]) -> dict[str, str]:
@@ -122,13 +178,16 @@ def refuse_other(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> 
 
 
 def of_tables(identity: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the metadata of every table says about its making."""
-    # The mixture is not part of the key: like everything that judges, it may change.
-    made_from = {name: value for name, value in identity.items() if name != "gmm"}
+    """Return what the metadata of every table says about its making.
+
+    Versions are no part of the key, since a plugin may come in later; nor is the mixture, which
+    may change like everything that judges.
+    """
+    made = {name: value for name, value in identity.items() if name not in ("versions", "gmm")}
     return {
         "ferc.benchmark": identity["benchmark"],
         "ferc.versions": json.dumps(identity["versions"]),
-        "ferc.key": key(json.dumps(made_from)).hex(),
+        "ferc.key": key(json.dumps(made)).hex(),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,17 @@ from ferc_core.spec import UNCALIBRATED, Calibrator, Metric
 from ferc_core.suite.cells import CLEAN, POOLED, Cell
 
 Array = npt.NDArray[np.float64]
-Labels = Mapping[Cell, tuple[npt.NDArray[np.int64], Array]]  # hard [N] and soft [N, K]
+
+
+class CellLabels(NamedTuple):
+    """The samples of a cell, their hard labels [N] and their soft labels [N, K]."""
+
+    samples: tuple[str, ...]
+    hard: npt.NDArray[np.int64]
+    soft: Array
+
+
+Labels = Mapping[Cell, CellLabels]
 Transform = Callable[[Array], Array]
 
 SCHEMA = {
@@ -119,9 +129,9 @@ def cases(
     """
     corrupted = [cell for cell in labels if cell != CLEAN]
     if corrupted:
-        hard, soft = (np.concatenate([labels[c][part] for c in corrupted]) for part in (0, 1))
+        hard, soft = (np.concatenate([labels[c][part] for c in corrupted]) for part in (1, 2))
     for trial in trials:
-        logits = {cell: out.logits(trial, cell) for cell in labels}
+        logits = {cell: out.logits(trial, cell, labels[cell].samples) for cell in labels}
         for name, transform in fitted(out, trial, calibrators, failures).items():
             try:
                 probs = {cell: transform(logits[cell]) for cell in labels}
@@ -129,7 +139,7 @@ def cases(
                 failures.add(f"{trial}, calibrator {name}", error)
                 continue
             for cell in labels:
-                yield Case(trial, name, cell, probs[cell], *labels[cell])
+                yield Case(trial, name, cell, probs[cell], labels[cell].hard, labels[cell].soft)
             if corrupted:
                 together = np.concatenate([probs[cell] for cell in corrupted])
                 yield Case(trial, name, POOLED, together, hard, soft)
@@ -162,12 +172,12 @@ def softmax(logits: npt.NDArray[np.floating[Any]]) -> Array:
 
 
 def labels_of(table: pl.DataFrame, cells: Iterable[Cell]) -> Labels:
-    """Return the hard labels [N] and soft labels [N, K] of each cell."""
+    """Return the labels of each cell."""
     parts = table.partition_by(["corruption", "severity"], as_dict=True)
+    found = {cell: parts[cell.corruption, cell.severity] for cell in cells}
     return {
-        cell: (
-            parts[cell.corruption, cell.severity]["label"].to_numpy(),
-            matrix(parts[cell.corruption, cell.severity]["target"]),
+        cell: CellLabels(
+            tuple(part["sample"].to_list()), part["label"].to_numpy(), matrix(part["target"])
         )
-        for cell in cells
+        for cell, part in found.items()
     }

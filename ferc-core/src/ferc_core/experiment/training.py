@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from ferc_core.base.files import replacing
+from ferc_core.base.files import digest_of, replacing
 from ferc_core.base.progress import say, track
 from ferc_core.data.noise import flip_labels
 from ferc_core.errors import RequestError
@@ -31,7 +31,7 @@ def to_train(bench: Benchmark, out: RunDirectory) -> list[Trial]:
     for trial in bench.trials:
         if trial in bench.models:
             continue
-        if out.checkpoint(trial).exists() and trial.trains:
+        if trial.trains and out.has_checkpoint(trial):
             # a kill may have come between the checkpoint and the end of the state
             shutil.rmtree(out.training(trial), ignore_errors=True)
         else:
@@ -39,10 +39,12 @@ def to_train(bench: Benchmark, out: RunDirectory) -> list[Trial]:
     return pending
 
 
-def check_trials(bench: Benchmark, images: Images, out: RunDirectory) -> None:
+def check_trials(
+    bench: Benchmark, images: Images, out: RunDirectory, pending: Sequence[Trial]
+) -> None:
     """Let the methods refuse what they cannot train, before anything long begins."""
     checked = set()
-    for trial in to_train(bench, out):
+    for trial in pending:
         kind = trial.method, trial.loss
         check = bench.entries.methods[trial.method].entry.check
         if check is not None and kind not in checked:
@@ -79,12 +81,14 @@ def train(
     checkpoint = out.checkpoint(trial)
     with replacing(checkpoint) as temporary:
         predictor.save(temporary)
-        # only a ready-made model is opened again when it is there already
-        if checkpoint.exists() and checkpoint.read_bytes() != temporary.read_bytes():
+        # a ready-made model is opened again when it is there already
+        known = "" if trial.trains else out.model(trial)
+        if known not in ("", digest_of(temporary)):
             raise RequestError(
                 f"{trial.method} is no longer the model whose predictions {out.path} has; choose "
                 "another directory with --out"
             )
+    out.add_checkpoint(trial)
     shutil.rmtree(out.training(trial), ignore_errors=True)
 
 

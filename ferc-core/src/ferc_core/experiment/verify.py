@@ -2,50 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from ferc_core.base.files import read_parquet
-from ferc_core.base.parallel import threads
+from ferc_core.base.files import LOCK, read_parquet
 from ferc_core.base.progress import track
 from ferc_core.errors import BadImageError, DataError
 from ferc_core.experiment.benchmark import Benchmark
-from ferc_core.experiment.build import counts, digest
+from ferc_core.experiment.build import counts, hashes_of
 from ferc_core.experiment.config import Config
 from ferc_core.images.store import Images
 from ferc_core.suite.cells import Cell
 from ferc_core.suite.corrupt import Chunk
 from ferc_core.suite.layout import LABELS, MANIFEST, Build, image_name
 
-WORKERS = 4  # threads that read and hash files
-
 
 def verify(build: Build) -> list[str]:
     """Return a sentence for everything that differs from the manifest."""
     files: dict[str, str] = build.manifest["files"]
-    there = {
-        path.relative_to(build.root).as_posix()
-        for path in build.root.rglob("*")
-        if path.is_file() and path.name != ".lock"
-    }
-    problems = [f"{name} is missing" for name in sorted(files.keys() - there)]
-    problems += [f"{name} does not belong there" for name in sorted(there - {*files, MANIFEST})]
-    present = sorted(files.keys() & there)
+    there = dict(entries_in(build.root))
+    present = [name for name in sorted(files) if there.get(name) == "file"]
+    problems = [f"{name} is missing" for name in sorted(files.keys() - there.keys())]
+    for name, kind in sorted(there.items()):
+        if name in files and kind != "file":
+            problems.append(f"{name} is {kind}, not a file")
+        elif name not in {*files, MANIFEST, LOCK}:
+            problems.append(f"{name} does not belong there")
     with track("hash files", len(present)) as step:
-        hashes = threads(hasher(build.root), present, WORKERS)
-        for name, found in zip(present, hashes, strict=True):
+        for name, found in zip(present, hashes_of(build.root, present), strict=True):
             if found != files[name]:
                 problems.append(f"{name} is not the file that was built")
             step(1)
     return problems + list(label_problems(build))
 
 
-def hasher(root: Path) -> Callable[[str], str]:
-    """Return the function that hashes a file below ``root``."""
-    return lambda name: digest((root / name).read_bytes())
+def entries_in(root: Path) -> Iterator[tuple[str, str]]:
+    """Yield everything below a folder but the folders, with what it is; links are not followed."""
+    for folder, folders, names in os.walk(root):
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        for name in (*names, *links):
+            path = os.path.join(folder, name)
+            mode = os.lstat(path).st_mode
+            kind = "a link" if stat.S_ISLNK(mode) else "a device or a pipe"
+            yield Path(path).relative_to(root).as_posix(), "file" if stat.S_ISREG(mode) else kind
 
 
 def label_problems(build: Build) -> Iterator[str]:

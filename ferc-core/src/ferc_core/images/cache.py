@@ -7,6 +7,7 @@ From a mapped file, which the system caches as it is used, they are read at the 
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from ferc_core.base.files import write_failure
+from ferc_core.base.files import check_target, read_bytes, sync, write_failure, write_text
 from ferc_core.base.seeds import key
 from ferc_core.errors import StoreError
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ferc_core.images.store import ImageStore
 
 Images = npt.NDArray[np.uint8]
+
+SYNCED = 1024  # images after which a filling that is interrupted is resumed
 
 
 def mapped(folder: Path, store: ImageStore, advance: Callable[[int], None]) -> Images:
@@ -38,8 +41,10 @@ def mapped(folder: Path, store: ImageStore, advance: Callable[[int], None]) -> I
     path = folder / f"{key(*store.address, size=8).hex()}-{store.side}.u8"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for each in (path, path.with_suffix(".lock"), part_of(path), count_of(path)):
+            check_target(each)
         with FileLock(path.with_suffix(".lock")):
-            if path.exists():
+            if path.exists() and path.stat().st_size == math.prod(shape):
                 advance(len(store))
             else:
                 fill(path, store, advance)
@@ -51,19 +56,49 @@ def mapped(folder: Path, store: ImageStore, advance: Callable[[int], None]) -> I
 def fill(path: Path, store: ImageStore, advance: Callable[[int], None]) -> None:
     """Write the images one after the other, from where an earlier call stopped."""
     size = store.side**2 * 3
-    begun = path.with_name(f".{path.name}.part")
-    with begun.open("ab") as file:
-        done = file.tell() // size
-        missing, free = (len(store) - done) * size, shutil.disk_usage(path.parent).free
-        if missing > free:
-            raise StoreError(
-                f"the cache in {path.parent} needs {missing >> 20} MiB more, and {free >> 20} MiB "
-                "are free; leave out --cache, or use --out with a directory on a larger disk"
-            )
-        file.truncate(done * size)  # the last image may be incomplete
-        file.seek(0, os.SEEK_END)
+    done = images_in(path, size)
+    missing, free = (len(store) - done) * size, shutil.disk_usage(path.parent).free
+    if missing > free:
+        raise StoreError(
+            f"the cache in {path.parent} needs {missing >> 20} MiB more, and {free >> 20} MiB "
+            "are free; leave out --cache, or use --out with a directory on a larger disk"
+        )
+    with part_of(path).open("ab") as file:
+        file.truncate(done * size)  # what follows may not have reached the disk
         advance(done)
-        for image in store.read_all(done):
-            file.write(image.tobytes())
-            advance(1)
-    os.replace(begun, path)
+
+        def synced() -> None:
+            file.flush()
+            os.fsync(file.fileno())
+            write_text(count_of(path), str(done))
+
+        try:
+            for image in store.read_all(done):
+                file.write(image.tobytes())
+                advance(1)
+                done += 1
+                if done % SYNCED == 0:
+                    synced()
+        finally:
+            synced()
+    os.replace(part_of(path), path)
+    sync(path.parent)
+    count_of(path).unlink()
+
+
+def images_in(path: Path, size: int) -> int:
+    """Return how many images of an interrupted filling are on the disk."""
+    try:
+        return min(int(read_bytes(count_of(path))), part_of(path).stat().st_size // size)
+    except (OSError, ValueError):
+        return 0
+
+
+def part_of(path: Path) -> Path:
+    """The file that is being filled."""
+    return path.with_suffix(".part")
+
+
+def count_of(path: Path) -> Path:
+    """The file that says how many of its images are on the disk."""
+    return path.with_suffix(".count")

@@ -227,7 +227,7 @@ def stored(
     failures: Failures,
 ) -> Iterator[Case]:
     """Yield the stored predictions of every trial, calibrator and cell."""
-    labels = labels_of(read_parquet(out.labels), cells)
+    labels = labels_of(out.read_labels(), cells)
     for trial, names in calibrators.items():
         chosen = [registry().calibrators.choose(n) for n in names if n != UNCALIBRATED]
         for case in cases(out, [trial], chosen, labels, failures):

@@ -18,6 +18,7 @@ from ferc_core.base.parallel import threads
 from ferc_core.base.text import number
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.experiment.benchmark import Trial
+from ferc_core.experiment.scoring import labels_of
 from ferc_core.results import formats, intervals, tables
 from ferc_core.suite.cells import CLEAN, Cell
 
@@ -112,14 +113,15 @@ class Run:
                     there = self._cell(cell)
                     if not out.predictions(known, "scored", there).exists():
                         raise DataError(f"{out.path} has no logits of {known} in {there}")
-                    return out.logits(known, there)
+                    labels = labels_of(out.read_labels(), [there])
+                    return out.logits(known, there, labels[there].samples)
         raise UnknownNameError("trial", str(trial), map(str, self.trials))
 
     def labels(self) -> pl.DataFrame:
         """Return hard and soft label of every sample in every cell, as in ``labels.parquet``."""
         if len(self.directories) > 1:
             raise RequestError(f"{self.path} has several runs; open one of them")
-        return read_parquet(self.directories[0].labels)
+        return self.directories[0].read_labels()
 
     def _cell(self, cell: Cell | str | tuple[str, int]) -> Cell:
         named = str(Cell(*cell)) if isinstance(cell, tuple) else str(cell)

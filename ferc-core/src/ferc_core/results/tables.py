@@ -73,7 +73,7 @@ def scores_of(
 ) -> pl.DataFrame:
     """Return the scores by some metrics of the trials, calibrators and cells that a table has."""
     dataset, cells = frame["dataset"][0], cells_of(frame)
-    labels = labels_of(read_parquet(out.labels), cells)
+    labels = labels_of(out.read_labels(), cells)
     found = []
     for trial, names in calibrators_of(frame).items():
         chosen = [registry().calibrators.choose(n) for n in names if n != UNCALIBRATED]
