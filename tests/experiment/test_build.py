@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -129,6 +130,8 @@ def test_a_build_that_is_stopped_again_and_again_ends_with_the_same_manifest(
 ):
     (tmp_path / "sabotage.py").write_text(SABOTAGE)
     for target, cause in (
+        (".building/manifest.json", "kill"),  # the first of all
+        (".building/manifest.json", "full disk"),
         ("labels.parquet", "full disk"),
         ("test-00065.png", "kill"),  # of the second job
     ):
@@ -138,10 +141,61 @@ def test_a_build_that_is_stopped_again_and_again_ends_with_the_same_manifest(
             assert stopped.returncode == -signal.SIGKILL
         else:
             assert "the disk is full" in one_sentence(stopped, 1)
-        assert "is an unfinished build" in one_sentence(ferc("verify", "b"), 1)
+        if "manifest" not in target:
+            assert "is an unfinished build" in one_sentence(ferc("verify", "b"), 1)
     assert ferc(*BUILD, *SERIAL, "--out", "b").returncode == 0
     assert manifest(tmp_path / "b") == manifest(made)  # which processes made
     assert ferc("verify", "b").returncode == 0
+
+
+def test_a_build_that_is_stopped_while_it_tidies_up_is_tidied_up(ferc, built):
+    (built / ".building").mkdir()
+    (built / ".building" / "0.json").write_text("{}")
+    assert ".building/0.json does not belong there" in ferc("verify", "b").stdout
+    assert "b is complete already" in ferc(*BUILD, "--out", "b").stderr
+    assert ferc("verify", "b").returncode == 0
+
+
+def test_what_is_damaged_in_a_build_is_made_again(ferc, built):
+    before = manifest(built)
+    untouched = built / "images/snow/5/test-00003.png"
+    made = untouched.stat().st_mtime_ns
+    (built / "images/snow/5/test-00065.png").write_bytes(b"")
+    (built / "images/snow/1/test-00069.png").unlink()
+    (built / "labels.parquet").write_bytes((built / "labels.parquet").read_bytes()[:100])
+    (built / "visibility.parquet").write_bytes(b"")
+    done = ferc(*BUILD, "--out", "b")
+    assert "4 files are missing or damaged and made again" in done.stderr
+    assert manifest(built) == before
+    assert untouched.stat().st_mtime_ns == made  # of another job
+    assert ferc("verify", "b").returncode == 0
+
+
+@pytest.mark.parametrize("content", ["", '{"making": '])
+def test_a_build_whose_manifest_cannot_be_read_is_made_again(ferc, built, content):
+    before = manifest(built)
+    (built / "manifest.json").write_text(content)
+    done = ferc(*BUILD, "--out", "b")
+    assert "manifest.json cannot be read as JSON" in done.stderr
+    assert manifest(built) == before
+    assert ferc("verify", "b").returncode == 0
+
+
+def test_everything_that_does_not_belong_to_a_build_is_named(ferc, built):
+    (built / "link.png").symlink_to("labels.parquet")
+    (built / "images" / "more").symlink_to(built)
+    (built / "images" / ".lock").write_text("")
+    os.mkfifo(built / "pipe")
+    image = built / "images/snow/5/test-00001.png"
+    image.rename(built / "images/snow/5/other.png")
+    image.symlink_to("other.png")
+    result = ferc("verify", "b")
+    assert result.returncode == 1
+    strange = ("images/.lock", "images/more", "images/snow/5/other.png", "link.png", "pipe")
+    assert set(result.stdout.splitlines()) == {
+        *(f"{name} does not belong there" for name in strange),
+        "images/snow/5/test-00001.png is a link, not a file",
+    }
 
 
 def test_a_second_build_does_nothing_and_another_one_is_refused(ferc, built):

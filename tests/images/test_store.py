@@ -215,6 +215,7 @@ def test_a_run_with_a_cache_gives_the_same_bytes(ferc, tmp_path):
 def test_a_cache_that_cannot_be_written_is_refused_in_one_sentence(ferc, tmp_path):
     folder_of_faces(tmp_path / "faces", n=2)
     (tmp_path / "run").mkdir()
+    (tmp_path / "run/manifest.json").write_text("")  # as a run directory has one
     (tmp_path / "run/cache").write_text("a file where the folder should be")
     done = ferc("run", *OWN, "--out", "run", "--cache")
     assert "cache" in one_sentence(done, 1)

@@ -39,7 +39,11 @@ class Trial:
     @property
     def name(self) -> str:
         """A name for files, different for different trials."""
-        return slug(f"{self.method}-{self.loss}-noise{self.rate}-seed{self.seed}")
+        method, loss = (
+            part if part == NO_LOSS else part.replace("-", "--")
+            for part in (self.method, self.loss)
+        )
+        return slug(f"{method}-{loss}-noise{self.rate}-seed{self.seed}")
 
     @property
     def rate(self) -> str:

@@ -221,16 +221,9 @@ class RunDirectory:
             )
         frame, record = read_table(path)
         reason = records.difference(record, self.made_from(trial))
-        if self.model(trial) not in ("", record.get("ferc.checkpoint")):
+        if not reason and self.model(trial) not in ("", record.get("ferc.checkpoint")):
             reason = "it is of another model"
-        if {"sample", *CELL, "logits"} - set(frame.columns):
-            reason = "it lacks columns"
-        elif cell and any(
-            Cell(*row) != cell for row in frame.select("corruption", "severity").unique().rows()
-        ):
-            reason = f"it is not of {cell}"
-        elif ids is not None and frame["sample"].to_list() != list(ids):
-            reason = "it has other samples, or in another order"
+        reason = reason or unlike(frame, cell, ids)
         if reason:
             raise DataError(f"{path} cannot be used, since {reason}")
         return frame
@@ -344,6 +337,17 @@ class RunDirectory:
             write_text(self.config, bench.config.to_toml())
             self.record = records.of_tables(identity)
             yield self
+
+
+def unlike(frame: pl.DataFrame, cell: Cell | None, ids: Sequence[str] | None) -> str:
+    """Say why a table is not one of logits in this cell, of these samples; "" where it is."""
+    if {"sample", *CELL, "logits"} - set(frame.columns):
+        return "it lacks columns"
+    if cell and any(Cell(*row) != cell for row in frame.select(CELL).unique().rows()):
+        return f"it is not of {cell}"
+    if ids is not None and frame["sample"].to_list() != list(ids):
+        return "it has other samples, or in another order"
+    return ""
 
 
 def default_path(bench: Benchmark) -> Path:
