@@ -79,7 +79,7 @@ def contents(folder: Path) -> dict[str, str]:
     if "manifest.json" in found:
         manifest = json.loads(found["manifest.json"])
         for date in ("begun", "ended"):
-            manifest.pop(date)
+            manifest.pop(date, None)  # a build has no dates
         found["manifest.json"] = json.dumps(manifest).encode()
     return {name: hashlib.sha256(content).hexdigest() for name, content in found.items()}
 
