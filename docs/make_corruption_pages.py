@@ -117,7 +117,7 @@ def visibilities(function: str, table: str) -> Visible:
     entry = registry().visibilities[function]
     corruptor = Corruptor("toyfaces", CORRUPTIONS, table, 0)
     everyone = Suite(ImageStore(FACES, SIDE), corruptor, threads, os.cpu_count() or 1)
-    suite = everyone.take(sample_rows(everyone, "average"))
+    suite = everyone.take(sample_rows(everyone.ids, "average"))
     degradation = measure(suite, CELLS, entry.against)
     visible = normalise(degradation, np.ones(len(CELLS), bool), entry.scope).mean(axis=0)
     return dict(zip(CORRUPTIONS, visible.reshape(len(CORRUPTIONS), -1), strict=True))

@@ -25,6 +25,7 @@ SIZE = 48 << 20
 # Names reach the disk each second and contents up to 30 seconds later, without the exceptions
 # that ext4 makes for programs that do not sync.
 OPTIONS = "loop,commit=1,noauto_da_alloc"
+NAMED = 1.5  # seconds until all names are on the disk
 CUT_WORK = ("run", "build", "shards", "training")
 
 
@@ -64,6 +65,7 @@ def cut(folder: Path, name: str, expected: dict[str, str], after: float) -> tupl
         time.sleep(after)
         with suppress(ProcessLookupError):
             attempt.freeze()
+        time.sleep(NAMED)
         snapshot(disk, copy)
         with suppress(ProcessLookupError):
             attempt.kill()
@@ -83,7 +85,7 @@ def unsynced(folder: Path) -> tuple[int, int]:
     with mounted(disk, place):
         attempt = Attempt(place, WORK["run"], without_sync)
         attempt.wait()
-        time.sleep(2.5)  # until the names are on the disk
+        time.sleep(NAMED)
         snapshot(disk, copy)
     with mounted(copy, place):
         return empty_files(place)

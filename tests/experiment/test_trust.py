@@ -68,6 +68,13 @@ def test_a_damaged_file_costs_itself_alone(ferc, run_copy, name):
     assert labels.stat().st_mtime_ns == made
 
 
+def test_damaged_intervals_are_computed_again(ferc, run_copy):
+    asked = ("intervals", "run", "--resamples", 20, "--format", "csv")
+    before = ferc(*asked).stdout
+    damage(run_copy / "intervals.parquet", cut)
+    assert ferc(*asked).stdout == before
+
+
 def test_a_leftover_of_a_killed_write_is_removed(ferc, run_copy):
     left = run_copy / "predictions" / ".0123456789abcdef.part"
     left.write_text("half")
@@ -151,6 +158,14 @@ def test_rows_that_are_not_those_of_the_labels_are_noticed(ferc, run_copy, chang
     asked = ("intervals", "run", "--resamples", 20, "--by", "corruption")
     assert reason in one_sentence(ferc(*asked), 1)
     assert f"{SNOW} cannot be used, since {reason}; it is made again" in ferc(*RUN).stderr
+    assert contents(run_copy) == expected
+
+
+def test_visibilities_in_another_order_are_measured_again(ferc, run_copy):
+    expected = contents(run_copy)
+    (stored,) = (run_copy / "visibility").iterdir()
+    permuted(stored)
+    assert ferc(*RUN).returncode == 0
     assert contents(run_copy) == expected
 
 

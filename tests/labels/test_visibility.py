@@ -58,8 +58,8 @@ def test_measured_degradation_is_that_of_the_images():
 
 def test_the_average_is_over_a_hundred_faces():
     many = suite(faces(130, 40))
-    assert len(sample_rows(many, "average")) == 100
-    assert len(sample_rows(many, "dataset")) == 130
+    assert len(sample_rows(many.ids, "average")) == 100
+    assert len(sample_rows(many.ids, "dataset")) == 130
 
 
 def test_what_concerns_the_clean_image_alone_is_done_once_for_each():

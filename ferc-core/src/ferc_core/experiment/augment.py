@@ -76,7 +76,7 @@ def training_visibilities(bench: Benchmark, images: ImageStore) -> dict[Cell, fl
     against = registry().visibilities[Config.model_fields["visibility"].default].against
     cells = bench.entries.benchmark_cells
     suite = bench.suite(images)
-    suite = suite.take(sample_rows(suite, "average"))
+    suite = suite.take(sample_rows(suite.ids, "average"))
     with track("visibility of training faces", len(suite.ids) * len(cells)) as step:
         degradation = measure(suite, cells, against, step)
     v = normalise(degradation, np.ones(len(cells), bool), "average")[0]

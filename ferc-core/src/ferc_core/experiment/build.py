@@ -240,7 +240,7 @@ def write_labels(bench: Benchmark, root: Path, record: Mapping[str, str]) -> pl.
     path, made_from = root / VISIBILITY, records.visibility_record(bench, record)
     try:
         visible, found = read_table(path)
-        known = not records.difference(found, made_from)
+        known = not records.difference(found, made_from) and labelling.covers(visible, bench)
     except DataError:
         known = False
     if not known:

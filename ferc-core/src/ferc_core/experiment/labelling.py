@@ -26,7 +26,7 @@ def visibilities(bench: Benchmark, images: ImageStore, out: RunDirectory) -> pl.
     return out.table(
         out.visibility(bench),
         make=lambda: measured(bench, images),
-        serves=lambda table: covers(table, bench.cells[1:]),
+        serves=lambda table: covers(table, bench),
         made_from=records.visibility_record(bench, out.record),
     )
 
@@ -35,7 +35,7 @@ def measured(bench: Benchmark, images: ImageStore) -> pl.DataFrame:
     """Return degradation and visibility of the measured samples in every cell, as a table."""
     cells, scope, chosen = bench.measured_cells, bench.config.visibility_scope, bench.entries
     suite = bench.suite(images)
-    sample = suite.take(visibility.sample_rows(suite, scope))
+    sample = suite.take(visibility.sample_rows(suite.ids, scope))
     ids, function = sample.ids, chosen.visibility
     with track(f"visibility {function}", len(ids) * len(cells)) as step:
         degradation = visibility.measure(
@@ -67,10 +67,16 @@ def in_benchmark(bench: Benchmark, cells: Sequence[Cell]) -> np.ndarray:
     return official if official.any() else np.ones(len(cells), bool)
 
 
-def covers(table: pl.DataFrame, cells: Sequence[Cell]) -> bool:
-    """Say whether a table has rows of all these cells."""
-    known = set(table.select(CELL).unique().iter_rows())
-    return all((cell.corruption, cell.severity) in known for cell in cells)
+def covers(table: pl.DataFrame, bench: Benchmark) -> bool:
+    """Say whether a table has all cells, and in each the samples to measure, in their order."""
+    ids, scope = bench.splits.scored.ids, bench.config.visibility_scope
+    samples = [ids[row] for row in visibility.sample_rows(ids, scope)]
+    parts = table.partition_by(CELL, as_dict=True)
+    return all(
+        (c.corruption, c.severity) in parts
+        and parts[c.corruption, c.severity]["sample"].to_list() == samples
+        for c in bench.cells[1:]
+    )
 
 
 def identities(table: pl.DataFrame, cells: Sequence[Cell]) -> list[str]:

@@ -30,9 +30,9 @@ SAMPLE = 100  # faces behind the average (paper, Fig. 4)
 Array = npt.NDArray[np.float64]
 
 
-def sample_rows(suite: Suite, scope: str) -> npt.NDArray[np.int64]:
+def sample_rows(ids: tuple[str, ...], scope: str) -> npt.NDArray[np.int64]:
     """Return the rows to measure: all, or for ``average`` a fixed sample of 100."""
-    rows = rank(suite.ids, "visibility")
+    rows = rank(ids, "visibility")
     return np.sort(rows[:SAMPLE] if scope == "average" else rows)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from ferc_core.base.failures import Failures
-from ferc_core.base.files import claim, read_parquet, write_parquet
+from ferc_core.base.files import check_target, claim, read_table, write_parquet
 from ferc_core.base.progress import Advance, track
 from ferc_core.base.seeds import key
 from ferc_core.errors import DataError, FercError, RequestError, UnknownNameError
@@ -133,12 +133,16 @@ def of_one(out: RunDirectory, request: Request, work: Map, failures: Failures) -
     """Return the stored intervals of one run directory, made now unless they are there."""
     file = out.path / FILE
     with claim(out.path):
+        check_target(file)
         answers = made_of(out, request)
-        if metadata(file).get(MADE_OF) == answers:
-            return read_parquet(file)
+        with suppress(DataError):  # there are none, or they are damaged
+            stored, record = read_table(file)
+            if record.get(MADE_OF) == answers:
+                return stored
         known = len(failures.causes)
         frame = intervals(out, results_of(out, failures), request, work, failures)
-        record = {k: v for k, v in metadata(out.results).items() if k.startswith("ferc.")}
+        scored = read_table(out.results)[1]
+        record = {k: v for k, v in scored.items() if k.startswith("ferc.")}
         if len(failures.causes) == known:
             record[MADE_OF] = answers
         write_parquet(file, frame, record)
@@ -165,13 +169,6 @@ def made_of(out: RunDirectory, request: Request) -> str:
     ).hex()
 
 
-def metadata(file: Path) -> dict[str, str]:
-    """Return what a parquet file says about its making; nothing where there is none."""
-    with suppress(OSError, pl.exceptions.PolarsError):
-        return pl.read_parquet_metadata(file)
-    return {}
-
-
 def intervals(
     out: RunDirectory, results: pl.DataFrame, request: Request, work: Map, failures: Failures
 ) -> pl.DataFrame:
@@ -183,7 +180,7 @@ def intervals(
     steps = sum(map(len, calibrators.values())) * len(groups) * len(draws)
     with track(f"resample {request.resamples} times", steps) as step:
         done = partial(work, Bootstrap(dataset))
-        each = stored(out, calibrators, list(groups), failures)
+        each = stored_cases(out, calibrators, list(groups), failures)
         scores = scores_of(each, groups, draws, done, step, failures)
     rows = [
         {
@@ -220,7 +217,7 @@ def groups_of(cells: Sequence[Cell], request: Request) -> dict[Cell, Group]:
     return {cell: group(cell) for cell in cells}
 
 
-def stored(
+def stored_cases(
     out: RunDirectory,
     calibrators: Mapping[Trial, Sequence[str]],
     cells: Sequence[Cell],
