@@ -63,7 +63,10 @@ def test_a_claimed_folder_is_refused_and_free_again_afterwards(tmp_path):
     with claim(tmp_path / "run"):
         pass
     (tmp_path / "file").write_text("")
-    with pytest.raises(RequestError, match="cannot write to"), claim(tmp_path / "file"):
+    for place in (tmp_path / "file", Path("/dev/null")):
+        with pytest.raises(RequestError, match="is not a directory"), claim(place):
+            pass
+    with pytest.raises(RequestError, match="cannot write to"), claim(tmp_path / "file" / "run"):
         pass
 
 

@@ -170,6 +170,8 @@ def claim(folder: Path) -> Iterator[Held]:
 
     Raises `RequestError` when another process has locked it or it cannot be written to.
     """
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise RequestError(f"{folder} is not a directory; choose another one")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         check_target(folder / LOCK)
