@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,21 +47,15 @@ WORK: dict[str, tuple[object, ...]] = {
                "--out", "made"),
 }  # fmt: skip
 
-MODULES = (
-    "ferc_core.experiment.pipeline",
-    "ferc_core.experiment.build",
-    "ferc_models.plugin",
-    "ferc_models.methods.baseline",
-    "ferc_models.training",
-    "timm",
-)
+LIGHT = ("ferc_core.experiment.pipeline", "ferc_models.plugin")
+HEAVY = ("ferc_models.methods.baseline", "ferc_models.training", "timm")  # what "training" needs
 
 
-def prepare() -> None:
+def prepare(names: Iterable[str]) -> None:
     """Import everything, and let libraries compute on one core: a fork takes no threads along."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
         os.environ[variable] = "1"
-    for name in MODULES:
+    for name in (*LIGHT, *(HEAVY if "training" in names else ())):
         importlib.import_module(name)
     layout.SHARD = building.SHARD = SHARD  # type: ignore[misc]
 

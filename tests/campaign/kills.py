@@ -10,7 +10,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,17 @@ Report = tuple[int, list[str]]
 
 
 def campaign(
-    seed: int, say: Callable[[str], object], kills: int = RANDOM, every: int = 1
+    seed: int,
+    say: Callable[[str], object],
+    kills: int = RANDOM,
+    every: int = 1,
+    names: Sequence[str] = tuple(WORK),
 ) -> tuple[str, list[str]]:
     """Return the line of the table and the findings; ``every`` third rename or so is tried."""
-    prepare()
+    prepare(names)
     folder = Path(tempfile.mkdtemp(prefix="ferc-kills-"))
     try:
-        whole = {name: undisturbed(folder / name, name) for name in WORK}
+        whole = {name: undisturbed(folder / name, name) for name in names}
         at_random, found = random_kills(folder, whole, kills, random.Random(seed), say)
         at_renames, more = faults_at_renames(folder, whole, every, say)
     finally:
@@ -57,7 +61,7 @@ def random_kills(
 ) -> Report:
     """Kill each kind of work in turn, several times before it may end."""
     done, findings = 0, []
-    for name in itertools.cycle(WORK):
+    for name in itertools.cycle(whole):
         if done >= kills:
             return done, findings
         expected, seconds = whole[name]
@@ -134,3 +138,9 @@ def inject(fault: str, at: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     os.replace = faulty
+
+
+if __name__ == "__main__":  # a short form: few kills, of work that begins soon
+    line, found = campaign(0, print, kills=2, every=12, names=("run",))
+    print("\n".join([*found, line]))
+    raise SystemExit(bool(found))

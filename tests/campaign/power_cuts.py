@@ -26,22 +26,23 @@ SIZE = 48 << 20
 # that ext4 makes for programs that do not sync.
 OPTIONS = "loop,commit=1,noauto_da_alloc"
 NAMED = 1.5  # seconds until all names are on the disk
-CUT_WORK = ("run", "build", "shards", "training")
 
 
-def campaign(seed: int, say: Callable[[str], object], cuts: int = CUTS) -> tuple[str, list[str]]:
+def campaign(
+    seed: int, say: Callable[[str], object], cuts: int = CUTS, names: Sequence[str] = tuple(WORK)
+) -> tuple[str, list[str]]:
     """Return the line of the table and the findings."""
     folder = Path(tempfile.mkdtemp(prefix="ferc-cuts-"))
     try:
         if not can_mount(folder):
             return "power cuts: none, for nothing can be mounted here", []
-        prepare()
+        prepare(names)
         empty, total = unsynced(folder)
         say(f"power cuts: without syncing {empty} of {total} files would be empty after one")
-        whole = {name: undisturbed(folder / f"whole-{name}", name) for name in CUT_WORK}
+        whole = {name: undisturbed(folder / f"whole-{name}", name) for name in names}
         rng, findings, left = random.Random(seed), [], 0
         for number in range(cuts):
-            name = CUT_WORK[number % len(CUT_WORK)]
+            name = names[number % len(names)]
             expected, seconds = whole[name]
             wrong, lost = cut(folder, name, expected, rng.uniform(0.1, seconds))
             findings += wrong
@@ -134,3 +135,9 @@ def can_mount(folder: Path) -> bool:
         with mounted(folder / "disk.img", folder / "mounted"):
             return True
     return False
+
+
+if __name__ == "__main__":  # a short form
+    line, found = campaign(0, print, cuts=1, names=("run",))
+    print("\n".join([*found, line]))
+    raise SystemExit(bool(found))
