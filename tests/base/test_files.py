@@ -135,7 +135,7 @@ def test_a_folder_in_use_that_is_moved_or_left_through_a_link_is_noticed(tmp_pat
         write_bytes(run / "sub" / "a", b"1")
         other.mkdir()
         (run / "way").symlink_to(other)
-        with pytest.raises(StoreError, match="a link leads out of"):
+        with pytest.raises(StoreError, match="is reached by a link in"):
             write_bytes(run / "way" / "b", b"1")
         run.rename(tmp_path / "moved")
         for _ in range(2):

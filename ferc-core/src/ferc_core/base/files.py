@@ -16,7 +16,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b, file_digest
 from io import BufferedReader
 from pathlib import Path
@@ -43,7 +43,8 @@ def user_cache() -> Path:
 
 @contextmanager
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
-    """Yield an empty file beside ``path`` that takes its place when the block succeeds.
+    """Yield a new name beside ``path``; the file of this name takes its place when the block
+    succeeds.
 
     Afterwards it is on the disk, whatever happens; or only after `sync_all` where it need not be
     ``durable``. Raises `StoreError` when it cannot be written, or must not be: see `check_target`.
@@ -52,11 +53,9 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     try:
         check_target(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
         if durable:
             sync(temporary)
-        check_target(path)
         os.replace(temporary, path)
         if durable:
             sync(path.parent)
@@ -127,8 +126,8 @@ class Held:
         """Raise `StoreError` where ``path`` is in this folder and the folder is no longer there,
         or a link leads out of it.
         """
-        name = os.path.abspath(path)
-        if not name.startswith(self.path + os.sep):
+        place = os.path.dirname(os.path.abspath(path))
+        if place != self.path and not place.startswith(self.path + os.sep):
             return
         try:
             moved = identity_of(self.path) != self.identity
@@ -139,14 +138,19 @@ class Held:
                 f"{self.path} was moved while it was in use; move it back, or rerun the command "
                 "with its new path"
             )
-        inside = os.path.relpath(os.path.dirname(name), self.path)
-        if os.path.realpath(os.path.dirname(name)) != os.path.normpath(
-            os.path.join(os.path.realpath(self.path), inside)
-        ):
+        if leads_out(place, self.path):
             raise StoreError(
-                f"a link leads out of {self.path}, on the way to {inside}, and FER-C does not "
-                "follow it; replace it by a folder"
+                f"{place} is reached by a link in {self.path}, which FER-C does not follow; "
+                "replace the link by a folder"
             )
+
+
+@lru_cache(maxsize=4096)
+def leads_out(place: str, folder: str) -> bool:
+    """Say whether links lead from a folder to a place that is named below it."""
+    inside = os.path.relpath(place, folder)
+    straight = os.path.normpath(os.path.join(os.path.realpath(folder), inside))
+    return os.path.realpath(place) != straight
 
 
 _held: list[Held] = []  # the folders that this process writes to
@@ -228,8 +232,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_bytes(path: Path, content: bytes, durable: bool = True) -> None:
     """Write a file atomically; see `replacing`."""
-    with replacing(path, durable) as temporary:
-        temporary.write_bytes(content)
+    with replacing(path, durable) as temporary, open(temporary, "xb") as file:
+        file.write(content)
 
 
 def write_parquet(path: Path, frame: pl.DataFrame, record: Mapping[str, str]) -> None:
