@@ -1,12 +1,66 @@
-"""Arrays [N, K] in tables: a column of equally long lists, written and read fast."""
+"""Tables that are read back, held against a schema; arrays [N, K] as columns of equal lists."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from ferc_core.errors import DataError
+
+Schema = Mapping[str, pl.DataType | type[pl.DataType]]
+
+ROWS = pl.List(pl.Float64)  # arrays [N, K]
+HOLDS = {pl.String: "text", pl.Int64: "whole numbers", pl.Float64: "numbers"}
+
+
+def checked(
+    frame: pl.DataFrame, schema: Schema, path: Path, undefined: Collection[str] = ()
+) -> pl.DataFrame:
+    """Return a table whose columns have the types of a schema: String, Int64, Float64, ``ROWS``.
+
+    Numbers of other widths are converted; further columns stay as they are. Raises `DataError`,
+    which names file and column, where one is missing, holds something else or has empty fields or
+    values that are not finite; only those in ``undefined`` may have these two.
+    """
+    for name in schema:
+        if name not in frame.columns:
+            raise DataError(f"{path} lacks the column {name!r}")
+    columns = {name: converted(frame[name], kind, path) for name, kind in schema.items()}
+    for name, values in columns.items():
+        if name in undefined:
+            continue
+        if values.null_count():
+            raise DataError(f"{path}: column {name!r} has an empty field")
+        flat = values.explode() if schema[name] == ROWS else values
+        if flat.dtype == pl.Float64 and not flat.is_finite().all(ignore_nulls=False):
+            raise DataError(f"{path}: column {name!r} has a value that is not finite")
+    return frame.with_columns(**columns)
+
+
+def converted(values: pl.Series, kind: Any, path: Path) -> pl.Series:
+    """Return a column as a type of the schema; raises `DataError` where it is of another kind."""
+    found, rows = values.dtype, kind == ROWS
+    inner = getattr(found, "inner", None) if rows else found
+    fits = {
+        pl.String: inner in (pl.String, pl.Categorical, pl.Enum),
+        pl.Int64: inner is not None and inner.is_integer(),
+        pl.Float64: inner is not None and inner.is_numeric(),
+    }[pl.Float64 if rows else kind]
+    if not fits:
+        wanted = "lists of numbers" if rows else HOLDS[kind]
+        raise DataError(f"{path}: column {values.name!r} must hold {wanted}, not {found}")
+    try:
+        plain = values.cast(kind)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{path}: column {values.name!r} has numbers that are too large") from error
+    if rows and plain.list.len().n_unique() > 1:
+        raise DataError(f"{path}: column {values.name!r} has lists of different lengths")
+    return plain
 
 
 def column(rows: npt.NDArray[Any]) -> pl.Series:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ferc_core.errors import RequestError, UnknownNameError
-from ferc_core.experiment.config import JUDGING, SELECTION, SETTINGS, USUAL, Config
+from ferc_core.errors import DataError, RequestError, UnknownNameError
+from ferc_core.experiment.config import JUDGING, SELECTION, SETTINGS, USUAL, Config, configured
 from ferc_core.plugins import objective
 from ferc_core.plugins.host import registry
 from ferc_core.plugins.registry import Chosen, Registry
@@ -142,10 +142,21 @@ def names_build(config: Config) -> bool:
 
 
 def of_build(config: Config, root: Path) -> Config:
-    """Return the configuration on the data and the images of a build."""
+    """Return the configuration on the data and the images of a build.
+
+    Only what describes these is taken from its manifest; see `ferc_core.suite.manifest`.
+    """
+    from ferc_core.labels.mixture_file import read_gmm
     from ferc_core.suite.layout import open_build
 
-    settings = open_build(root).settings
+    build = open_build(root)
+    settings, gmm = build.settings, build.manifest["making"].get("gmm")
+    try:
+        configured(settings)
+        if gmm and read_gmm(Path(settings["gmm"])).key != gmm:
+            raise RequestError(f"{settings['gmm']} is not the mixture that it was built with")
+    except RequestError as error:
+        raise DataError(f"the build {root} cannot be used: {error}") from error
     free = {name for name, setting in SETTINGS.items() if setting.role in (SELECTION, JUDGING)}
     for name in config.model_fields_set & (settings.keys() - {*free, "dataset"}):
         if getattr(config, name) != settings[name]:
@@ -153,4 +164,4 @@ def of_build(config: Config, root: Path) -> Config:
                 f"{root} was built with {name} {settings[name]!r}; leave out the other value"
             )
     asked = {name: getattr(config, name) for name in config.model_fields_set - {"dataset"}}
-    return Config(**{**settings, **asked, "build": str(root.resolve())})
+    return configured({**settings, **asked, "build": str(root.resolve())})

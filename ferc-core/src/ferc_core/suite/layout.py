@@ -1,4 +1,7 @@
-"""A finished build on disk, to be read: its manifest, the names of its files, its images."""
+"""A finished build on disk, to be read: its manifest, its tables and images, and their names.
+
+A build may come from anybody: see `ferc_core.suite.manifest`.
+"""
 
 from __future__ import annotations
 
@@ -11,33 +14,57 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ferc_core.base.files import read_json, read_parquet
-from ferc_core.base.seeds import BENCHMARK_VERSION
+from ferc_core.base.files import read_parquet
+from ferc_core.base.schemas import shown
+from ferc_core.base.tables import ROWS, Schema, checked
 from ferc_core.errors import BadImageError, DataError, RequestError
 from ferc_core.images.io import decode_image, read_image
 from ferc_core.images.store import Images
 from ferc_core.suite.cells import Cell
 from ferc_core.suite.corrupt import Chunk
+from ferc_core.suite.manifest import INSIDE, MAKING, inside, read_manifest
 
 LABELS, VISIBILITY, MANIFEST = "labels.parquet", "visibility.parquet", "manifest.json"
 GMM = "gmm.json"  # a copy of the external mixture, if one was used
 BUILDING = ".building"  # the folder of what is not finished
 SHARD = 64  # rows of a parquet shard
 
+LABEL_COLUMNS: Schema = {
+    "sample": pl.String,
+    "corruption": pl.String,
+    "severity": pl.Int64,
+    "label": pl.Int64,
+    "target": ROWS,
+}
+BESIDE: Schema = {  # what a table of labels may have, too
+    "visibility": pl.Float64,  # null where the label scheme uses none
+    "valence": pl.Float64,
+    "arousal": pl.Float64,
+}
+VISIBILITY_COLUMNS: Schema = {
+    "sample": pl.String,
+    "corruption": pl.String,
+    "severity": pl.Int64,
+    "degradation": pl.Float64,
+    "visibility": pl.Float64,
+}
+IMAGE = pl.Struct({"bytes": pl.Binary, "path": pl.String})  # as Hugging Face datasets has them
+SUM_TOLERANCE = 1e-6  # how far a soft label may be from a sum of 1
+
 
 def image_name(cell: Cell, sample: str) -> str:
     """Return the file name of the image of a sample in a build."""
-    return f"images/{cell.corruption}/{cell.severity}/{sample}.png"
+    return inside(f"images/{cell.corruption}/{cell.severity}/{sample}.png")
 
 
 def shard_name(cell: Cell, start: int) -> str:
     """Return the file name of the shard that begins with row ``start``."""
-    return f"data/{cell.corruption}/{cell.severity}/{start:08d}.parquet"
+    return inside(f"data/{cell.corruption}/{cell.severity}/{start:08d}.parquet")
 
 
 @dataclass(frozen=True)
 class Build:
-    """A finished build: its folder and its manifest."""
+    """A finished build: its folder and its manifest, which `Manifest` describes."""
 
     root: Path
     manifest: dict[str, Any]
@@ -45,17 +72,40 @@ class Build:
     @property
     def settings(self) -> dict[str, Any]:
         """The settings of a configuration that the build was made with."""
-        making = {**self.manifest["making"], "split": self.manifest["split"]}
-        del making["format"]
-        if "gmm" in making:  # the key of the mixture, of which the build has a copy
-            making["gmm"] = str(self.root / GMM)
-        return making
+        making = self.manifest["making"]
+        settings = {name: making[name] for name in MAKING} | {"split": self.manifest["split"]}
+        if making.get("gmm"):  # the key of the mixture, of which the build has a copy
+            settings["gmm"] = str(self.root / GMM)
+        return settings
 
     @property
+    def labels(self) -> pl.DataFrame:
+        """The table of labels: ``LABEL_COLUMNS``; raises `DataError` where it is something else."""
+        path = self.root / LABELS
+        table = read_labels(path)
+        classes = len(self.manifest["classes"])
+        if not table["label"].is_between(0, classes - 1).all():
+            raise DataError(f"{path}: column 'label' has a number that is none of its classes")
+        if len(table) and table["target"].list.len()[0] != classes:
+            raise DataError(f"{path}: column 'target' must hold lists of {classes} numbers")
+        for sample in table["sample"].unique(maintain_order=True):
+            if not INSIDE.fullmatch(sample):
+                raise DataError(f"{path}: {shown(sample)} cannot be the id of a sample")
+        return table
+
+    @cached_property
     def samples(self) -> list[str]:
         """The sample ids, in the order of the rows."""
-        labels = read_parquet(self.root / LABELS)
-        return labels["sample"].unique(maintain_order=True).to_list()
+        return self.labels["sample"].unique(maintain_order=True).to_list()
+
+    @property
+    def visibility(self) -> pl.DataFrame:
+        """The table of visibilities, of some or all of the samples: ``VISIBILITY_COLUMNS``."""
+        path = self.root / VISIBILITY
+        table = checked(read_parquet(path), VISIBILITY_COLUMNS, path)
+        for sample in table.filter(~pl.col("sample").is_in(self.samples))["sample"].head(1):
+            raise DataError(f"{path} has the sample {shown(sample)}, which {LABELS} lacks")
+        return table
 
     @cached_property
     def _row(self) -> dict[str, int]:
@@ -73,16 +123,60 @@ class Build:
 
     def images(self, cell: Cell, samples: Sequence[str]) -> list[Images]:
         """Read the images of some samples; raises `BadImageError` naming a file."""
-        if self.manifest["making"]["format"] == "png":
-            return [read_image(self.root / image_name(cell, sample)) for sample in samples]
+        making, found = self.manifest["making"], []
+        read = self._read_files if making["format"] == "png" else self._read_shards
+        for sample, image in zip(samples, read(cell, samples), strict=True):
+            if image.shape[:2] != (making["image_size"],) * 2:
+                name = image_name(cell, sample)
+                raise BadImageError(
+                    f"image {name} of {self.root} has {image.shape[1]}x{image.shape[0]} pixels, "
+                    f"and its manifest says {making['image_size']}"
+                )
+            found.append(image)
+        return found
+
+    def _read_files(self, cell: Cell, samples: Sequence[str]) -> list[Images]:
+        return [read_image(self.root / image_name(cell, sample)) for sample in samples]
+
+    def _read_shards(self, cell: Cell, samples: Sequence[str]) -> list[Images]:
         unknown = [sample for sample in samples if sample not in self._row]
         if unknown:
             raise BadImageError(f"the build {self.root} has no sample {unknown[0]!r}")
         starts = sorted({self._row[sample] // SHARD * SHARD for sample in samples})
         paths = [self.root / shard_name(cell, start) for start in starts]
-        rows = pl.concat(read_parquet(path).select("sample", "image") for path in paths)
-        content = dict(rows.iter_rows())
-        return [decode_image(content[s]["bytes"], paths[0].parent / f"{s}.png") for s in samples]
+        content = {sample: data for path in paths for sample, data in read_shard(path)}
+        for sample in samples:
+            if sample not in content:
+                raise BadImageError(f"{paths[0].parent} has no image of sample {sample!r}")
+        return [decode_image(content[s], paths[0].parent / f"{s}.png") for s in samples]
+
+
+def read_labels(path: Path) -> pl.DataFrame:
+    """Return a table of labels of a build or a run: ``LABEL_COLUMNS``.
+
+    Raises `DataError` for one with other columns or soft labels that do not sum to 1.
+    """
+    frame = read_parquet(path)
+    beside = {name: kind for name, kind in BESIDE.items() if name in frame.columns}
+    table = checked(frame, {**LABEL_COLUMNS, **beside}, path, undefined=("visibility",))
+    twice = table.filter(table.select("sample", "corruption", "severity").is_duplicated())
+    for sample in twice["sample"].head(1):
+        raise DataError(f"{path} has {shown(sample)} twice in a cell")
+    targets = table["target"]
+    off = (targets.list.sum() - 1).abs() > SUM_TOLERANCE
+    for sample in table.filter(off | (targets.list.min() < 0))["sample"].head(1):
+        raise DataError(f"{path}: the soft label of {shown(sample)} is no distribution")
+    return table
+
+
+def read_shard(path: Path) -> Iterable[tuple[str, bytes]]:
+    """Return the samples of a shard with the content of their images."""
+    table = read_parquet(path)
+    if {"sample": pl.String(), "image": IMAGE}.items() <= table.schema.items():
+        content = table["image"].struct.field("bytes")
+        if not content.null_count():
+            return zip(table["sample"], content, strict=True)
+    raise DataError(f"{path} must have a column 'sample' of text and a column 'image' of files")
 
 
 def open_build(root: Path) -> Build:
@@ -95,12 +189,4 @@ def open_build(root: Path) -> Build:
         raise RequestError(
             f"{root} is not a build: it has no {MANIFEST}; use --data-root for a folder of faces"
         )
-    manifest = read_json(root / MANIFEST)
-    if not isinstance(manifest, dict) or not {"making", "files", "counts"} <= manifest.keys():
-        raise DataError(f"{root / MANIFEST} is not the manifest of a build")
-    if manifest["benchmark"] != BENCHMARK_VERSION:
-        raise DataError(
-            f"{root} is of benchmark version {manifest['benchmark']}, and this is version "
-            f"{BENCHMARK_VERSION}; use the ferc-core that made it"
-        )
-    return Build(root, manifest)
+    return Build(root, read_manifest(root / MANIFEST))
