@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import polars as pl
@@ -164,22 +165,41 @@ def changed(**parts: object) -> str:
     return json.dumps({**json.loads(parameters().to_json()), **parts})
 
 
+def with_numbers(text: str) -> str:
+    """Return the file with a number that JSON writes as a text."""
+    return changed(pi="HERE").replace('"HERE"', text)
+
+
 FLAT, WIDE = [[1.0, 1.0], [1.0, 1.0]], [[0.1, 0.0], [0.0, 0.1]]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "Invalid JSON"),
+        ("", "not valid JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        (with_numbers("[" * 90_000 + "]" * 90_000), "nested too deeply"),
+        (changed()[:-1] + ', "version": 1}', "it has 'version' twice"),
+        (with_numbers("[NaN, 0.4, 0.3]"), "it has the value NaN, which is no number"),
+        (with_numbers("[-Infinity, 0.4, 0.3]"), "it has the value -Infinity"),
+        (with_numbers("[1e999, 0.4, 0.3]"), "pi.0: input should be a finite number"),
+        (with_numbers(f"[{'9' * 5000}, 0.4, 0.3]"), "it has a number of 5,000 digits"),
+        (with_numbers(f"[{'9' * 400}, 0.4, 0.3]"), "it has a number of 400 digits"),
+        (with_numbers("[true, 0.4, 0.3]"), "pi.0"),
+        (with_numbers(str([0.0] * 20_000)), "pi: list should have at most 10000 items"),
+        (changed(more=1), "it must not have 'more'"),
+        (changed(**{"a\x1b[2J": 1}), r"it must not have 'a\x1b[2J'"),
+        (changed(source={"dataset": "x", "path": "y"}), "source must not have 'path'"),
+        (changed(sigma=[WIDE, WIDE, [[1e308, 0.0], [0.0, 1e308]]]), "'low' is too large"),
+        (changed(sigma=[WIDE, WIDE, [[1e-300, 0.0], [0.0, 1e-300]]]), "covariance of class 'low'"),
         ("[]", "ferc gmm fit"),
-        ('{"years": 4}', "format"),
+        ('{"years": 4}', "it must not have 'years'"),
         (changed(version=2), "version"),
         (changed(source="me"), "source"),
         (changed(pi=["0.3", 0.4, 0.3]), "pi"),
         (changed(pi=[0.5, 0.5]), "pi has 2 entries for 3 classes"),
         (changed(pi=[0.5, 0.4, 0.3]), "pi sums to 1.2, not to 1"),
         (changed(pi=[1.5, -1.0, 0.5]), "none of them negative"),
-        (changed(pi=[float("nan"), 0.4, 0.3]), "pi"),
         (changed(classes=[], pi=[], mu=[], sigma=[]), "one class or more"),
         (changed(classes=["calm", "Calm", "low"]), "two of its classes have the same name"),
         (changed(mu=[[0.0, 0.0], [0.0, 0.0]]), "mu has 2 entries"),
@@ -198,3 +218,32 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path, text, message):
     assert str(raised.value).startswith(str(path))
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xef\xbb\xbf{}", "not valid JSON: Unexpected UTF-8 BOM"),
+        (bytes(range(256)), "it is not text in UTF-8"),
+        ("{}".encode("utf-16"), "it is not text in UTF-8"),
+        (b" " * (64 * 2**20 + 1), "at most 67,108,864 are read"),
+    ],
+)
+def test_bytes_that_are_no_text_are_refused(tmp_path, content, message):
+    (tmp_path / "bad.json").write_bytes(content)
+    with pytest.raises(RequestError, match=rf"bad\.json.*{message}"):
+        read_gmm(tmp_path / "bad.json")
+
+
+def test_only_regular_files_are_read(ferc, tmp_path):
+    os.mkfifo(tmp_path / "fifo.json")
+    (tmp_path / "folder.json").mkdir()
+    for path, message in (
+        ("fifo.json", "it is a FIFO, not a file"),
+        ("folder.json", "it is a directory, not a file"),
+        ("/dev/zero", "it is a device, not a file"),
+        ("missing.json", "No such file"),
+        ("x" * 300, "File name too long"),
+    ):
+        said = one_sentence(ferc("run", "--gmm", path), 2)
+        assert f"cannot read the mixture {tmp_path / path}: {message}" in said

@@ -35,10 +35,10 @@ def read_checked(path: Path, kind: type[Model], largest: int = LARGEST) -> Model
     Raises `OSError` where it cannot be read, `ValueError` with half a sentence where it does not
     hold that.
     """
-    return fitted(read_value(regular_bytes(path, largest)), kind)
+    return validated(read_value(regular_bytes(path, largest)), kind)
 
 
-def fitted(value: Any, kind: type[Model]) -> Model:
+def validated(value: Any, kind: type[Model]) -> Model:
     """Return a value as a model; raises `ValueError` with half a sentence on the first fault."""
     check_fields(value, kind)
     try:

@@ -9,27 +9,27 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 
 from ferc_core.base.files import write_text
 from ferc_core.base.progress import say
+from ferc_core.base.schemas import MOST, Checked, Count, Texts, read_checked, validated
 from ferc_core.base.seeds import key
+from ferc_core.base.text import listed
 from ferc_core.errors import DataError, RequestError
 from ferc_core.faces import FaceSet, FaceSplit
 from ferc_core.labels.mixture import Mixture, fit, within_one_deviation
 from ferc_core.labels.schemes import fallback_notes
 
 FORMAT, VERSION = "ferc-gmm", 1
+LARGEST = 100.0  # in a covariance; what lies in [-1, 1] has a variance of at most 1
 SUM_TOLERANCE = 1e-6  # how far the weights of a file may be from a sum of 1
 
 
-class Checked(BaseModel):
-    """A part of the file: its numbers are finite and not text, and it has no unknown fields."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
 class Source(Checked):
@@ -47,9 +47,9 @@ class Source(Checked):
     dataset: str
     release: str
     split: str
-    faces: int
-    rows: tuple[int, ...]
-    within_one_deviation: tuple[int, ...]
+    faces: Count
+    rows: Annotated[list[Count], Field(max_length=MOST)]
+    within_one_deviation: Annotated[list[Count], Field(max_length=MOST)]
     fingerprint: str
 
 
@@ -58,10 +58,12 @@ class GmmFile(Checked):
 
     format: Literal["ferc-gmm"]
     version: Literal[1]
-    classes: tuple[str, ...]
-    pi: tuple[float, ...]
-    mu: tuple[tuple[float, float], ...]
-    sigma: tuple[tuple[tuple[float, float], tuple[float, float]], ...]
+    classes: Texts
+    pi: Annotated[list[float], Field(max_length=MOST)]
+    mu: Annotated[list[Pair], Field(max_length=MOST)]
+    sigma: Annotated[
+        list[Annotated[list[Pair], Field(min_length=2, max_length=2)]], Field(max_length=MOST)
+    ]
     source: Source
 
     @property
@@ -97,7 +99,7 @@ class GmmFile(Checked):
             if short not in place:
                 raise RequestError(
                     f"the mixture of --gmm has no class {name!r}, which {whose} has; "
-                    f"its classes are {', '.join(self.classes)}"
+                    f"its classes are {listed(self.classes, 20)}"
                 )
             if self.pi[place[short]] == 0:
                 raise RequestError(
@@ -138,43 +140,38 @@ def fitted(faces: FaceSet, train: FaceSplit, dataset: str) -> GmmFile:
         say(f"  {note}")
     rows = np.bincount(labels, minlength=k).tolist()
     kept = [len(within_one_deviation(points[labels == c])) if n else 0 for c, n in enumerate(rows)]
-    return GmmFile.model_validate_json(
-        json.dumps(
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                "classes": faces.classes,
-                "pi": mixture.pi.tolist(),
-                "mu": mixture.mu.tolist(),
-                "sigma": mixture.sigma.tolist(),
-                "source": {
-                    "dataset": dataset,
-                    "release": faces.about.release,
-                    "split": "train",
-                    "faces": len(train),
-                    "rows": rows,
-                    "within_one_deviation": kept,
-                    "fingerprint": faces.fingerprint,
-                },
-            }
-        )
+    return validated(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "classes": list(faces.classes),
+            "pi": mixture.pi.tolist(),
+            "mu": mixture.mu.tolist(),
+            "sigma": mixture.sigma.tolist(),
+            "source": {
+                "dataset": dataset,
+                "release": faces.about.release,
+                "split": "train",
+                "faces": len(train),
+                "rows": rows,
+                "within_one_deviation": kept,
+                "fingerprint": faces.fingerprint,
+            },
+        },
+        GmmFile,
     )
 
 
 def read_gmm(path: Path) -> GmmFile:
     """Read the file; raises `RequestError` with one sentence for anything but a valid mixture."""
     try:
-        content = GmmFile.model_validate_json(path.read_bytes())
+        content = read_checked(path, GmmFile)
     except OSError as error:
         raise RequestError(
             f"cannot read the mixture {path}: {error.strerror}; ferc gmm fit writes such a file"
         ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"{part}: " for part in first["loc"])
-        raise RequestError(
-            f"{path} is not a mixture file of ferc gmm fit: {where}{first['msg']}"
-        ) from error
+    except ValueError as error:
+        raise RequestError(f"{path} is not a mixture file of ferc gmm fit: {error}") from error
     problem = flaw(content)
     if problem:
         raise RequestError(f"{path} does not hold a mixture: {problem}")
@@ -214,8 +211,9 @@ def flaw(content: GmmFile) -> str:
         if max(map(abs, mean)) > 1:
             return f"the mean of class {name!r} lies outside [-1, 1]"
         matrix = np.array(sigma)
-        with np.errstate(all="ignore"):  # for absurdly large numbers
-            definite = matrix[0, 0] > 0 and np.linalg.det(matrix) > 0
+        if np.abs(matrix).max() > LARGEST:
+            return f"the covariance of class {name!r} is too large for points in [-1, 1]"
+        definite = matrix[0, 0] > 0 and np.linalg.det(matrix) > 0
         if not (definite and np.allclose(matrix, matrix.T, atol=0)):
             return f"the covariance of class {name!r} is not symmetric and positive definite"
     return ""

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 
 from ferc_core.base.calls import parse_call
 from ferc_core.base.regular import regular_bytes
-from ferc_core.base.schemas import Checked, Count, Texts, fitted, read_value, shown
+from ferc_core.base.schemas import Checked, Count, Texts, read_value, shown, validated
 from ferc_core.base.seeds import BENCHMARK_VERSION
 from ferc_core.errors import DataError, RequestError
 
@@ -134,7 +134,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
                 f"{path.parent} is of benchmark version {shown(made_by)}, and this is version "
                 f"{BENCHMARK_VERSION!r}; use the ferc-core that made it"
             )
-        fitted(value, Manifest)
+        validated(value, Manifest)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
