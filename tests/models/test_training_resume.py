@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,9 +15,11 @@ from typing import Any
 import pytest
 import torch
 from helpers.colours import Counter, colours, fit, saved, stop_after, task
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from ferc_core.errors import DataError, RequestError
+from ferc_core.base.progress import Silent, watching
+from ferc_core.errors import RequestError
 from ferc_core.task import Epoch
 from ferc_models.training import Batch, train
 
@@ -153,12 +156,63 @@ def test_the_state_of_another_training_is_refused(
         fit(task(stopped, **changes))
 
 
-def test_a_damaged_state_is_refused_with_a_remedy(tmp_path: Path) -> None:
-    fit(task(tmp_path, epochs=1))
+class Told(Silent):
+    """A watcher that keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def header_changed(content: bytes, **changes: Any) -> bytes:
+    """The state with another header."""
+    tensors = load(content)
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["ferc"])
+    return save(tensors, {"ferc": json.dumps(header | changes)})
+
+
+def without(content: bytes, name: str, *, flat: bool = False) -> bytes:
+    """The state without its tensors of a name, or with flat ones."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])["__metadata__"]
+    tensors = load(content)
+    kept = {k: v.flatten().clone() if name in k else v for k, v in tensors.items()}
+    return save(kept if flat else {k: v for k, v in tensors.items() if name not in k}, header)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: b"", id="empty"),
+        pytest.param(lambda content: content[:5], id="cut in its size"),
+        pytest.param(lambda content: content[:-10], id="cut short"),
+        pytest.param(lambda content: b"\0" * len(content), id="zeros, as after a power cut"),
+        pytest.param(lambda content: save(load(content)), id="no header"),
+        pytest.param(lambda content: header_changed(content, history=[]), id="no epochs"),
+        pytest.param(lambda content: header_changed(content, history=[{}]), id="no scores"),
+        pytest.param(lambda content: header_changed(content, best_f1=None), id="no best score"),
+        pytest.param(lambda content: header_changed(content, task=None), id="no task"),
+        pytest.param(lambda content: without(content, "network."), id="no network"),
+        pytest.param(lambda content: without(content, "best."), id="no best network"),
+        pytest.param(lambda content: without(content, "exp_avg_sq"), id="half an optimiser"),
+        pytest.param(lambda content: without(content, "exp_avg", flat=True), id="flat moments"),
+        pytest.param(lambda content: without(content, "weight", flat=True), id="flat weights"),
+    ],
+)
+def test_a_training_with_a_damaged_state_starts_over(
+    tmp_path: Path, stopped: Path, undisturbed: bytes, damage: Any
+) -> None:
     state = tmp_path / "training.safetensors"
-    state.write_bytes(state.read_bytes()[:-10])
-    with pytest.raises(DataError, match=r"training.safetensors .*; delete it to start over"):
-        fit(task(tmp_path, epochs=1))
+    state.write_bytes(damage((stopped / "training.safetensors").read_bytes()))
+    told = Told()
+    with watching(told):
+        assert saved(task(tmp_path)) == undisturbed
+    assert len(told.lines) == 1
+    assert str(state) in told.lines[0]
+    assert told.lines[0].endswith("; the training starts over")
 
 
 def test_training_restores_the_state_of_torch(tmp_path: Path) -> None:

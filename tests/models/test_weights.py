@@ -67,8 +67,15 @@ def test_backbones_are_built_for_the_image_size() -> None:
     [
         ("resnet81", 32, "unknown backbone 'resnet81': did you mean 'resnet"),
         ("zzzzzz", 32, "unknown backbone 'zzzzzz': timm.list_models"),
-        ("hf-hub:someone/something", 32, "unknown backbone"),
+        ("hf-hub:someone/something", 32, "'hf-hub:someone/something' must be the name of a timm"),
+        ("hf_hub:resnet18", 32, "paths and addresses are not followed"),
+        ("local-dir:resnet18", 32, "paths and addresses are not followed"),
+        ("https://host/resnet18", 32, "paths and addresses are not followed"),
+        ("timm/resnet18.a1_in1k", 32, "paths and addresses are not followed"),
+        ("..\\resnet18", 32, "paths and addresses are not followed"),
+        ("x" * 100_000, 32, "unknown backbone '" + "x" * 77 + r"\.\.\.': timm"),
         ("resnet18.nope", 32, "backbone 'resnet18.nope' cannot be used on 32x32 images: .*nope"),
+        ("test_resnet", 4097, "images of 4097x4097 are above 4096 pixels"),
         ("test_vit", 50, "cannot be used on 50x50 images: .*divisible"),
     ],
 )
@@ -257,7 +264,7 @@ def test_a_file_without_a_valid_model_is_refused(tmp_path: Path) -> None:
         ("other", "does not hold the tensors of backbone 'test_byobnet' for 3 classes"),
         ("classes", "does not hold the tensors of backbone 'test_resnet' for 2 classes"),
         ("size", "does not describe a trained model"),
-        ("lacking", "does not describe a trained model: 'classes'"),
+        ("lacking", "does not describe a trained model: classes: field required"),
     ):
         with pytest.raises(DataError, match=f"{name}.safetensors.*{message}") as caught:
             load(tmp_path / f"{name}.safetensors")

@@ -48,7 +48,7 @@ Lazy: TypeAlias = Callable[..., Any] | str
 
 SEVERITIES = (1, 2, 3, 4, 5)
 UNCALIBRATED = "none"  # where a calibrator is named: the plain softmax
-SMALLEST_SIDE = 32
+SMALLEST_SIDE, LARGEST_SIDE = 32, 4096  # of the images of a run
 
 
 def resolve(target: Lazy) -> Callable[..., Any]:

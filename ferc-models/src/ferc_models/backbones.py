@@ -12,7 +12,11 @@ import timm
 import torch
 from torch import nn
 
+from ferc_core.base.schemas import shown
 from ferc_core.errors import RequestError, RunError
+from ferc_core.spec import LARGEST_SIDE
+
+ADDRESS = "/\\:"  # characters of paths and addresses, which no name of timm has
 
 _download: ContextVar[bool] = ContextVar("download", default=True)
 
@@ -39,8 +43,15 @@ def build(name: str, image_size: int, **options: Any) -> tuple[nn.Module, tuple[
 
     Raises `RequestError` for an unknown name or an unsupported image size.
     """
+    if any(mark in name for mark in ADDRESS):  # timm would fetch it, pretrained or not
+        raise RequestError(
+            f"backbone {shown(name)} must be the name of a timm model, such as 'resnet18': paths "
+            "and addresses are not followed"
+        )
+    if image_size > LARGEST_SIDE:
+        raise RequestError(f"images of {image_size}x{image_size} are above {LARGEST_SIDE} pixels")
     if not timm.is_model(name):
-        raise RequestError(f"unknown backbone {name!r}: {nearest(name)}")
+        raise RequestError(f"unknown backbone {shown(name)}: {nearest(name)}")
     try:
         network = timm.create_model(name, **options, **size_option(name, image_size))
         shape = output_shape(network, image_size)

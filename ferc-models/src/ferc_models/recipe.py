@@ -153,6 +153,7 @@ class Recipe:
         """Read a predictor that `NetworkPredictor.save` wrote."""
 
         def build(card: Card) -> nn.Module:
+            check_options(self.name, card.options, keywords(self.network))
             backbone = card.backbone or self.backbone
             return self.network(backbone, len(card.classes), card.image_size, **card.options)
 

@@ -17,8 +17,7 @@ from ferc_core.base.regular import regular_bytes
 from ferc_core.base.schemas import Checked, Count, Texts, read_value, shown, validated
 from ferc_core.base.seeds import BENCHMARK_VERSION
 from ferc_core.errors import DataError, RequestError
-
-LARGEST_SIDE = 4096  # of the images of a build
+from ferc_core.spec import LARGEST_SIDE, SMALLEST_SIDE
 
 # Names below a folder: no "..", not absolute, no control characters, forward slashes.
 _CHARACTER = r"[^/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]"
@@ -85,7 +84,7 @@ class Making(Checked):
     split: str
     limit: Count
     on_bad_image: str
-    image_size: Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
+    image_size: Annotated[int, Field(ge=SMALLEST_SIDE, le=LARGEST_SIDE)]
     corruptions: Texts
     severities: Annotated[list[int], Field(max_length=5)]
     severity_table: str

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 from torch import Tensor
 
+from ferc_core.base.schemas import Checked, Texts, validated
 from ferc_core.base.text import shortened
 from ferc_core.errors import DataError, FercError, RequestError, RunError
+from ferc_core.spec import LARGEST_SIDE
 from ferc_core.task import Task
 from ferc_models.images import MEAN, STD, Images
 from ferc_models.options import choice
-from ferc_models.saved.tensors import read_tensors, write_tensors
+from ferc_models.saved.tensors import check_format, read_tensors, write_tensors
 
 FORMAT = 1
 BATCH = 128  # images that go through a model at once
@@ -146,6 +149,26 @@ class ReadyPredictor:
         write_tensors(path, tensors, {"format": FORMAT, **asdict(self.card)})
 
 
+class Words(Checked):
+    """What the header of a file says of a `Convention`."""
+
+    normalise: str = "imagenet"
+    channels: str = "rgb"
+    output: str = "logits"
+
+
+class Header(Checked):
+    """What the header of a file holds: the fields of a `ReadyCard`."""
+
+    format: Literal[1]
+    method: str
+    name: str
+    classes: Annotated[Texts, Field(min_length=1)]
+    image_size: Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
+    convention: Words
+    options: Annotated[dict[str, bool | int | float | str], Field(max_length=100)]
+
+
 def check_shape(card: ReadyCard, values: npt.NDArray[Any], count: int) -> None:
     """Raise `RequestError` unless there is a value for each image and class."""
     if values.ndim != 2 or len(values) != count:
@@ -190,23 +213,22 @@ def read_ready(path: Path, method: str) -> tuple[dict[str, Tensor], ReadyCard]:
     """
     tensors, header = read_tensors(path)
     if header.get("method") != method:
-        raise DataError(f"{path} holds a model of method {header.get('method')!r}, not {method!r}")
-    if header.get("format") != FORMAT:
-        raise DataError(
-            f"{path} has format {header.get('format')!r}, and this version of FER-C reads "
-            f"{FORMAT}; use the version that wrote it"
-        )
+        found = shortened(repr(header.get("method")), 80)
+        raise DataError(f"{path} holds a model of method {found}, not {method!r}")
+    check_format(header, FORMAT, path)
     try:
-        return tensors, ReadyCard(
-            method=method,
-            name=str(header["name"]),
-            classes=tuple(header["classes"]),
-            image_size=int(header["image_size"]),
-            convention=Convention(**header["convention"]),
-            options=dict(header["options"]),
-        )
-    except (KeyError, TypeError, ValueError, RequestError) as error:
+        validated(header, Header)
+        convention = Convention(**header["convention"])
+    except (ValueError, RequestError) as error:
         raise DataError(f"{path} does not describe a ready-made model: {error}") from error
+    return tensors, ReadyCard(
+        method=method,
+        name=header["name"],
+        classes=tuple(header["classes"]),
+        image_size=header["image_size"],
+        convention=convention,
+        options=header["options"],
+    )
 
 
 def in_one_line(error: Exception, longest: int = 200) -> str:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from pydantic import Field
+from torch import Tensor, nn
 
-from ferc_core.errors import DataError, FercError, RequestError
+from ferc_core.base.schemas import Checked, Count, Texts, shown, validated
+from ferc_core.errors import DataError, FercError, RequestError, as_failure
+from ferc_core.spec import LARGEST_SIDE
 from ferc_models.images import Images, normalise
 from ferc_models.runtime import choose_device
-from ferc_models.saved.tensors import read_tensors, write_tensors
+from ferc_models.saved.tensors import check_format, read_tensors, write_tensors
 
 FORMAT = 1
+MOST_EPOCHS = 1_000_000
 BATCH = 128  # images that go through the network at once, however many the caller passes
 
 
@@ -93,36 +98,82 @@ def load_predictor(
     tensors, header = read_tensors(path)
     card = read_card(header, path)
     if card.method != method:
-        raise DataError(f"{path} holds a model of method {card.method!r}, not {method!r}")
+        raise DataError(f"{path} holds a model of method {shown(card.method)}, not {method!r}")
     try:
-        network = build(card)
-        network.load_state_dict(tensors)
+        network = built(build, card, tensors)
     except FercError as error:
         raise DataError(f"{path}: {error}") from error
-    except RuntimeError as error:
+    except Exception as error:  # a network may fail in any way on values that it never had
+        raise DataError(f"{path} does not describe a trained model: {as_failure(error)}") from error
+    if network is None:
         raise DataError(
             f"{path} does not hold the tensors of backbone {card.backbone!r} for "
             f"{len(card.classes)} classes"
-        ) from error
+        )
     return NetworkPredictor(network, card, choose_device(device))
+
+
+def built(
+    build: Callable[[Card], nn.Module], card: Card, tensors: Mapping[str, Tensor]
+) -> nn.Module | None:
+    """Return the network of a card with its tensors, or None where they are not its own.
+
+    An outline without memory is built first: a card of a few bytes may name the largest networks.
+    """
+    with suppress(Exception), torch.device("meta"):  # a network that has no outline is just built
+        if not fits(build(card), tensors):
+            return None
+    network = build(card)
+    if not fits(network, tensors):
+        return None
+    network.load_state_dict(tensors)
+    return network
+
+
+def fits(network: nn.Module, tensors: Mapping[str, Tensor]) -> bool:
+    """Say whether tensors have the names, shapes and types of those of a network."""
+    wanted = network.state_dict()
+    return wanted.keys() == tensors.keys() and all(
+        (tensor.shape, tensor.dtype) == (wanted[name].shape, wanted[name].dtype)
+        for name, tensor in tensors.items()
+    )
+
+
+class EpochScores(Checked):
+    """What `Card.history` has of an epoch."""
+
+    epoch: Count
+    loss: float
+    f1: float
+    accuracy: float
+
+
+class Header(Checked):
+    """What the header of a file holds: the fields of a `Card`."""
+
+    format: Literal[1]
+    method: str
+    backbone: str
+    classes: Annotated[Texts, Field(min_length=1)]
+    image_size: Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
+    options: Annotated[dict[str, bool | int | float | str], Field(max_length=100)]
+    notes: Texts
+    history: Annotated[list[EpochScores], Field(max_length=MOST_EPOCHS)]
 
 
 def read_card(header: dict[str, Any], path: Path) -> Card:
     """Return the card in a file's header, or raise `DataError`."""
-    if header.get("format") != FORMAT:
-        raise DataError(
-            f"{path} has format {header.get('format')!r}, and this version of FER-C reads "
-            f"{FORMAT}; use the version that wrote it"
-        )
+    check_format(header, FORMAT, path)
     try:
-        return Card(
-            method=str(header["method"]),
-            backbone=str(header["backbone"]),
-            classes=tuple(header["classes"]),
-            image_size=int(header["image_size"]),
-            options=dict(header["options"]),
-            notes=tuple(header["notes"]),
-            history=tuple(header["history"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
+        validated(header, Header)
+    except ValueError as error:
         raise DataError(f"{path} does not describe a trained model: {error}") from error
+    return Card(
+        method=header["method"],
+        backbone=header["backbone"],
+        classes=tuple(header["classes"]),
+        image_size=header["image_size"],
+        options=header["options"],
+        notes=tuple(header["notes"]),
+        history=tuple(header["history"]),
+    )

@@ -11,17 +11,22 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from ferc_core.base.progress import say
+from ferc_core.base.schemas import Checked, validated
 from ferc_core.errors import DataError, RequestError
 from ferc_core.task import Examples, Task
+from ferc_models.saved.predictor import MOST_EPOCHS, EpochScores, fits
 from ferc_models.saved.tensors import read_tensors, write_tensors
 
 FILE = "training.safetensors"
 FORMAT = 1
+MOMENTS = ("exp_avg", "exp_avg_sq")  # that Adam keeps of each parameter, beside its "step"
 
 
 @dataclass
@@ -86,20 +91,60 @@ def load_state(
 ) -> State:
     """Load ``path`` into network and optimiser; return a fresh `State` if there is no file.
 
-    Raises `RequestError` if it is the state of another training, `DataError` if it is damaged.
+    A state only saves time: where it is damaged, this is said, and the training starts over.
+    Raises `RequestError` if it is the state of another training.
     """
     if not path.exists():
         return State()
     try:
         tensors, header = read_tensors(path)
+        check_header(path, header)
+        check_same_training(path, header["task"], description)
+        check_tensors(path, tensors, network, optimizer)
     except DataError as error:
-        raise DataError(f"{error}; delete it to start over") from error
-    check_same_training(path, header.get("task", {}), description)
+        say(f"  {error}; the training starts over")
+        return State()
     network.load_state_dict(part(tensors, "network."))
     for index, parameter in parameters(optimizer):
         for key, tensor in part(tensors, f"optimizer.{index}.").items():
             optimizer.state[parameter][key] = tensor if key == "step" else like(parameter, tensor)
     return State(header["history"], header["best_f1"], part(tensors, "best."))
+
+
+class Header(Checked):
+    """What the header of a file holds; ``task`` is what `describe` returned."""
+
+    task: dict[Any, Any]
+    history: Annotated[list[EpochScores], Field(min_length=1, max_length=MOST_EPOCHS)]
+    best_f1: float
+
+
+def check_header(path: Path, header: Mapping[str, Any]) -> None:
+    """Raise `DataError` unless a header is that of a state."""
+    try:
+        validated(header, Header)
+    except ValueError as error:
+        raise DataError(f"{path} is not the state of a training: {error}") from error
+    numbers = [entry["epoch"] for entry in header["history"]]
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise DataError(f"{path} is not the state of a training: its epochs are not in order")
+
+
+def check_tensors(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Raise `DataError` unless all tensors of a state are there, and of the right kind."""
+    whole = all(fits(network, part(tensors, prefix)) for prefix in ("network.", "best."))
+    for index, parameter in parameters(optimizer):
+        kept = part(tensors, f"optimizer.{index}.")
+        shapes = {key: tensor.shape for key, tensor in kept.items()}
+        wanted = {"step": torch.Size(), **dict.fromkeys(MOMENTS, parameter.shape)}
+        whole = whole and shapes in ({}, wanted)  # what has had no gradient yet has none
+    if not whole:
+        raise DataError(f"{path} does not hold the tensors of this training")
 
 
 def check_same_training(

@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from ferc_core.base.files import replacing
+from ferc_core.base.regular import check_regular
+from ferc_core.base.schemas import LARGEST, read_value
+from ferc_core.base.text import shortened
 from ferc_core.errors import DataError, RequestError
 
+ANY_SIZE = 2**62  # bytes of a file
 HEADER = "ferc"  # a single key, because safetensors does not keep the order of several
 
 
@@ -33,16 +37,46 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises `RequestError` if there is no such file, `DataError` if it is something else.
     """
-    if not path.is_file():
+    if not path.exists():
         raise RequestError(f"{path} does not exist")
+    tensors, metadata = read_safetensors(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})[HEADER])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise DataError(f"{path} is not a valid safetensors file ({error})") from error
+        header = read_value(metadata[HEADER])
     except (KeyError, ValueError) as error:
         raise DataError(f"{path} is a safetensors file that FER-C did not write") from error
     if not isinstance(header, dict):
         raise DataError(f"{path} is a safetensors file that FER-C did not write")
     return tensors, header
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a safetensors file; raises `DataError` for others."""
+    try:
+        check_regular(path, ANY_SIZE)
+        check_names(path)
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # of safetensors, and of torch for a type that it lacks
+        reason = shortened(" ".join(str(error).split()))
+        raise DataError(f"{path} is not a valid safetensors file ({reason})") from error
+
+
+def check_names(path: Path) -> None:
+    """Raise `ValueError` where the file names a tensor twice, or has no list of them."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > LARGEST:
+            raise ValueError(f"its list of tensors has {size:,} bytes")
+        read_value(file.read(size))
+
+
+def check_format(header: Mapping[str, Any], wanted: int, path: Path) -> None:
+    """Raise `DataError` for a header of another version of the format."""
+    found = header.get("format")
+    if found != wanted:
+        raise DataError(
+            f"{path} has format {shortened(repr(found), 80)}, and this version of FER-C reads "
+            f"{wanted}; use the version that wrote it"
+        )
