@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import statistics
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +15,9 @@ from helpers.commands import EXAMPLES, one_sentence
 from helpers.paper import rows, show, store
 from helpers.stored import N, make_run
 
+from ferc_core import open_run
 from ferc_core.base.failures import Failures
+from ferc_core.base.files import digest_of, write_parquet
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.results.tables import means, metrics_of, read_results, summary
 
@@ -183,3 +187,127 @@ def test_a_folder_without_results_and_a_missing_one_are_told_apart(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="has no results yet"):
         read_results(tmp_path / "empty", Failures())
+
+
+# What is read back is checked
+
+
+def spoilt(frame: pl.DataFrame, **columns: object) -> pl.DataFrame:
+    return frame.with_columns(**columns)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda t: t.drop("noise"), "lacks the column 'noise'"),
+        (lambda t: t.drop("metric", "value"), "lacks the column 'metric'"),
+        (lambda t: spoilt(t, severity=pl.lit("5")), "'severity' must hold whole numbers, not Str"),
+        (lambda t: spoilt(t, severity=pl.lit(5.0)), "'severity' must hold whole numbers, not Flo"),
+        (
+            lambda t: spoilt(t, value=pl.lit(date(2026, 1, 1))),
+            "'value' must hold numbers, not Date",
+        ),
+        (lambda t: spoilt(t, value=pl.lit(True)), "'value' must hold numbers, not Boolean"),
+        (lambda t: spoilt(t, value=pl.lit("0.5")), "'value' must hold numbers, not String"),
+        (lambda t: spoilt(t, value=[[0.5]] * len(t)), "'value' must hold numbers, not List"),
+        (
+            lambda t: spoilt(t, noise=pl.lit(date(2026, 1, 1))),
+            "'noise' must hold numbers, not Date",
+        ),
+        (lambda t: spoilt(t, noise=float("nan")), "'noise' has a value that is not finite"),
+        (lambda t: spoilt(t, noise=pl.lit(7.5)), r"'noise' has a value outside \[0, 1\]"),
+        (lambda t: spoilt(t, seed=pl.lit(None, pl.Int64)), "'seed' has an empty field"),
+        (lambda t: spoilt(t, seed=pl.lit(2**64 - 1, pl.UInt64)), "'seed' has numbers that are too"),
+        (lambda t: spoilt(t, method=pl.lit(3)), "'method' must hold text, not Int32"),
+        (lambda t: spoilt(t, method=pl.lit(b"x")), "'method' must hold text, not Binary"),
+        (lambda t: spoilt(t, metric=pl.lit(None, pl.String)), "'metric' has an empty field"),
+        (lambda t: spoilt(t, n=pl.lit(None)), "'n' must hold whole numbers, not Null"),
+        (lambda t: t.clear(), "has no rows"),
+        (lambda t: pl.concat([t, t.head(1)]), "has two rows with dataset rafdb, method baseline"),
+        (lambda t: pl.DataFrame({"years": [4]}), "lacks the column 'dataset'"),
+    ],
+)
+def test_a_table_that_is_none_of_scores_is_refused(ferc, tmp_path, spoil, message):
+    table = rows(methods=("baseline",), seeds=(0,), metrics=("ece",))
+    for command in ("results", "intervals"):
+        store(tmp_path / command, table)
+        (tmp_path / command / "labels.parquet").write_bytes(b"")
+        spoil(table).write_parquet(tmp_path / command / "results.parquet")
+        said = one_sentence(ferc(command, command), 1)
+        assert f"{command}/results.parquet" in said
+        assert re.search(message, said)
+        with pytest.raises(DataError, match=message):
+            _ = open_run(tmp_path / command).scores
+
+
+def test_a_file_that_is_no_table_is_refused(ferc, tmp_path):
+    whole = (store(tmp_path / "run", rows()) / "results.parquet").read_bytes()
+    for content in (b"", whole[:100], whole[:-10], whole[100:], b"PAR1", b"text" * 100):
+        (tmp_path / "run" / "results.parquet").write_bytes(content)
+        assert "run/results.parquet cannot be read" in one_sentence(ferc("results", "run"), 1)
+
+
+def test_narrow_numbers_names_and_further_columns_are_taken(tmp_path):
+    table = rows(methods=("baseline",), seeds=(0,), metrics=("ece",))
+    store(tmp_path, table)
+    narrow = table.with_columns(
+        pl.col("seed", "severity").cast(pl.Int16),
+        pl.col("value").cast(pl.Float32),
+        pl.col("method").cast(pl.Categorical),
+        more=pl.lit(1),
+    )
+    narrow.write_parquet(tmp_path / "results.parquet")
+    assert read_results(tmp_path).equals(table)
+
+
+def test_a_name_with_brackets_or_stars_is_one_of_a_folder(ferc, tmp_path):
+    for name in ("run", "run*", "exp[lr=1]", "{run}", "run?"):
+        value = len(name) / 10
+        store(tmp_path / name, rows(methods=("scn",), value=lambda value=value, **_: value))
+    for name in ("run*", "exp[lr=1]", "{run}", "run?"):
+        shown = ferc("results", name, "--format", "json")
+        assert shown.returncode == 0, shown.stderr
+        assert json.loads(shown.stdout)[0]["clean_ece"] == pytest.approx(len(name) / 10)
+    for name in ("*", "ru", "r[u]n"):
+        one_sentence(ferc("results", name), 2)
+
+
+def test_a_folder_of_runs_is_that_of_its_own_folders(ferc, tmp_path):
+    store(tmp_path / "all/a", rows(methods=("scn",)))
+    store(tmp_path / "elsewhere", rows(methods=("rul",)))
+    store(tmp_path / "all/deep/er", rows(methods=("dmue",)))
+    (tmp_path / "all/link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "all/broken").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "all/file").write_text("x")
+    shown = ferc("results", "all", "--format", "json")
+    assert {row["method"] for row in json.loads(shown.stdout)} == {"scn"}
+    assert "all/link is a link and left out; name what it leads to" in shown.stderr
+    assert "broken" not in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda t: t.drop("target"), "lacks the column 'target'"),
+        (lambda t: spoilt(t, label=pl.lit("happy")), "'label' must hold whole numbers, not Str"),
+        (lambda t: spoilt(t, target=pl.lit(0.5)), "'target' must hold lists of numbers, not Flo"),
+        (lambda t: spoilt(t, severity=pl.lit(None, pl.Int64)), "'severity' has an empty field"),
+        (
+            lambda t: spoilt(t, target=pl.Series([[2.0, -1.0, 0.0]] * len(t))),
+            "'s0' is no distribution",
+        ),
+        (lambda t: t.filter(pl.col("corruption") != "snow"), "there are no labels in snow/1"),
+        (lambda t: pl.concat([t, t.head(1)]), "has 's0' twice in a cell"),
+    ],
+)
+def test_labels_of_a_run_are_checked(ferc, seeds, tmp_path, spoil, message):
+    run, scores = Path(shutil.copytree(seeds, tmp_path / "run")), read_results(seeds)
+    spoil(pl.read_parquet(run / "labels.parquet")).write_parquet(run / "labels.parquet")
+    record = {"ferc.labels": digest_of(run / "labels.parquet")}  # as a stranger would write it
+    write_parquet(run / "results.parquet", scores, record)
+    said = one_sentence(ferc("intervals", "run", "--resamples", 10), 1)
+    assert re.search(message, said)
+    if "no labels" not in message:
+        assert "run/labels.parquet" in said
+        with pytest.raises(DataError, match=message):
+            open_run(run).labels()

@@ -51,6 +51,7 @@ from ferc_core.experiment import records
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.manifest import checked_manifest
 from ferc_core.suite.cells import CLEAN, Cell
+from ferc_core.suite.layout import checked_labels
 
 CELL = ("corruption", "severity")
 
@@ -261,7 +262,7 @@ class RunDirectory:
                 f"{self.labels} does not hold the labels that {self.results.name} was scored "
                 "against; rerun the ferc run that made it"
             )
-        return labels
+        return checked_labels(labels, self.labels)
 
     def finish(self, bench: Benchmark, results: pl.DataFrame, pooled: pl.DataFrame) -> None:
         """Store the scores, and the date in the manifest."""

@@ -7,7 +7,7 @@ softmax ("pre"); the others are fitted on the validation split ("post").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ import polars as pl
 from ferc_core.base.failures import Failures
 from ferc_core.base.progress import Advance, ignore, track
 from ferc_core.base.tables import matrix
+from ferc_core.errors import DataError
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.directory import RunDirectory
 from ferc_core.plugins.registry import Chosen
@@ -171,9 +172,12 @@ def softmax(logits: npt.NDArray[np.floating[Any]]) -> Array:
     return probs
 
 
-def labels_of(table: pl.DataFrame, cells: Iterable[Cell]) -> Labels:
-    """Return the labels of each cell."""
+def labels_of(table: pl.DataFrame, cells: Collection[Cell]) -> Labels:
+    """Return the labels of each cell; raises `DataError` for one without."""
     parts = table.partition_by(["corruption", "severity"], as_dict=True)
+    for cell in cells:
+        if (cell.corruption, cell.severity) not in parts:
+            raise DataError(f"there are no labels in {cell}")
     found = {cell: parts[cell.corruption, cell.severity] for cell in cells}
     return {
         cell: CellLabels(

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import polars as pl
 
 from ferc_core.base.failures import Failures
-from ferc_core.base.files import read_parquet
 from ferc_core.base.parallel import threads
 from ferc_core.base.text import number
 from ferc_core.errors import DataError, RequestError, UnknownNameError
@@ -108,7 +107,7 @@ class Run:
         A trial is one of `trials`, or its name; a cell one of `cells`, or "snow/3".
         """
         for out in self.directories:
-            for known in tables.calibrators_of(read_parquet(out.results)):
+            for known in tables.calibrators_of(tables.read_scores(out.results)):
                 if str(trial) in (str(known), known.name):
                     there = self._cell(cell)
                     if not out.predictions(known, "scored", there).exists():

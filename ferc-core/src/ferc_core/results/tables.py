@@ -9,6 +9,8 @@ import polars as pl
 
 from ferc_core.base.failures import Failures
 from ferc_core.base.files import read_parquet
+from ferc_core.base.progress import say
+from ferc_core.base.tables import checked
 from ferc_core.errors import DataError, RequestError, UnknownNameError, as_failure
 from ferc_core.experiment.benchmark import Trial
 from ferc_core.experiment.directory import RunDirectory
@@ -34,10 +36,23 @@ def run_directories(path: Path) -> list[RunDirectory]:
         raise RequestError(f"{path} is not a run directory")
     if RunDirectory(path).results.exists():
         return [RunDirectory(path)]
-    children = [RunDirectory(found.parent) for found in sorted(path.glob("*/results.parquet"))]
+    children = [RunDirectory(child) for child in folders_in(path)]
+    children = [child for child in children if child.results.exists()]
     if not children:
         raise DataError(f"{path} has no results yet; rerun the `ferc run` that started it")
     return children
+
+
+def folders_in(path: Path) -> list[Path]:
+    """Return the folders in a folder; links to others are left out, which is said."""
+    try:
+        found = [child for child in sorted(path.iterdir()) if child.is_dir()]
+    except OSError as error:
+        raise RequestError(f"cannot read {path}: {error.strerror}") from error
+    linked = [child for child in found if child.is_symlink()]
+    for child in linked:
+        say(f"{child} is a link and left out; name what it leads to")
+    return [child for child in found if child not in linked]
 
 
 def read_results(path: Path | str, failures: Failures | None = None) -> pl.DataFrame:
@@ -54,18 +69,33 @@ def read_results(path: Path | str, failures: Failures | None = None) -> pl.DataF
 
 def results_of(out: RunDirectory, failures: Failures) -> pl.DataFrame:
     """Return the tidy scores of one run directory, with those of metrics that are new since."""
-    frame = read_parquet(out.results)
-    if missing := SCHEMA.keys() - set(frame.columns):
-        raise DataError(f"{out.results} lacks the column {min(missing)!r}")
+    frame = read_scores(out.results)
     known = set(frame["metric"].unique())
     new = [metric for name, metric in registry().metrics.items() if name not in known]
-    if not (new and out.labels.exists() and len(frame)):
+    if not (new and out.labels.exists()):
         return frame  # without labels the table came alone, and is all there is
     try:
         return pl.concat([frame, scores_of(out, frame, new, failures)])
     except Exception as error:  # what there is is shown all the same
         failures.add(f"metrics {', '.join(m.name for m in new)}", as_failure(error))
         return frame
+
+
+def read_scores(path: Path) -> pl.DataFrame:
+    """Return the tidy scores in a file; raises `DataError` for what are none.
+
+    A score may be undefined; all else must be there, and every row once.
+    """
+    frame = checked(read_parquet(path), SCHEMA, path, undefined=("value",)).select(*SCHEMA)
+    if frame.is_empty():
+        raise DataError(f"{path} has no rows")
+    if not frame["noise"].is_between(0, 1).all():
+        raise DataError(f"{path}: column 'noise' has a value outside [0, 1]")
+    keys = [*TRIAL_COLUMNS, *CELL_COLUMNS, "metric"]
+    for row in frame.filter(frame.select(keys).is_duplicated()).select(keys).head(1).iter_rows():
+        described = ", ".join(f"{name} {value}" for name, value in zip(keys, row, strict=True))
+        raise DataError(f"{path} has two rows with {described}")
+    return frame
 
 
 def scores_of(

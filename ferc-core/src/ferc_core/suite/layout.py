@@ -82,7 +82,7 @@ class Build:
     def labels(self) -> pl.DataFrame:
         """The table of labels: ``LABEL_COLUMNS``; raises `DataError` where it is something else."""
         path = self.root / LABELS
-        table = read_labels(path)
+        table = checked_labels(read_parquet(path), path)
         classes = len(self.manifest["classes"])
         if not table["label"].is_between(0, classes - 1).all():
             raise DataError(f"{path}: column 'label' has a number that is none of its classes")
@@ -151,12 +151,11 @@ class Build:
         return [decode_image(content[s], paths[0].parent / f"{s}.png") for s in samples]
 
 
-def read_labels(path: Path) -> pl.DataFrame:
-    """Return a table of labels of a build or a run: ``LABEL_COLUMNS``.
+def checked_labels(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """Return a table of labels of a build or a run, read from ``path``: ``LABEL_COLUMNS``.
 
     Raises `DataError` for one with other columns or soft labels that do not sum to 1.
     """
-    frame = read_parquet(path)
     beside = {name: kind for name, kind in BESIDE.items() if name in frame.columns}
     table = checked(frame, {**LABEL_COLUMNS, **beside}, path, undefined=("visibility",))
     twice = table.filter(table.select("sample", "corruption", "severity").is_duplicated())
