@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import shutil
 from collections import Counter
@@ -186,6 +187,30 @@ def test_bad_images_are_left_out_and_searched_once(tmp_path):
     assert "train4" not in results[0][0]
     assert len(results[0][0]) == N - 1
     assert listing.read_text().splitlines() == ["image 4.png is damaged"] * 3
+
+
+def test_a_record_of_bad_images_that_is_none_means_checking_again(tmp_path):
+    listing, record, reader = tmp_path / "skipped.txt", tmp_path / "checked.json", Reader(4)
+    made = bench(reader)
+    without_bad_images(made, listing, record)
+    whole = record.read_text()
+    found = json.loads(whole)
+    bad = found["bad"]
+    for content in (
+        "", "[]", "null", "[" * 90_000, "\0" * 99, whole[:-9], whole + whole,
+        json.dumps({**found, "state": "other"}), json.dumps({**found, "more": 1}),
+        json.dumps({**found, "bad": []}), json.dumps({**found, "bad": {}}),
+        json.dumps({**found, "bad": {**bad, "train": ["4"]}}),
+        json.dumps({**found, "bad": {**bad, "train": {"4": None}}}),
+        json.dumps({**found, "bad": {**bad, "train": {"99": "x"}}}),
+        json.dumps({**found, "bad": {**bad, "other": {}}}),
+        json.dumps({"state": found["state"]}),
+    ):  # fmt: skip
+        record.write_text(content)
+        before = sum(reader.read.values())
+        without_bad_images(made, listing, record)
+        assert sum(reader.read.values()) == before + 3 * N
+        assert record.read_text() == whole
 
 
 def test_a_part_without_a_good_image_is_refused(tmp_path):
