@@ -12,6 +12,7 @@ import pytest
 from helpers.builds import manifest_of, spoilt
 from helpers.commands import one_sentence
 from helpers.mixtures import parameters
+from helpers.runs import TINY, contents
 
 from ferc_core.errors import BadImageError, DataError, FercError, RequestError
 from ferc_core.images.png import encode
@@ -223,6 +224,21 @@ def test_commands_obey_no_setting_of_a_manifest_but_its_own(ferc, tmp_path, comm
     (tmp_path / "p.csv").write_text(f"sample,corruption,severity,prob_0,prob_1\n{rows}")
     message = one_sentence(ferc(*command), 1)
     assert "b/manifest.json is not the manifest of a build: making must not have 'noise'" in message
+
+
+@pytest.mark.parametrize(
+    "changes", [{"making": None}, {"files": 3}, {"counts": {"clean/0": 1}}, {"more": 1}]
+)
+def test_a_build_is_not_made_where_a_manifest_is_none(ferc, tmp_path, changes):
+    root = write(tmp_path / "b", {**MANIFEST, **changes})
+    before = contents(root)
+    for place in ("manifest.json", ".building/manifest.json"):
+        (root / place).parent.mkdir(exist_ok=True)
+        (root / "manifest.json").rename(root / place)
+        message = one_sentence(ferc("build", "--dataset", TINY, "--out", "b"), 2)
+        assert f"b/{place} is not the manifest of a build (" in message
+    (root / place).rename(root / "manifest.json")
+    assert contents(root) == before
 
 
 def test_a_setting_that_cannot_be_is_refused_with_its_build(ferc, tmp_path):

@@ -45,6 +45,8 @@ from ferc_core.base.files import (
 )
 from ferc_core.base.parallel import threads
 from ferc_core.base.progress import say, track
+from ferc_core.base.schemas import validated
+from ferc_core.base.seeds import BENCHMARK_VERSION
 from ferc_core.base.text import number
 from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment import labelling, records
@@ -66,6 +68,7 @@ from ferc_core.suite.layout import (
     image_name,
     shard_name,
 )
+from ferc_core.suite.manifest import MAKING, Manifest
 
 CHECKED = "checked.json"
 SKIPPED = "skipped.txt"  # names the images that --on-bad-image skip left out
@@ -194,10 +197,21 @@ def begun_in(root: Path) -> dict[str, Any] | None:
 
 
 def manifest_of(path: Path) -> dict[str, Any]:
-    """Return the manifest of a build."""
+    """Return the manifest of a build, complete or not.
+
+    Raises `DataError` for a damaged one, `RequestError` for one that says something else.
+    """
     found = read_json(path)
     if not isinstance(found, dict):
         raise DataError(f"{path} is not the manifest of a build")
+    try:
+        if found.get("benchmark") == BENCHMARK_VERSION:  # others are refused as such
+            validated({"counts": {}, "files": {}, **found}, Manifest)
+    except ValueError as error:
+        raise RequestError(
+            f"{path} is not the manifest of a build ({error}); choose another directory with "
+            "--out, or delete this one"
+        ) from error
     return found
 
 
@@ -289,11 +303,7 @@ def hashes_in(root: Path, start: int, record: Mapping[str, str]) -> dict[str, st
 def build_identity(bench: Benchmark, format: Format) -> dict[str, Any]:
     """Return what a build is made from; but not where the data is stored."""
     config = bench.config
-    fields = (
-        "dataset", "split", "limit", "on_bad_image", "image_size", "corruptions", "severities",
-        "severity_table", "suite_seed", "visibility", "visibility_scope", "label_scheme", "fusion",
-    )  # fmt: skip
-    making = {name: getattr(config, name) for name in fields} | {"format": format}
+    making = {name: getattr(config, name) for name in MAKING} | {"format": format}
     if bench.external is not None:
         making["gmm"] = bench.external.key  # what the file says; not where it is stored
     return {
