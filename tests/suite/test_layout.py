@@ -214,6 +214,25 @@ def test_visibilities_of_a_build_are_checked(tmp_path):
             _ = open_build(root).visibility
 
 
+def test_verify_names_tables_that_are_none(ferc, tmp_path):
+    root = write(tmp_path / "b")
+    for changes, message in (
+        ({"target": [0.5] * 2 * N}, "column 'target' must hold lists of numbers"),
+        ({"severity": [date(2026, 1, 1)] * 2 * N}, "column 'severity' must hold whole numbers"),
+        ({"sample": ["../../x", *IDS[1:]] * 2}, "cannot be the id of a sample"),
+    ):
+        labels(**changes).write_parquet(root / "labels.parquet")
+        done = ferc("verify", "b")
+        assert done.returncode == 1
+        assert f"b/labels.parquet: {message}" in done.stdout.replace("'../../x' ", "")
+    labels().write_parquet(root / "labels.parquet")
+    labels().write_parquet(root / "visibility.parquet")
+    assert "b/visibility.parquet lacks the column 'degradation'" in ferc("verify", "b").stdout
+    making = {**MANIFEST["making"], "dataset": TINY}
+    (root / "manifest.json").write_text(json.dumps({**MANIFEST, "making": making}))
+    assert "data" in one_sentence(ferc("verify", "b", "--rebuild", 1), 1)
+
+
 @pytest.mark.parametrize(
     "command", [("verify", "b"), ("run", "--dataset", "b"), ("score", "p.csv", "--dataset", "b")]
 )

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
-from ferc_core.base.files import LOCK, read_parquet
+from ferc_core.base.files import LOCK
 from ferc_core.base.progress import track
+from ferc_core.base.schemas import shown
 from ferc_core.errors import BadImageError, DataError
 from ferc_core.experiment.benchmark import Benchmark
 from ferc_core.experiment.build import counts, hashes_of
@@ -19,7 +19,7 @@ from ferc_core.experiment.config import Config
 from ferc_core.images.store import Images
 from ferc_core.suite.cells import Cell
 from ferc_core.suite.corrupt import Chunk
-from ferc_core.suite.layout import LABELS, MANIFEST, Build, image_name
+from ferc_core.suite.layout import LABELS, MANIFEST, VISIBILITY, Build, image_name
 
 
 def verify(build: Build) -> list[str]:
@@ -53,14 +53,17 @@ def entries_in(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def label_problems(build: Build) -> Iterator[str]:
-    """Yield a sentence for every cell whose labels do not count up to the manifest's numbers."""
+    """Yield a sentence for tables that are none, and for every cell whose labels do not count up
+    to the manifest's numbers.
+    """
     if not (build.root / LABELS).exists():
         return
     try:
-        labels = read_parquet(build.root / LABELS)
-        found = counts(labels)
-    except (DataError, pl.exceptions.PolarsError) as error:
-        yield f"{LABELS} cannot be read: {error}"
+        found = counts(build.labels)
+        if (build.root / VISIBILITY).exists():
+            _ = build.visibility
+    except DataError as error:
+        yield str(error)
         return
     wanted = build.manifest["counts"]
     for cell in sorted(wanted.keys() | found.keys()):
@@ -69,9 +72,6 @@ def label_problems(build: Build) -> Iterator[str]:
                 f"{LABELS} has {found.get(cell, {})} images by class in {cell}, "
                 f"not {wanted.get(cell, {})}"
             )
-    sums = labels["target"].list.sum()
-    for sample in labels.filter((sums - 1).abs() > 1e-9)["sample"].head(1):
-        yield f"{LABELS}: a soft label of {sample!r} does not sum to 1"
 
 
 def rebuild(build: Build, n: int, data_root: str, seed: int) -> list[str]:
@@ -83,6 +83,9 @@ def rebuild(build: Build, n: int, data_root: str, seed: int) -> list[str]:
     rng = np.random.default_rng(seed)
     built, images = build.samples, bench.images()["scored"]
     row = {sample: i for i, sample in enumerate(images.ids)}
+    for sample in built:
+        if sample not in row:
+            raise DataError(f"{build.root} has the sample {shown(sample)}, which its dataset lacks")
     problems = []
     with track("make images again", n) as step:
         for _ in range(n):
