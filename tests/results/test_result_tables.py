@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import re
 import shutil
 import statistics
@@ -311,3 +313,17 @@ def test_labels_of_a_run_are_checked(ferc, seeds, tmp_path, spoil, message):
         assert "run/labels.parquet" in said
         with pytest.raises(DataError, match=message):
             open_run(run).labels()
+
+
+@pytest.mark.parametrize("values", [(math.nan,), (math.inf, -math.inf), (None,), (1.7e308,)])
+def test_undefined_scores_are_shown_and_drawn_as_missing(ferc, tmp_path, values):
+    each = itertools.cycle(values)
+    store(tmp_path / "run", rows(value=lambda **_: next(each)))
+    for format in ("table", "json", "csv", "markdown", "latex"):
+        assert ferc("results", "run", "--format", format).returncode == 0
+    for name in ("table1", "table4", "table5"):
+        shown = ferc("results", "run", "--paper", name)
+        assert shown.returncode == 0, shown.stderr
+        assert f"any number of {name}" in shown.stdout
+    figure = ferc("results", "run", "--paper", "figure6", "--out", "f.svg")
+    assert "there is nothing to draw" in one_sentence(figure, 2)

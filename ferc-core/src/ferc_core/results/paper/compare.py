@@ -7,6 +7,7 @@ is the mean and the standard deviation (n - 1) over seeds, in percent; NLL is in
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 from collections import defaultdict
@@ -29,6 +30,8 @@ from ferc_core.results.paper.values import (
     printed,
 )
 from ferc_core.spec import UNCALIBRATED
+
+LARGEST = 1e9  # of a score that is compared
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,11 @@ def collect(scores: pl.DataFrame, layout: Layout) -> dict[Place, Seeds]:
         stage = stages.get((row["dataset"], row["loss"]))
         score = metrics.get((row["part"], row["metric"]))
         noise = round(100 * row["noise"])
-        if stage is None or score is None or noise not in layout.noise or row["value"] is None:
+        if stage is None or score is None or noise not in layout.noise:
+            continue
+        unit = 100 if SCORES[score].percent else 1
+        value = math.nan if row["value"] is None else unit * row["value"]
+        if not abs(value) < LARGEST:  # undefined, or of a table that no run made: as if not there
             continue
         place = Place(
             row["dataset"],
@@ -136,8 +143,7 @@ def collect(scores: pl.DataFrame, layout: Layout) -> dict[Place, Seeds]:
             stage,
             score,
         )
-        unit = 100 if SCORES[score].percent else 1
-        found[place][row["seed"]] = (unit * row["value"], row["n"])
+        found[place][row["seed"]] = (value, row["n"])
     return {**found, **averages(found)}
 
 
