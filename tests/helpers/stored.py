@@ -86,6 +86,6 @@ def manifest(trials: Sequence[Trial]) -> dict[str, Any]:
     return {
         **dict.fromkeys(words, "made by a test"),
         **{key: {} for key in ("versions", "making", "judged_by")},
-        "classes": [],
+        "classes": [str(k) for k in range(K)],
         "trials": {trial.name: {**vars(trial), "key": trial.name} for trial in trials},
     }

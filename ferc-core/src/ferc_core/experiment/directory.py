@@ -45,7 +45,7 @@ from ferc_core.base.files import (
 )
 from ferc_core.base.progress import say
 from ferc_core.base.seeds import key, slug
-from ferc_core.base.tables import column, matrix
+from ferc_core.base.tables import ROWS, checked, column, matrix
 from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment import records
 from ferc_core.experiment.benchmark import Benchmark, Trial
@@ -54,6 +54,13 @@ from ferc_core.suite.cells import CLEAN, Cell
 from ferc_core.suite.layout import checked_labels
 
 CELL = ("corruption", "severity")
+LOGITS: dict[str, Any] = {  # columns of the files in predictions/
+    "sample": pl.String,
+    "corruption": pl.String,
+    "severity": pl.Int64,
+    "logits": ROWS,
+}
+LABEL: dict[str, Any] = {"label": pl.Int64}  # of validation, too
 
 Logits = npt.NDArray[np.floating[Any]]
 
@@ -221,6 +228,7 @@ class RunDirectory:
                 "ferc run that made it"
             )
         frame, record = read_table(path)
+        frame = checked_logits(frame, path, self.classes)
         reason = records.difference(record, self.made_from(trial))
         if not reason and self.model(trial) not in ("", record.get("ferc.checkpoint")):
             reason = "it is of another model"
@@ -295,6 +303,11 @@ class RunDirectory:
         return checked_manifest(found, self.manifest)
 
     @cached_property
+    def classes(self) -> int:
+        """The number of classes, once there is a manifest."""
+        return len(checked_manifest(read_json(self.manifest), self.manifest)["classes"])
+
+    @cached_property
     def keys(self) -> dict[Trial, str]:
         """What the files of each known trial were made from."""
         fields = ("method", "loss", "noise", "seed")
@@ -340,10 +353,19 @@ class RunDirectory:
             yield self
 
 
+def checked_logits(frame: pl.DataFrame, path: Path, classes: int) -> pl.DataFrame:
+    """Return a table of logits that was read; raises `DataError` for one of something else."""
+    validation = path.name.startswith("validation")
+    table = checked(frame, LOGITS | (LABEL if validation else {}), path, undefined=("logits",))
+    if table["logits"].list.len().unique().to_list() != [classes]:
+        raise DataError(f"{path}: column 'logits' must hold lists of {classes} numbers")
+    if validation and not table["label"].is_between(0, classes - 1).all():
+        raise DataError(f"{path}: column 'label' has a number that is none of its classes")
+    return table
+
+
 def unlike(frame: pl.DataFrame, cell: Cell | None, ids: Sequence[str] | None) -> str:
     """Say why a table is not one of logits in this cell, of these samples; "" where it is."""
-    if {"sample", *CELL, "logits"} - set(frame.columns):
-        return "it lacks columns"
     if cell and any(Cell(*row) != cell for row in frame.select(CELL).unique().rows()):
         return f"it is not of {cell}"
     if ids is not None and frame["sample"].to_list() != list(ids):
