@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from ferc_core.base.progress import say, track
-from ferc_core.base.tables import column
+from ferc_core.base.tables import checked, column
+from ferc_core.errors import DataError
 from ferc_core.experiment import records
 from ferc_core.experiment.benchmark import Benchmark
 from ferc_core.experiment.directory import RunDirectory
 from ferc_core.images.store import ImageStore
 from ferc_core.labels import visibility
 from ferc_core.suite.cells import CLEAN, Cell
+from ferc_core.suite.layout import VISIBILITY, VISIBILITY_COLUMNS
 
 CELL = ["corruption", "severity"]
 
@@ -68,7 +71,13 @@ def in_benchmark(bench: Benchmark, cells: Sequence[Cell]) -> np.ndarray:
 
 
 def covers(table: pl.DataFrame, bench: Benchmark) -> bool:
-    """Say whether a table has all cells, and in each the samples to measure, in their order."""
+    """Say whether a table is one of visibilities that has all cells, and in each the samples to
+    measure, in their order.
+    """
+    try:
+        table = checked(table, VISIBILITY_COLUMNS, Path(VISIBILITY))
+    except DataError:
+        return False
     ids, scope = bench.splits.scored.ids, bench.config.visibility_scope
     samples = [ids[row] for row in visibility.sample_rows(ids, scope)]
     parts = table.partition_by(CELL, as_dict=True)

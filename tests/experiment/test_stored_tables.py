@@ -1,4 +1,4 @@
-"""Stored logits are tables of one kind: what is another kind of table is refused."""
+"""Stored logits and visibilities are tables of one kind: another kind of table is not used."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from helpers.runs import tiny
 from helpers.stored import make_run
 
 from ferc_core.base.files import read_table, write_parquet
 from ferc_core.errors import DataError
+from ferc_core.experiment.benchmark import Benchmark
 from ferc_core.experiment.directory import RunDirectory
+from ferc_core.experiment.labelling import covers
 from ferc_core.suite.cells import CLEAN, Cell
 
 SNOW = Cell("snow", 5)
@@ -79,3 +82,27 @@ def test_labels_of_validation_are_checked(run, change, message):
     (trial,) = run.known_trials
     path = run.predictions(trial, "validation", CLEAN)
     assert message in refusal(run, path, read_table(path)[0].with_columns(change))
+
+
+def test_visibilities_of_another_kind_are_measured_again():
+    bench = Benchmark.open(tiny(Path("unused"), corruptions=("contrast",)), training=False)
+    cells, ids = bench.cells[1:], bench.splits.scored.ids
+    table = pl.DataFrame(
+        {
+            "sample": [sample for _ in cells for sample in ids],
+            "corruption": [cell.corruption for cell in cells for _ in ids],
+            "severity": [cell.severity for cell in cells for _ in ids],
+            "degradation": 0.5,
+            "visibility": 0.5,
+        }
+    )
+    assert covers(table, bench)
+    for spoilt in (
+        table.drop("visibility"),
+        table.drop("corruption"),
+        table.with_columns(visibility=pl.lit("full")),
+        table.with_columns(visibility=pl.lit(None, pl.Float64)),
+        table.with_columns(degradation=pl.lit(float("nan"))),
+        table.with_columns(severity=pl.lit(date(2026, 1, 1))),
+    ):
+        assert not covers(spoilt, bench)
