@@ -189,12 +189,12 @@ def test_a_file_that_is_not_what_its_list_says_is_refused(
 def test_only_regular_files_are_loaded(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.safetensors")
     (tmp_path / "folder.safetensors").mkdir()
-    assert "it is a FIFO, not a file" in sentence(tmp_path / "fifo.safetensors")
-    assert "it is a directory, not a file" in sentence(tmp_path / "folder.safetensors")
+    assert "it is not a file" in sentence(tmp_path / "fifo.safetensors")
+    assert "Is a directory" in sentence(tmp_path / "folder.safetensors")
     sentence(Path("/dev/zero"))
     sentence(tmp_path / "missing.safetensors", RequestError)
     for name in ("fifo.safetensors", "folder.safetensors"):
-        with pytest.raises(RequestError, match=f"{name}.* not a file"):
+        with pytest.raises(RequestError, match=f"{name} cannot be read"):
             read_weights(tmp_path / name)
 
 

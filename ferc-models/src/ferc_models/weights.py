@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ferc_core.base.regular import check_regular
+from ferc_core.base.files import reading
 from ferc_core.errors import DataError, RequestError
-from ferc_models.saved.tensors import ANY_SIZE, read_safetensors
+from ferc_models.saved.tensors import read_safetensors
 
 WRAPPERS = ("state_dict", "model")  # keys under which training scripts store the weights
 PREFIX = "module."  # which torch's DataParallel puts before every name
@@ -51,8 +51,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not path.exists():
         raise RequestError(f"weights file {path} does not exist")
     try:
-        check_regular(path, ANY_SIZE)
-        content = read_content(path)
+        with reading(path):
+            content = read_content(path)
     except OSError as error:
         raise RequestError(f"weights file {path} cannot be read: {error.strerror}") from error
     except DataError as error:

@@ -250,18 +250,33 @@ def parquet_bytes(frame: pl.DataFrame, record: Mapping[str, str]) -> bytes:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[BufferedReader]:
-    """Open a file; raises `OSError`, for a device or a pipe at once."""
-    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with open(number, "rb") as file:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
+def reading(path: Path | str, largest: int | None = None) -> Iterator[BufferedReader]:
+    """Open a file; raises `OSError`, at once for a device, a pipe or more than ``largest`` bytes.
+
+    Its ``strerror`` completes a sentence that says what cannot be read.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except ValueError as error:  # a NUL, or half a surrogate pair
+        raise OSError(errno.EINVAL, "no file can have this name", str(path)) from error
+    try:
+        file = open(number, "rb")  # noqa: SIM115
+    except OSError:  # a folder
+        os.close(number)
+        raise
+    with file:
+        state = os.fstat(number)
+        if not stat.S_ISREG(state.st_mode):
             raise OSError(errno.EINVAL, "it is not a file", str(path))
+        if largest is not None and state.st_size > largest:
+            what = f"it has {state.st_size:,} bytes, and at most {largest:,} are read"
+            raise OSError(errno.EFBIG, what, str(path))
         yield file
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the content of a file; raises `OSError`."""
-    with reading(path) as file:
+def read_bytes(path: Path | str, largest: int | None = None) -> bytes:
+    """Return the content of a file of at most ``largest`` bytes; raises `OSError`."""
+    with reading(path, largest) as file:
         return file.read()
 
 

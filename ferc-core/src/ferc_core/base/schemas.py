@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ferc_core.base.regular import regular_bytes
+from ferc_core.base.files import read_bytes
 from ferc_core.base.text import shortened
 
 LONGEST = 40  # digits of a whole number
@@ -35,7 +35,7 @@ def read_checked(path: Path, kind: type[Model], largest: int = LARGEST) -> Model
     Raises `OSError` where it cannot be read, `ValueError` with half a sentence where it does not
     hold that.
     """
-    return validated(read_value(regular_bytes(path, largest)), kind)
+    return validated(read_value(read_bytes(path, largest)), kind)
 
 
 def validated(value: Any, kind: type[Model]) -> Model:

@@ -13,11 +13,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from ferc_core.base.calls import parse_call
-from ferc_core.base.regular import regular_bytes
+from ferc_core.base.files import read_bytes
 from ferc_core.base.schemas import Checked, Count, Texts, read_value, shown, validated
 from ferc_core.base.seeds import BENCHMARK_VERSION
 from ferc_core.errors import DataError, RequestError
 from ferc_core.spec import LARGEST_SIDE, SMALLEST_SIDE
+
+LARGEST = 2**30  # bytes of a manifest, which names every image
 
 # Names below a folder: no "..", not absolute, no control characters, forward slashes.
 _CHARACTER = r"[^/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]"
@@ -126,7 +128,7 @@ def inside(name: str) -> str:
 def read_manifest(path: Path) -> dict[str, Any]:
     """Return the manifest of a build, as `Manifest` describes it; raises `DataError` otherwise."""
     try:
-        value = read_value(regular_bytes(path))
+        value = read_value(read_bytes(path, LARGEST))
         made_by = value.get("benchmark") if isinstance(value, dict) else None
         if isinstance(made_by, str) and made_by != BENCHMARK_VERSION:
             raise DataError(

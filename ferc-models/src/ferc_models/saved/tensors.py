@@ -11,13 +11,11 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ferc_core.base.files import replacing
-from ferc_core.base.regular import check_regular
+from ferc_core.base.files import reading, replacing
 from ferc_core.base.schemas import LARGEST, read_value
 from ferc_core.base.text import shortened
 from ferc_core.errors import DataError, RequestError
 
-ANY_SIZE = 2**62  # bytes of a file
 HEADER = "ferc"  # a single key, because safetensors does not keep the order of several
 
 
@@ -52,7 +50,6 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors and the metadata of a safetensors file; raises `DataError` for others."""
     try:
-        check_regular(path, ANY_SIZE)
         check_names(path)
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
@@ -65,7 +62,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def check_names(path: Path) -> None:
     """Raise `ValueError` where the file names a tensor twice, or has no list of them."""
-    with path.open("rb") as file:
+    with reading(path) as file:
         size = int.from_bytes(file.read(8), "little")
         if size > LARGEST:
             raise ValueError(f"its list of tensors has {size:,} bytes")
