@@ -215,6 +215,20 @@ def test_the_same_request_is_answered_from_the_file(run_copy):
     assert set(intervals(run_copy, resamples=5)["loss"]) == {"ce"}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [pl.lit("wide").alias("low"), pl.lit(None).alias("metric"), pl.lit("x").alias("severity")],
+)
+def test_a_stored_answer_that_is_none_is_made_again(run_copy, change):
+    made = intervals(run_copy, resamples=20)
+    stored, record = read_table(run_copy / FILE)
+    kept = {name: value for name, value in record.items() if name.startswith("ferc.")}
+    for spoilt in (stored.with_columns(change), stored.drop("value")):
+        write_parquet(run_copy / FILE, spoilt, kept)
+        assert intervals(run_copy, resamples=20).equals(made)
+        assert read_table(run_copy / FILE)[0].equals(made)
+
+
 # Wrong requests
 
 

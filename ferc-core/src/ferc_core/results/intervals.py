@@ -22,6 +22,7 @@ from ferc_core.base.failures import Failures
 from ferc_core.base.files import check_target, claim, read_table, write_parquet
 from ferc_core.base.progress import Advance, track
 from ferc_core.base.seeds import key
+from ferc_core.base.tables import checked
 from ferc_core.errors import DataError, FercError, RequestError, UnknownNameError
 from ferc_core.experiment.benchmark import Trial
 from ferc_core.experiment.directory import RunDirectory
@@ -63,6 +64,8 @@ SCHEMA = {
     "resamples": pl.Int64,
     "level": pl.Float64,
 }
+
+UNDEFINED = ("severity", "against", "value", "low", "high")  # columns that may have empty fields
 
 # Maps the bootstrap over the cells, in order: `map`, or an executor with its number of workers.
 Map = Callable[[Bootstrap, Iterator[Predictions]], Iterator[list[Array | FercError]]]
@@ -138,7 +141,7 @@ def of_one(out: RunDirectory, request: Request, work: Map, failures: Failures) -
         with suppress(DataError):  # there are none, or they are damaged
             stored, record = read_table(file)
             if record.get(MADE_OF) == answers:
-                return stored
+                return checked(stored, SCHEMA, file, UNDEFINED).select(*SCHEMA)
         known = len(failures.causes)
         frame = intervals(out, results_of(out, failures), request, work, failures)
         scored = read_table(out.results)[1]
