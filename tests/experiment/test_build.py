@@ -13,11 +13,11 @@ import numpy as np
 import polars as pl
 import pytest
 from helpers.commands import ferc_in, one_sentence
-from helpers.runs import BUILD, METHOD, SABOTAGE, folder_of_faces
+from helpers.runs import BUILD, METHOD, SABOTAGE, TWO, folder_of_faces
 
 from ferc_core import open_dataset
+from ferc_core.base.files import digest
 from ferc_core.experiment import build as building
-from ferc_core.experiment.build import digest
 from ferc_core.images.io import resize
 from ferc_core.images.png import encode
 from ferc_core.suite import layout
@@ -179,6 +179,19 @@ def test_a_build_whose_manifest_cannot_be_read_is_made_again(ferc, built, conten
     assert "manifest.json cannot be read as JSON" in done.stderr
     assert manifest(built) == before
     assert ferc("verify", "b").returncode == 0
+
+
+def test_a_file_that_is_not_the_one_that_was_built_is_not_used(ferc, built):
+    flip_a_byte(built)
+    run = ("run", *METHOD, "--dataset", "b", *TWO, "--epochs", 1, "--out", "r")
+    assert "test-00007.png is not the file that was built" in one_sentence(ferc(*run), 1)
+    labels = pl.read_parquet(built / "labels.parquet").filter(corruption="clean")
+    probs = labels.select("sample", "corruption", "severity", probs="target")
+    probs.write_parquet(built.parent / "p.parquet")
+    assert ferc("score", "p.parquet", "--dataset", "b").returncode == 0
+    edit_a_label(built)
+    refused = ferc("score", "p.parquet", "--dataset", "b")
+    assert "labels.parquet is not the file that was built" in one_sentence(refused, 1)
 
 
 def test_everything_that_does_not_belong_to_a_build_is_named(ferc, built):

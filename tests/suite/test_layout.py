@@ -14,12 +14,13 @@ from helpers.commands import one_sentence
 from helpers.mixtures import parameters
 from helpers.runs import TINY, contents
 
+from ferc_core.base.files import digest_of
 from ferc_core.errors import BadImageError, DataError, FercError, RequestError
 from ferc_core.images.png import encode
 from ferc_core.labels.mixture_file import write_gmm
 from ferc_core.suite.cells import Cell
 from ferc_core.suite.corrupt import Chunk
-from ferc_core.suite.layout import SHARD, image_name, open_build, shard_name
+from ferc_core.suite.layout import SHARD, Build, image_name, open_build, shard_name
 from ferc_core.suite.manifest import MAKING
 
 SNOW = Cell("snow", 5)
@@ -69,12 +70,20 @@ def write_images(root: Path, format: str) -> None:
             frame.write_parquet(shard)
 
 
+def hashed(root: Path) -> Build:
+    """Open a build, its manifest completed with the hashes of its files."""
+    path = root / "manifest.json"
+    files = {p.relative_to(root).as_posix(): digest_of(p) for p in root.rglob("*") if p.is_file()}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "files": files}))
+    return open_build(root)
+
+
 @pytest.mark.parametrize("format", ["png", "parquet"])
 def test_images_are_read_by_sample_from_both_formats(tmp_path, format):
     making = {**MANIFEST["making"], "format": format}
     root = write(tmp_path / "b", {**MANIFEST, "making": making})
     write_images(root, format)
-    build = open_build(root)
+    build = hashed(root)
     assert build.samples == IDS
     assert "format" not in build.settings
     assert build.settings["dataset"] == "toyfaces"
@@ -180,7 +189,7 @@ def test_images_of_another_size_are_refused(tmp_path, format):
     root = write(tmp_path / "b", {**MANIFEST, "making": making})
     write_images(root, format)
     with pytest.raises(BadImageError, match=r"face0\.png .* has 32x32 pixels, and .* says 33"):
-        open_build(root).images(SNOW, IDS)
+        hashed(root).images(SNOW, IDS)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +206,7 @@ def test_shards_of_a_build_are_checked(tmp_path, frame, message):
     write_images(root, "parquet")
     frame.write_parquet(root / shard_name(SNOW, 0))
     with pytest.raises(DataError, match=message):
-        open_build(root).images(SNOW, IDS)
+        hashed(root).images(SNOW, IDS)
 
 
 def test_visibilities_of_a_build_are_checked(tmp_path):

@@ -298,10 +298,22 @@ def read_parquet(path: Path) -> pl.DataFrame:
 def read_table(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
     """Read a table and what its metadata say that it is made from."""
     try:
-        content = read_bytes(path)  # polars would take a path for a pattern
+        return table_in(read_bytes(path), path)  # polars would take a path for a pattern
+    except OSError as error:
+        raise DataError(f"{path} cannot be read as parquet: {error}") from error
+
+
+def table_in(content: bytes, path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Return the table in the content of a file, and its metadata; ``path`` is for the message."""
+    try:
         return pl.read_parquet(io.BytesIO(content)), pl.read_parquet_metadata(io.BytesIO(content))
     except UNREADABLE as error:
         raise DataError(f"{path} cannot be read as parquet: {error}") from error
+
+
+def digest(content: bytes) -> str:
+    """Return the hash of the content of a file, as manifests have it."""
+    return blake2b(content, digest_size=16).hexdigest()
 
 
 def digest_of(path: Path) -> str:

@@ -20,7 +20,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +29,7 @@ from ferc_core.base.files import (
     LOCK,
     Held,
     claim,
+    digest,
     digest_of,
     hold,
     names_in,
@@ -335,8 +335,3 @@ def counts(labels: pl.DataFrame) -> dict[str, dict[str, int]]:
     for corruption, severity, label, n in grouped.iter_rows():
         table.setdefault(f"{corruption}/{severity}", {})[str(label)] = n
     return table
-
-
-def digest(content: bytes) -> str:
-    """Return the hash that a manifest has of a file."""
-    return blake2b(content, digest_size=16).hexdigest()

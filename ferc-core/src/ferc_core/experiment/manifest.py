@@ -5,27 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from ferc_core.base.schemas import Checked, validated
 from ferc_core.errors import DataError
 
 
-class TrialRecord(BaseModel):
-    """A trial, the key of what it was made from, and what it was trained with."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+class TrialRecord(Checked):
+    """A trial, the key of what its files were made from, and what it was trained with."""
 
     method: str
     loss: str
     noise: float
     seed: int
     key: str
+    backbone: str = ""
+    batch_size: int = 0
+    learning_rate: float = 0.0
+    objective: str = ""
 
 
-class RunManifest(BaseModel):
+class RunManifest(Checked):
     """What a manifest says; `ferc_core.experiment.records` writes it."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
 
     benchmark: str
     versions: dict[str, str]
@@ -46,13 +45,11 @@ class RunManifest(BaseModel):
 def checked_manifest(found: Any, path: Path) -> dict[str, Any]:
     """Return the content of a manifest; raises `DataError` unless it is one of a run."""
     try:
-        RunManifest.model_validate(found)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "its content"
+        validated(found, RunManifest)
+    except ValueError as error:
         raise DataError(
-            f"{path} is not the manifest of a run ({where}: {first['msg']}); choose another "
-            "directory, or restore the file"
+            f"{path} is not the manifest of a run ({error}); choose another directory, or "
+            "restore the file"
         ) from error
     manifest: dict[str, Any] = found
     return manifest

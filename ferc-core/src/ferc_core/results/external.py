@@ -29,7 +29,7 @@ from ferc_core.experiment.scoring import Array, Case, score, softmax
 from ferc_core.faces import SUM_TOLERANCE
 from ferc_core.spec import UNCALIBRATED, Metric
 from ferc_core.suite.cells import CLEAN, Cell
-from ferc_core.suite.layout import open_build
+from ferc_core.suite.layout import LABELS, open_build
 
 KEYS = ["sample", "corruption", "severity"]
 CLASS_COLUMN = re.compile(r"(logit|prob)_\d+")
@@ -226,7 +226,9 @@ def labels_for(config: Config, predictions: pl.DataFrame) -> pl.DataFrame:
     """
     judging = {name for name, setting in SETTINGS.items() if setting.role == JUDGING}
     if names_build(config) and not config.model_fields_set & judging:
-        return open_build(Path(config.dataset)).labels
+        build = open_build(Path(config.dataset))
+        _ = build.content(LABELS)  # raises unless it is the one that was built
+        return build.labels
     corruptions = sorted(set(predictions["corruption"]) - {CLEAN.corruption})
     bench = Benchmark.open(
         config.model_copy(update={"corruptions": tuple(corruptions)}), training=False

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ferc_core.base.files import read_parquet
+from ferc_core.base.files import digest, read_bytes, read_parquet, table_in
 from ferc_core.base.schemas import shown
 from ferc_core.base.tables import ROWS, Schema, checked
 from ferc_core.errors import BadImageError, DataError, RequestError
-from ferc_core.images.io import decode_image, read_image
+from ferc_core.images.io import decode_image
 from ferc_core.images.store import Images
 from ferc_core.suite.cells import Cell
 from ferc_core.suite.corrupt import Chunk
@@ -121,6 +121,19 @@ class Build:
             if str(cell) not in self.manifest["counts"]:
                 raise RequestError(f"the build {self.root} has no {cell}; choose others")
 
+    def content(self, name: str) -> bytes:
+        """Return the content of a file; raises `BadImageError` unless it is what was built."""
+        try:
+            content = read_bytes(self.root / name)
+        except OSError as error:
+            raise BadImageError(f"{self.root / name} cannot be read: {error.strerror}") from error
+        if digest(content) != self.manifest["files"].get(name):
+            raise BadImageError(
+                f"{self.root / name} is not the file that was built; 'ferc verify' names all "
+                "such files, and 'ferc build' makes them again"
+            )
+        return content
+
     def images(self, cell: Cell, samples: Sequence[str]) -> list[Images]:
         """Read the images of some samples; raises `BadImageError` naming a file."""
         making, found = self.manifest["making"], []
@@ -136,19 +149,25 @@ class Build:
         return found
 
     def _read_files(self, cell: Cell, samples: Sequence[str]) -> list[Images]:
-        return [read_image(self.root / image_name(cell, sample)) for sample in samples]
+        names = [image_name(cell, sample) for sample in samples]
+        return [decode_image(self.content(name), self.root / name) for name in names]
 
     def _read_shards(self, cell: Cell, samples: Sequence[str]) -> list[Images]:
         unknown = [sample for sample in samples if sample not in self._row]
         if unknown:
             raise BadImageError(f"the build {self.root} has no sample {unknown[0]!r}")
         starts = sorted({self._row[sample] // SHARD * SHARD for sample in samples})
-        paths = [self.root / shard_name(cell, start) for start in starts]
-        content = {sample: data for path in paths for sample, data in read_shard(path)}
+        names = [shard_name(cell, start) for start in starts]
+        folder = (self.root / names[0]).parent
+        content = {
+            sample: data
+            for name in names
+            for sample, data in in_shard(self.content(name), self.root / name)
+        }
         for sample in samples:
             if sample not in content:
-                raise BadImageError(f"{paths[0].parent} has no image of sample {sample!r}")
-        return [decode_image(content[s], paths[0].parent / f"{s}.png") for s in samples]
+                raise BadImageError(f"{folder} has no image of sample {sample!r}")
+        return [decode_image(content[s], folder / f"{s}.png") for s in samples]
 
 
 def checked_labels(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
@@ -168,9 +187,9 @@ def checked_labels(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
     return table
 
 
-def read_shard(path: Path) -> Iterable[tuple[str, bytes]]:
+def in_shard(data: bytes, path: Path) -> Iterable[tuple[str, bytes]]:
     """Return the samples of a shard with the content of their images."""
-    table = read_parquet(path)
+    table, _ = table_in(data, path)
     if {"sample": pl.String(), "image": IMAGE}.items() <= table.schema.items():
         content = table["image"].struct.field("bytes")
         if not content.null_count():
