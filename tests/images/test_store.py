@@ -161,9 +161,10 @@ def test_a_disk_without_room_is_refused_before_anything_is_read(tmp_path, monkey
 # Bad images
 
 
-def bench(reader: Reader) -> Benchmark:
+def bench(reader: Reader, max_pixels: int = 10**6) -> Benchmark:
     """A benchmark whose three parts have the images of a reader."""
-    opened = Benchmark.open(tiny("unused", image_size=SIDE, on_bad_image="skip"))
+    settings = {"image_size": SIDE, "on_bad_image": "skip", "max_pixels": max_pixels}
+    opened = Benchmark.open(tiny("unused", **settings))
     parts = [split(reader, name) for name in ("train", "validation", "scored")]
     return opened.with_splits(Splits(*parts, "test", ()))
 
@@ -211,6 +212,13 @@ def test_a_record_of_bad_images_that_is_none_means_checking_again(tmp_path):
         without_bad_images(made, listing, record)
         assert sum(reader.read.values()) == before + 3 * N
         assert record.read_text() == whole
+
+
+def test_with_another_limit_of_pixels_bad_images_are_searched_again(tmp_path):
+    for most in (10**6, 10**7):
+        reader = Reader(4)
+        without_bad_images(bench(reader, most), tmp_path / "s.txt", tmp_path / "c.json")
+        assert sum(reader.read.values()) == 3 * N
 
 
 def test_a_part_without_a_good_image_is_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import chdir
 from pathlib import Path
@@ -175,6 +176,10 @@ def test_a_missing_or_invalid_file_is_refused(tmp_path):
         fit(task(tmp_path))
     with pytest.raises(RequestError, match=r"no\.onnx cannot be read: No such file"):
         fit(task(tmp_path, options={"file": str(tmp_path / "no.onnx")}))
+    os.mkfifo(tmp_path / "waiting.onnx")
+    for endless in (tmp_path / "waiting.onnx", "/dev/zero"):
+        with pytest.raises(RequestError, match="cannot be read: it is not a file"):
+            fit(task(tmp_path, options={"file": str(endless)}))
     with pytest.raises(RequestError, match="cannot be read: Is a directory"):
         fit(task(tmp_path, options={"file": str(tmp_path)}))
     whole = linear_onnx(tmp_path / "m.onnx").read_bytes()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.suites import CELLS, OFFICIAL, corruptor, faces, fingerprints, suite
 
-from ferc_core.errors import BadImageError, RequestError
+from ferc_core.errors import BadImageError, RequestError, RunError
 from ferc_core.spec import Corruption
 from ferc_core.suite.cells import CLEAN, Cell, cells
 from ferc_core.suite.corrupt import CHUNK, Chunk
@@ -70,6 +70,10 @@ def test_a_corruption_that_raises_is_named_with_sample_and_cell():
     made.corruptions["snow"] = type(chosen)(Corruption("snow", broken), chosen.call)
     clean = faces(1).read(0)
     with pytest.raises(BadImageError, match="sample face0: snow/5 failed with IndexError: too far"):
+        made.one(clean, "face0", Cell("snow", 5))
+    lacking = Corruption("snow", lambda image, severity, rng: np.empty(1 << 60, np.uint8))
+    made.corruptions["snow"] = type(chosen)(lacking, chosen.call)
+    with pytest.raises(RunError, match="memory ran out"):  # the image is not bad
         made.one(clean, "face0", Cell("snow", 5))
     with pytest.raises(RequestError, match="severity must be"):  # ours stay as they are
         made(Chunk(Cell("snow", 7), ("face0",), clean[None]))

@@ -133,7 +133,7 @@ def test_own_corruptions_have_variants(ferc, image, tmp_path):
         (["--corruption", "snow(tabel=x)"], "unknown option of 'snow' 'tabel'"),
         (["--severity", "6"], "severity must be 1, 2, 3, 4 or 5, not 6"),
         (["--severity-table", "imagenet"], "did you mean 'imagenet-c'?"),
-        (["--image-size", "20"], "image size must be at least 32, not 20"),
+        (["--image-size", "20"], "image size must be between 32 and 4096, not 20"),
         (["--plugin", "absent.py"], "absent.py"),
     ],
 )

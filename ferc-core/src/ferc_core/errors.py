@@ -16,7 +16,14 @@ Every message is one sentence that says what is wrong and, where there is a reme
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
+
+OUT_OF_MEMORY = re.compile(
+    "can't start new thread|(out of|not enough|insufficient|can('t|not) allocate) memory"
+    "|resource temporarily unavailable",
+    re.IGNORECASE,
+)
 
 
 class FercError(Exception):
@@ -104,6 +111,14 @@ def as_failure(error: BaseException) -> FercError:
     """Return an error as it is when it is ours, and as one sentence with its type otherwise."""
     if isinstance(error, FercError):
         return error
-    failure = RunError(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if is_out_of_memory(error):
+        said = f"memory ran out ({said}); use fewer --workers or --jobs, or a smaller --batch-size"
+    failure = RunError(said)
     failure.__cause__ = error  # whose traceback --debug shows
     return failure
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of Python, NumPy, OpenCV, torch or the system means that."""
+    return isinstance(error, MemoryError) or bool(OUT_OF_MEMORY.search(str(error)))

@@ -18,6 +18,7 @@ from ferc_core.faces import SUM_TOLERANCE
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
+MOST_BINS = 10_000
 ROUNDING = 1e-6  # a value may leave [0, 1] by this much, as float32 does, and is then clipped
 REAL = "biuf"  # NumPy's kinds of bool, int and float
 
@@ -72,9 +73,9 @@ def soft_labels(targets: npt.ArrayLike, probs: Floats) -> Floats:
 
 
 def check_bins(bins: int) -> None:
-    """Raise `RequestError` unless ``bins`` is a whole number of at least 1."""
-    if not isinstance(bins, Integral) or bins < 1:
-        raise RequestError(f"bins must be a whole number of at least 1, not {bins!r}")
+    """Raise `RequestError` unless ``bins`` is a whole number from 1 to 10,000."""
+    if not isinstance(bins, Integral) or isinstance(bins, bool) or not 1 <= bins <= MOST_BINS:
+        raise RequestError(f"bins must be a whole number from 1 to {MOST_BINS:,}, not {bins!r}")
 
 
 def _real_array(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:

@@ -25,11 +25,11 @@ def number(option: str, value: Any, low: float = 0.0) -> float:
     return float(value)
 
 
-def whole(option: str, value: Any, low: int) -> int:
-    """Return ``value`` as a whole number of at least ``low``, else raise `RequestError`."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+def whole(option: str, value: Any, low: int, high: int = 10**6) -> int:
+    """Return ``value`` as a whole number from ``low`` to ``high``, else raise `RequestError`."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise RequestError(
-            f"option {option!r} must be a whole number of at least {low}, not {value!r}"
+            f"option {option!r} must be a whole number from {low} to {high:,}, not {value!r}"
         )
     return value
 

@@ -2,21 +2,30 @@
 
 Work is submitted only a little ahead of its use: memory does not grow with the number of items,
 and the consumer (a model, say) overlaps with the producer.
+
+A process has a pipe of its own to the thread that gives it work, and shares no lock and no queue
+with others: whenever it is killed, the pipe ends, and nobody waits for it.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
+import sys
 import threading
+import time
+import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
-from ferc_core.errors import RunError
+from ferc_core.errors import FercError, RequestError, RunError, as_failure, is_out_of_memory
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,6 +35,10 @@ WHY_ENDED = (
     "if __name__ == '__main__':"
 )
 AHEAD = 2  # items in flight for each worker
+LEAST_ADDRESSES = 4 << 30  # bytes that may be mapped; most of them are never used
+MOST_WORKERS = 1024
+GRACE = 1.0  # seconds that a process has to remove its temporary files
+TERMINATED = 128 + signal.SIGTERM
 
 
 def serial(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
@@ -38,36 +51,24 @@ def threads(function: Callable[[T], R], items: Iterable[T], workers: int) -> Ite
     if workers == 0:
         yield from map(function, items)
         return
-    with ThreadPoolExecutor(workers) as pool:
+    workers = min(workers, MOST_WORKERS)
+    with memory_enough(), ThreadPoolExecutor(workers) as pool:
         yield from in_order(pool, function, items, AHEAD * workers)
 
 
 def processes(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """Run in processes of this machine; function, items and results must be picklable."""
-    context = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
-    pool = ProcessPoolExecutor(max(1, workers), context, initializer=follow_parent)
-    try:
-        with pool:
-            yield from in_order(pool, function, items, AHEAD * max(1, workers))
-    except BrokenProcessPool as error:
-        raise RunError(f"a worker process ended: {WHY_ENDED}") from error
+    """Run in processes of this machine; function, items and results must be picklable.
 
-
-def follow_parent() -> None:
-    """Let this process end with the one that started it, and leave Ctrl-C to that one.
-
-    An interrupted worker might keep a lock that all others wait for.
+    Raises `RunError` when one of them ends.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def end_with_parent() -> None:
-    """End this process when the one that started it has ended, even by a kill."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    workers = min(max(1, workers), MOST_WORKERS)
+    with memory_enough():
+        crew, pool = Crew(pickle.dumps(function)), ThreadPoolExecutor(workers)
+        try:
+            yield from in_order(pool, crew.do, items, AHEAD * workers)
+        finally:
+            crew.stop()  # first, for the threads wait for what it does
+            pool.shutdown(cancel_futures=True)
 
 
 def in_order(
@@ -85,3 +86,163 @@ def in_order(
     finally:
         for future in waiting:
             future.cancel()
+
+
+@contextmanager
+def memory_enough() -> Iterator[None]:
+    """Say in one sentence that memory ran out, where it does."""
+    try:
+        yield
+    except FercError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise as_failure(error) from error
+        raise
+
+
+def check_address_space() -> None:
+    """Raise `RequestError` where ``ulimit -v`` leaves fewer addresses than the libraries take.
+
+    Some of them would wait for ever for a thread that could not be started, or abort.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if allowed != resource.RLIM_INFINITY and allowed < LEAST_ADDRESSES:
+        raise RequestError(
+            f"the limit of the address space is {allowed >> 20} MiB, and at least "
+            f"{LEAST_ADDRESSES >> 20} MiB are needed: raise it with ulimit -v "
+            f"{LEAST_ADDRESSES >> 10}, or limit the resident memory instead"
+        )
+
+
+class Child:
+    """A process that runs ``target(connection, *arguments)``, and its end of the pipe to it.
+
+    It ends with this process at the latest.
+    """
+
+    def __init__(self, target: Callable[..., None], *arguments: Any, daemon: bool) -> None:
+        context = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
+        self.connection, theirs = context.Pipe()
+        try:
+            self.process = context.Process(
+                target=live, args=(target, theirs, *arguments), daemon=daemon
+            )
+            self.process.start()
+        except BaseException:
+            self.connection.close()
+            raise
+        finally:
+            theirs.close()
+
+    def ended(self, fewer: str) -> RunError:
+        """Return what is to be said when it has ended; ``fewer`` is the option that may help."""
+        self.process.join(GRACE)
+        code = self.process.exitcode
+        if code is not None and code < 0:
+            how = f"was killed by signal {-code}; perhaps memory ran out"
+        else:
+            how = f"ended: {WHY_ENDED}"
+        return RunError(f"a worker process {how}; rerun with fewer {fewer} to resume")
+
+
+def stop(children: Sequence[Child]) -> None:
+    """End processes, by force those that do not follow within a second."""
+    for child in children:
+        child.process.terminate()
+    last = time.monotonic() + GRACE
+    for child in children:
+        child.process.join(max(0, last - time.monotonic()))
+        child.process.kill()
+        child.process.join()
+
+
+class Crew:
+    """Processes that all do the same; they are started when there is work and none is idle."""
+
+    def __init__(self, function: bytes) -> None:
+        self.function = function  # pickled
+        self.idle: SimpleQueue[Child] = SimpleQueue()
+        self.all: list[Child] = []
+        self.stopped = False
+        self.lock = threading.Lock()  # one is started at a time, and none once they are stopped
+
+    def do(self, item: Any) -> Any:
+        """Let one of them work on an item, and return its result or raise its error."""
+        child = self.free()
+        try:
+            child.connection.send(item)
+            done, result = child.connection.recv()
+        except (EOFError, OSError) as error:
+            raise child.ended("--workers") from error
+        self.idle.put(child)
+        if not done:
+            raise result
+        return result
+
+    def free(self) -> Child:
+        """Return one that is idle, or a new one."""
+        with suppress(Empty):
+            return self.idle.get_nowait()
+        with self.lock:
+            if self.stopped:
+                raise RunError("the work was stopped")
+            child = Child(serve, self.function, daemon=True)
+            self.all.append(child)
+        return child
+
+    def stop(self) -> None:
+        """End all of them."""
+        with self.lock:
+            self.stopped = True
+        stop(self.all)
+
+
+def serve(connection: Connection, function: bytes) -> None:
+    """Do what comes through the pipe, until it ends; the life of a process of a `Crew`."""
+    work: Callable[[Any], Any] | None = None
+    while True:
+        try:
+            item = connection.recv()
+            work = work or pickle.loads(function)
+            answer = True, work(item)
+        except EOFError:
+            return
+        except Exception as error:  # whatever the function raises
+            answer = False, remote_failure(error)
+        try:
+            connection.send(answer)
+        except OSError:  # nobody listens any more
+            return
+        except Exception as error:  # a result that cannot be pickled, or does not fit into memory
+            connection.send((False, remote_failure(error)))
+
+
+def remote_failure(error: Exception) -> FercError:
+    """Return an error that can be sent, with its traceback as a note for --debug."""
+    failure = as_failure(error)
+    failure.add_note("".join(traceback.format_exception(error)))
+    return failure
+
+
+def live(target: Callable[..., None], connection: Connection, *arguments: Any) -> None:
+    """Let this process end with the one that started it, and leave Ctrl-C to that one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(TERMINATED))
+    try:
+        threading.Thread(target=end_with_parent, daemon=True).start()
+    except RuntimeError:  # there is no memory for it
+        os._exit(1)
+    target(connection, *arguments)
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it has ended, even by a kill."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

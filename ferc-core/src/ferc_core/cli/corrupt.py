@@ -13,7 +13,7 @@ app = o.new_app()
 
 
 @app.command()
-@o.takes("corruptions", "severities", "severity_table")
+@o.takes("corruptions", "severities", "severity_table", "max_pixels")
 def corrupt(
     settings: dict[str, Any],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.")],
@@ -39,11 +39,13 @@ def corrupt(
     o.begin(plugin)
     from ferc_core.base.progress import track
     from ferc_core.experiment.config import read_config
+    from ferc_core.images.io import limit_pixels
     from ferc_core.suite import gallery
     from ferc_core.suite.cells import cells
     from ferc_core.suite.corrupt import Corruptor
 
     config = read_config(None, {**settings, "suite_seed": seed, "image_size": image_size})
+    limit_pixels(config.max_pixels)
     if "severity_table" in settings:
         gallery.check_table(config.severity_table)
     chosen = gallery.chosen_corruptions(config.corruptions)

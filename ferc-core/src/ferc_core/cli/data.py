@@ -36,17 +36,21 @@ Name = Annotated[
 
 
 @app.command()
-@o.takes("data_root", "split")
+@o.takes("data_root", "split", "max_pixels")
 def check(
     settings: dict[str, Any],
     name: Name,
     limit: Annotated[
         int,
-        typer.Option(metavar="N", min=0, help="Read at most N images of each split. 0: all."),
+        typer.Option(
+            metavar="N", min=0, max=10**9, help="Read at most N images of each split. 0: all."
+        ),
     ] = 0,
     workers: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, help="Threads that read images. Default: the cores."),
+        typer.Option(
+            metavar="N", min=0, max=1024, help="Threads that read images. Default: the cores."
+        ),
     ] = None,
     as_json: o.AsJson = False,
     quiet: o.Quiet = False,
@@ -60,7 +64,10 @@ def check(
     o.begin(plugin)
     from ferc_core.data import checks
     from ferc_core.data.opening import open_dataset
+    from ferc_core.experiment.config import read_config
+    from ferc_core.images.io import limit_pixels
 
+    limit_pixels(read_config(None, settings).max_pixels)
     dataset, root = registry().datasets.choose(name), settings.get("data_root", "")
     with o.showing(quiet):
         faces = open_dataset(dataset, root)
@@ -80,7 +87,7 @@ def check(
 
 
 @app.command()
-@o.takes("data_root", "gmm")
+@o.takes("data_root", "gmm", "max_pixels")
 def preview(
     settings: dict[str, Any],
     name: Name,
@@ -108,8 +115,11 @@ def preview(
         raise RequestError(f"the preview is a PNG image: use --out FILE.png, not {path}")
     from ferc_core.data import preview as drawing
     from ferc_core.data.opening import open_dataset
+    from ferc_core.experiment.config import read_config
+    from ferc_core.images.io import limit_pixels
     from ferc_core.labels.mixture_file import read_gmm
 
+    limit_pixels(read_config(None, settings).max_pixels)
     with o.showing():
         faces = open_dataset(dataset, settings.get("data_root", ""))
         external = None

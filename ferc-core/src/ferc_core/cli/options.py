@@ -136,8 +136,10 @@ def begin(plugin: list[Path] | None) -> None:
 def showing(quiet: bool = False, log_file: Path | None = None) -> Iterator[None]:
     """Show the progress of what is done in this context."""
     from ferc_core.base.display import Display
+    from ferc_core.base.parallel import check_address_space
     from ferc_core.base.progress import watching
 
+    check_address_space()
     with Display(quiet, log_file) as display, watching(display):
         yield
 

@@ -12,8 +12,8 @@ from ferc_core.errors import RequestError
 from ferc_core.plugins.host import registry
 
 FIELDS = (
-    "dataset", "data_root", "split", "limit", "image_size", "severity_table", "suite_seed",
-    "visibility", "visibility_scope", "label_scheme", "fusion", "gmm",
+    "dataset", "data_root", "split", "limit", "image_size", "max_pixels", "severity_table",
+    "suite_seed", "visibility", "visibility_scope", "label_scheme", "fusion", "gmm",
 )  # fmt: skip
 
 app = o.new_app()

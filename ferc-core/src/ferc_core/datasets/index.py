@@ -8,7 +8,6 @@ or an image is added or removed. Nothing is written into the data root.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import polars as pl
 
 from ferc_core.base.files import parquet_bytes, user_cache, write_bytes
 from ferc_core.base.seeds import key
+from ferc_core.datasets.tree import below
 from ferc_core.errors import DataError, StoreError
 
 STAMP = "ferc.stamp"
@@ -39,23 +39,20 @@ class Source:
     images: bool = False
     without: str = "/"  # no name ends with it
 
-    def files(self, folder: str, prefix: str = "") -> Iterator[tuple[str, int, int]]:
-        """Yield path, size and time of every file in and below a folder; zeros for images.
+    def files(self) -> Iterator[tuple[str, int, int]]:
+        """Yield path, size and time of every file in and below the folder; zeros for images.
 
-        Hidden files, which operating systems and archives leave behind, are skipped.
+        Hidden files, which operating systems and archives leave behind, are skipped, and so are
+        links to a folder above.
         """
-        with os.scandir(folder) as listing:
-            for entry in listing:
-                name = entry.name
-                if name.startswith(".") or name.endswith(self.without):
-                    continue
-                if entry.is_dir():
-                    yield from self.files(entry.path, f"{prefix}{name}/")
-                elif self.images:
-                    yield prefix + name, 0, 0
-                else:
-                    state = entry.stat()
-                    yield prefix + name, state.st_size, state.st_mtime_ns
+        for path, entry in below(self.path):
+            if entry is None or entry.name.startswith(".") or entry.name.endswith(self.without):
+                continue
+            if self.images:
+                yield path, 0, 0
+            else:
+                state = entry.stat()
+                yield path, state.st_size, state.st_mtime_ns
 
 
 def indexed(
@@ -86,7 +83,7 @@ def survey(sources: list[Source]) -> tuple[dict[Path, list[str]], str]:
         digest.update(json.dumps([str(source.path.resolve()), source.images]).encode())
         try:
             if source.path.is_dir():
-                entries = sorted(source.files(str(source.path)))
+                entries = sorted(source.files())
                 names[source.path] = [name for name, *_ in entries]
             else:
                 state = source.path.stat()

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.base.seeds import key, rank
-from ferc_core.base.text import number
+from ferc_core.base.text import number, shortened
 from ferc_core.errors import DataError, RequestError, suggest
 from ferc_core.faces import SPLITS, FaceSet, FaceSplit
 from ferc_core.images.io import read_image
@@ -56,14 +56,15 @@ def cropped(image: npt.NDArray[np.uint8], box: Box) -> npt.NDArray[np.uint8]:
     return image[top:bottom, left:right]
 
 
-def natural(name: str) -> tuple[tuple[str | int, ...], str]:
+def natural(name: str) -> tuple[list[tuple[int, str]], str]:
     """Return a sort key that puts 2 before 10 and ignores case.
 
     >>> sorted(["10", "2", "sad", "Happy"], key=natural)
     ['2', '10', 'Happy', 'sad']
     """
     parts = re.split(r"([0-9]+)", name.casefold())
-    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
+    parts[1::2] = [number.lstrip("0") for number in parts[1::2]]  # a longer one is larger
+    return [(len(part) if i % 2 else 0, part) for i, part in enumerate(parts)], name
 
 
 def normal(text: str) -> str:
@@ -90,7 +91,8 @@ def infer_classes(names: Iterable[str]) -> tuple[str, ...]:
     for one, other in pairwise(classes):
         if one.casefold() == other.casefold():
             raise DataError(
-                f"classes {one!r} and {other!r} differ only by case; spell each class one way"
+                f"classes {shortened(repr(one))} and {shortened(repr(other))} differ only by "
+                "case; spell each class one way"
             )
     return classes
 
@@ -116,7 +118,7 @@ def labels_of(
     for i, name in enumerate(names):
         if index[name] is None:
             raise DataError(
-                f"{where(i)} {name!r} is not one of the {len(classes)} classes: "
+                f"{where(i)} {shortened(repr(name))} is not one of the {len(classes)} classes: "
                 f"{suggest(name, classes)}"
             )
     return np.array([index[name] for name in names], dtype=np.int64)
@@ -133,8 +135,8 @@ def sample_id(path: str, where: str) -> str:
     name = unicodedata.normalize("NFC", str(inside))
     if name == "." or ".." in inside.parts or _UNSAFE.search(name):
         raise DataError(
-            f"{where}: {path!r} is not a valid sample id; it must be a path without '..' or "
-            "control characters"
+            f"{where}: {shortened(repr(path))} is not a valid sample id; it must be a path without "
+            "'..' or control characters"
         )
     return name
 

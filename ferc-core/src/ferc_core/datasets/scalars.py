@@ -15,7 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.lib.format as npy
 
+from ferc_core.base.files import read_bytes
+
 THREADS = 8  # they wait for the disk
+LARGEST = 1 << 20  # bytes of a file with one value
 FILES_AT_A_TIME = 2000
 
 
@@ -46,8 +49,7 @@ def read_scalars(
 def _read(path: str) -> tuple[str, str]:
     """Return the value of a file and "", or "" and what is wrong with the file."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            return scalar(file.read()), ""
+        return scalar(read_bytes(path, LARGEST)), ""
     except NoScalarError as error:
         return "", str(error)
     except OSError as error:

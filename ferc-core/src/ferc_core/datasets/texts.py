@@ -7,23 +7,28 @@ endings, with spaces at the ends of lines.
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
+from ferc_core.base.files import read_bytes, reading
 from ferc_core.base.text import number, shortened
 from ferc_core.errors import DataError
 
 BYTE_ORDER_MARK = "\ufeff"
+LARGEST = 4 << 30  # bytes of a text
 BEGINNING = 1 << 16  # bytes that tell the encoding and the header
 
 
 def read_text(path: Path) -> str:
     """Return a UTF-8 text with Unix line endings; raises `DataError` naming the file."""
     try:
-        return decoded(path.read_bytes(), path)
+        return decoded(read_bytes(path, LARGEST), path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
@@ -45,6 +50,18 @@ def not_utf8(path: Path, where: str = "") -> str:
     return f"{path} is not UTF-8 text{where}; save it as UTF-8 ('CSV UTF-8' for a table)"
 
 
+def unpacked(raw: BinaryIO) -> bytes:
+    """Return the beginning of a .gz file; raises `OSError` for one that is damaged or too large."""
+    with gzip.open(raw) as file:
+        beginning = file.read(BEGINNING)
+        size = len(beginning)
+        while part := file.read(BEGINNING):
+            size += len(part)
+            if size > LARGEST:
+                raise OSError(errno.EFBIG, f"unpacked it has more than {LARGEST:,} bytes")
+        return beginning
+
+
 def read_lines(path: Path) -> list[str]:
     """Return the stripped lines of a text file, without empty lines at its end."""
     text = read_text(path).rstrip()
@@ -62,10 +79,11 @@ def read_csv(
     Raises `DataError` if the file is unreadable or not UTF-8, lacks a column or has no rows.
     """
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            beginning = file.read(BEGINNING)
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {error}") from error
+        with reading(path, LARGEST) as raw:
+            beginning = unpacked(raw) if path.suffix == ".gz" else raw.read(BEGINNING)
+    except (OSError, EOFError, zlib.error) as error:
+        why = (isinstance(error, OSError) and error.strerror) or error
+        raise DataError(f"{path} cannot be read as CSV: {why}") from error
     whole_lines = beginning[: beginning.rfind(b"\n") + 1] or beginning
     first = decoded(whole_lines, path).lstrip("\n").partition("\n")[0]
     cells = [cell.strip() for cell in next(csv.reader([first]), [])]
@@ -84,9 +102,8 @@ def read_csv(
         }
         missing = [name for name in columns if name not in place]
         if missing:
-            raise DataError(
-                f"{path} has no column {missing[0]!r}, only {', '.join(map(repr, place))}"
-            )
+            there = shortened(", ".join(map(repr, place)))
+            raise DataError(f"{path} has no column {missing[0]!r}, only {there}")
         rows = table.select(pl.col(place[name]).alias(name) for name in columns).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         cause = shortened(str(error).splitlines()[0])

@@ -20,6 +20,7 @@ from filelock import FileLock
 
 from ferc_core.base.files import (
     read_json,
+    reading,
     sync_all,
     user_cache,
     write_bytes,
@@ -31,7 +32,7 @@ from ferc_core.datasets.samples import Box, cropped
 from ferc_core.datasets.texts import read_text
 from ferc_core.errors import BadImageError, DataError, StoreError
 from ferc_core.images import png
-from ferc_core.images.io import opencv, read_image, to_rgb
+from ferc_core.images.io import check_pixels, opencv, read_image, to_rgb
 
 if TYPE_CHECKING:
     import cv2
@@ -94,7 +95,8 @@ class VideoFrames:
             except DataError as error:
                 problems[str(frame)] = str(error)
         try:
-            state = path.stat()
+            with reading(path):  # not a device or a pipe
+                state = path.stat()
         except OSError as error:
             raise BadImageError(f"video {path} cannot be read: {error.strerror}") from error
         wanted = sorted(boxes.items())
@@ -119,15 +121,23 @@ def is_complete(folder: Path, frames: Mapping[int, Box]) -> bool:
         problems = read_json(folder / PROBLEMS)
     except DataError:  # damaged, so it is made again
         return False
+    if not isinstance(problems, dict):
+        return False
     return all(f"{frame}.png" in names or str(frame) in problems for frame in frames)
 
 
 def decode(path: Path, boxes: Mapping[int, Box], folder: Path) -> None:
-    """Write the faces of a video to ``folder`` as ``<frame>.png``, and why some are missing."""
+    """Write the faces of a video to ``folder`` as ``<frame>.png``, and why some are missing.
+
+    Raises `BadImageError` for frames that are larger than images may be.
+    """
     problems: dict[str, str] = {}
     count = 0
     with opened(path) as video:
         end = "the video ends after {} frames" if video.isOpened() else "the video cannot be opened"
+        sides = (opencv().CAP_PROP_FRAME_WIDTH, opencv().CAP_PROP_FRAME_HEIGHT)
+        width, height = (int(video.get(side)) for side in sides)
+        check_pixels((width, height), f"a frame of {path}")
         for image in images_of(video, boxes):
             if image is not None:
                 face = cropped(image, boxes[count])
@@ -182,8 +192,11 @@ def opened(path: Path) -> Iterator[cv2.VideoCapture]:
 
 def can_open(path: Path) -> bool:
     """Tell whether OpenCV can open a video."""
-    with opened(path) as video:
-        return bool(video.isOpened())
+    try:
+        with reading(path), opened(path) as video:
+            return bool(video.isOpened())
+    except OSError:
+        return False
 
 
 def read_box(path: Path) -> Box:

@@ -47,7 +47,8 @@ def without_bad_images(bench: Benchmark, listing: Path, record: Path) -> Benchma
     if bench.config.on_bad_image != "skip":
         return bench
     images = bench.images()
-    state = key(*(part for name in PARTS for part in images[name].address)).hex()
+    address = (part for name in PARTS for part in images[name].address)
+    state = key(bench.config.max_pixels, *address).hex()
     bad = known(record, state, images)
     if bad is None:
         with track("check images", sum(map(len, images.values()))) as step:

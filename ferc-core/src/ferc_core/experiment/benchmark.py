@@ -15,6 +15,7 @@ from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment.config import Config
 from ferc_core.experiment.entries import Entries, resolve
 from ferc_core.faces import FaceSet, FaceSplit
+from ferc_core.images.io import limit_pixels
 from ferc_core.images.store import ImageStore
 from ferc_core.labels.mixture_file import GmmFile, read_gmm
 from ferc_core.labels.schemes import MIXED, BaseTargets, base_targets, takes_mixture
@@ -88,6 +89,7 @@ class Benchmark:
         Raises `FercError` for whatever can be refused before anything long begins.
         """
         config, entries = resolve(config, training=training, scoring=training)
+        limit_pixels(config.max_pixels)
         faces, splits = open_divided(
             entries.dataset,
             config.data_root,
@@ -105,6 +107,7 @@ class Benchmark:
         known = faces.name if faces.name in registry().datasets else "folder"
         config = config.model_copy(update={"dataset": known})
         config, entries = resolve(config, training=False)
+        limit_pixels(config.max_pixels)
         splits = divided(faces, config.split, config.limit, training=False)
         trained = {"methods": (name,), "losses": (), "noise": (), "seeds": ()}
         config = config.model_copy(update={"dataset": faces.name, **trained})

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from ferc_core.data.noise import NOISE_SCHEMES
 from ferc_core.errors import RequestError, UnknownNameError
+from ferc_core.images.headers import MOST_PIXELS
 from ferc_core.labels.schemes import FUSION
 from ferc_core.spec import SEVERITIES, SMALLEST_SIDE, check_severity
 
@@ -78,10 +79,11 @@ class Config(BaseModel):
     data_root: Annotated[str, Setting(DATA, "PATH", "Dataset root directory.", RESOURCES)] = ""
     build: Annotated[str, Setting(DATA, "DIR", "Build whose images are read instead of made.", RESOURCES, option="")] = ""
     split: Annotated[str, Setting(DATA, "NAME", "Split to score. Default: test, or valid where there is no test.", choices=("train", "valid", "test"))] = ""
-    limit: Annotated[int, Setting(DATA, "N", "At most N faces of each split, always the same.", low=0)] = 0
+    limit: Annotated[int, Setting(DATA, "N", "At most N faces of each split, always the same.", low=0, high=10**9)] = 0
     on_bad_image: Annotated[str, Setting(DATA, "fail|skip", "An unusable image fails the run (default), or is counted and left out.", choices=("fail", "skip"))] = "fail"
 
-    image_size: Annotated[int, Setting(IMAGES, "N", "Side of the images. Default: 224; toyfaces 64.", low=SMALLEST_SIDE)] = 0
+    image_size: Annotated[int, Setting(IMAGES, "N", "Side of the images. Default: 224; toyfaces 64.", low=SMALLEST_SIDE, high=4096)] = 0
+    max_pixels: Annotated[int, Setting(IMAGES, "N", "Largest image file that is read, in pixels. Default: 64 million.", RESOURCES, low=1, high=2**30)] = MOST_PIXELS
     severity_table: Annotated[str, Setting(IMAGES, "NAME", "Strengths: imagenet-c (default), or tiny-imagenet-c as in the authors' figures.")] = "imagenet-c"
     suite_seed: Annotated[int, Setting(IMAGES, "N", "Seed of the corruptions. Default: 0.", low=0)] = 0
     corruptions: Annotated[tuple[str, ...], Setting(IMAGES, "NAME", "Corruption. Default: the 17 of the benchmark.", SELECTION, "corruption", kind="corruptions")] = ()
@@ -96,10 +98,10 @@ class Config(BaseModel):
     backbone: Annotated[str, Setting(TRAINING, "NAME", "A timm model. Default: the method's, mostly resnet18; toyfaces test_resnet.")] = ""
     weights: Annotated[str, Setting(TRAINING, "FILE", "Pretrained weights, .safetensors or tensors in .pth.")] = ""
     pretrained: Annotated[bool, Setting(TRAINING, "", "Download timm's weights for the backbone. Without it nothing is downloaded.")] = False
-    epochs: Annotated[int, Setting(TRAINING, "N", "Epochs. Default: 20; toyfaces 8.", low=0)] = 0
-    batch_size: Annotated[int, Setting(TRAINING, "N", "Batch size. Default: the method's, mostly 256; toyfaces 64.", low=0)] = 0
+    epochs: Annotated[int, Setting(TRAINING, "N", "Epochs. Default: 20; toyfaces 8.", low=0, high=10**6)] = 0
+    batch_size: Annotated[int, Setting(TRAINING, "N", "Batch size. Default: the method's, mostly 256; toyfaces 64.", low=0, high=10**6)] = 0
     learning_rate: Annotated[float, Setting(TRAINING, "X", "Learning rate. Default: the method's, mostly 2.5e-4; toyfaces 2e-3.", low=0)] = 0.0
-    threads: Annotated[int, Setting(TRAINING, "N", "Threads of a training; another number may change its last bits. Default: the cores, divided among the jobs.", low=0)] = 0
+    threads: Annotated[int, Setting(TRAINING, "N", "Threads of a training; another number may change its last bits. Default: the cores, divided among the jobs.", low=0, high=1024)] = 0
 
     visibility: Annotated[str, Setting(SCORING, "NAME", "Visibility function: l2 (default), ssim, psnr, l2-uint8.", JUDGING, kind="visibilities")] = "l2"
     visibility_scope: Annotated[str, Setting(SCORING, "average|image|dataset", "What degradations are normalised by. Default: the function's own.", JUDGING, choices=("average", "image", "dataset"))] = ""
@@ -110,8 +112,8 @@ class Config(BaseModel):
 
     cache: Annotated[bool, Setting(WHERE, "", "Decode and resize each image once, into files of the run directory.", RESOURCES)] = False
     device: Annotated[str, Setting(WHERE, "auto|cpu|cuda", "Device of the models. Default: auto.", RESOURCES, choices=("auto", "cpu", "cuda"))] = "auto"
-    jobs: Annotated[int, Setting(WHERE, "N", "Trainings that run in parallel. Default: 1.", RESOURCES, low=1)] = 1
-    workers: Annotated[int, Setting(WHERE, "N", "Workers that corrupt images while a model predicts; 0 for none. Default: all cores but two, at most 8.", RESOURCES, low=-1)] = -1
+    jobs: Annotated[int, Setting(WHERE, "N", "Trainings that run in parallel. Default: 1.", RESOURCES, low=1, high=1024)] = 1
+    workers: Annotated[int, Setting(WHERE, "N", "Workers that corrupt images while a model predicts; 0 for none. Default: all cores but two, at most 8.", RESOURCES, low=-1, high=1024)] = -1
     executor: Annotated[str, Setting(WHERE, "NAME", "Worker backend: threads (default), processes, serial.", RESOURCES, kind="executors")] = "threads"
     out: Annotated[str, Setting(WHERE, "DIR", "Run directory; earlier work in it is resumed. Default: ferc-runs/DATASET-KEY.", RESOURCES)] = ""
     # fmt: on
@@ -164,7 +166,8 @@ def check_range(setting: Setting, what: str, value: Any) -> None:
         raise UnknownNameError(what, value, setting.choices)
     if low is not None and high is not None:
         if not low <= value <= high:
-            raise RequestError(f"{what} must be between {low} and {high}, not {value:g}")
+            shown = f"{value:g}" if isinstance(value, float) else value
+            raise RequestError(f"{what} must be between {low} and {high}, not {shown}")
     elif low is not None and not value >= low:
         raise RequestError(f"{what} must be at least {low}, not {value:g}")
 

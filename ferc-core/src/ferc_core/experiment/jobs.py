@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from multiprocessing import get_context
+from contextlib import AbstractContextManager, contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
 
 from ferc_core.base.failures import Failures
 from ferc_core.base.files import hold
-from ferc_core.base.parallel import WHY_ENDED, follow_parent
+from ferc_core.base.parallel import Child, memory_enough, remote_failure, stop
 from ferc_core.base.progress import Advance, say, track, watching
-from ferc_core.errors import RunError, as_failure
 from ferc_core.experiment.augment import training_visibilities
 from ferc_core.experiment.bad_images import without_bad_images
 from ferc_core.experiment.benchmark import Benchmark, Trial
@@ -57,11 +53,14 @@ def side_by_side(
     """Train trials in ``config.jobs`` processes; one that dies costs only its own trial."""
     waiting = deque(trials)
     setup = config, out, dict(visible), plugin_files()
-    with ExitStack() as stack:
-        workers: dict[Connection, Worker] = {}
+    workers: dict[Connection, Worker] = {}
+    children: list[Child] = []
+    try:
         while waiting or workers:
             while waiting and len(workers) < config.jobs:
-                worker = stack.enter_context(Worker.started(setup))
+                with memory_enough():
+                    children.append(Child(work, *setup, daemon=False))
+                worker = Worker(children[-1])
                 workers[worker.connection] = worker
                 worker.give(waiting.popleft())
             for connection in wait(list(workers)):
@@ -73,39 +72,24 @@ def side_by_side(
                     worker.give(waiting.popleft())
                 else:
                     del workers[connection]
+    finally:
+        stop(children)
 
 
 class Worker:
     """A training process, as the one that started it sees it."""
 
-    def __init__(self, process: Any, connection: Connection) -> None:
-        self.process, self.connection = process, connection
+    def __init__(self, child: Child) -> None:
+        self.child, self.connection = child, child.connection
         self.trial: Trial | None = None
         self.alive = True
         self.shown: dict[str, tuple[AbstractContextManager[Advance], Advance]] = {}
 
-    @classmethod
-    @contextmanager
-    def started(cls, setup: tuple[Any, ...]) -> Iterator[Worker]:
-        """Start a process; at the end it is told to stop, or stopped where something is wrong."""
-        context = get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=work, args=(theirs, *setup), daemon=False)
-        process.start()
-        theirs.close()
-        try:
-            yield cls(process, ours)
-        except BaseException:
-            process.terminate()
-            raise
-        finally:
-            ours.close()  # the process ends when nobody listens any more
-            process.join()
-
     def give(self, trial: Trial) -> None:
         """Let the process train a trial."""
         self.trial = trial
-        self.connection.send(trial)
+        with suppress(OSError):  # `heard` finds that it has ended
+            self.connection.send(trial)
 
     def heard(self, failures: Failures) -> bool:
         """Show what the process tells; False when it has done its trial or is dead."""
@@ -113,10 +97,7 @@ class Worker:
             kind, *rest = self.connection.recv()
         except (EOFError, OSError):
             self.alive = False
-            failures.add(
-                self.trial,
-                RunError(f"its process ended: {WHY_ENDED}; rerun with fewer jobs to resume"),
-            )
+            failures.add(self.trial, self.child.ended("--jobs"))
             return False
         if kind == "say":
             say(*rest)
@@ -162,7 +143,6 @@ def work(
     files: Sequence[Path],
 ) -> None:
     """Train the trials that come, until no more do; the life of a training process."""
-    follow_parent()
     if out.held is not None:
         hold(out.held)
     opened: tuple[Benchmark, Images] | None = None
@@ -181,6 +161,5 @@ def work(
                     opened = bench, bench.images(out.cache)
                 train(*opened, out, trial, visible)
         except Exception as error:  # a method may raise anything; the others continue
-            failure = as_failure(error)
-            failure.add_note(traceback.format_exc())  # for --debug
+            failure = remote_failure(error)
         connection.send(("done", failure))

@@ -13,17 +13,34 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ferc_core.base.files import read_bytes
 from ferc_core.errors import BadImageError, RequestError, opencv_failure
+from ferc_core.images.headers import (
+    JPEG_START,
+    MOST_PIXELS,
+    PNG_START,
+    Size,
+    jpeg_segments,
+    size_of,
+)
+from ferc_core.images.quiet import quiet
 
 # Which files of a folder are images; how a file is decoded depends on its content.
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 )
 
-PNG_START = b"\x89PNG\r\n\x1a\n"
-JPEG_START = b"\xff\xd8\xff"
-JPEG_SCAN = 0xDA  # marker in front of the compressed data
+LARGEST = 1 << 30  # bytes of an image file
 JPEG_END = b"\xff\xd9"
+ROWS = 256  # that are converted at a time
+
+_limit = MOST_PIXELS
+
+
+def limit_pixels(most: int) -> None:
+    """Refuse larger images from now on, in all threads of this process."""
+    global _limit
+    _limit = most
 
 
 @cache
@@ -48,11 +65,11 @@ def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
     camera wrote into the file (EXIF) is applied.
 
     Raises `BadImageError`, which names the path, when the file is missing, empty, cut short,
-    damaged or not an image.
+    damaged, not an image, not a regular file, or larger than `limit_pixels` allows.
     """
     path = Path(path)
     try:
-        data = path.read_bytes()  # not cv2.imread, which cannot open every path on Windows
+        data = read_bytes(path, LARGEST)  # not cv2.imread, which cannot open every path
     except OSError as error:
         raise BadImageError(f"image {path} cannot be read: {error.strerror}") from error
     return decode_image(data, path)
@@ -62,6 +79,10 @@ def decode_image(data: bytes, path: Path) -> npt.NDArray[np.uint8]:
     """Decode the content of an image file as `read_image` does; ``path`` is for the message."""
     if not data:
         raise BadImageError(f"image {path} is empty")
+    size = size_of(data)
+    if size is None:
+        raise BadImageError(f"image {path} is damaged, or in a format that cannot be read")
+    check_pixels(size, f"image {path}")
     if data.startswith(PNG_START):
         data = _png_image(data)
     elif data.startswith(JPEG_START):
@@ -70,17 +91,29 @@ def decode_image(data: bytes, path: Path) -> npt.NDArray[np.uint8]:
         raise BadImageError(f"image {path} is cut short or damaged")
     cv2 = opencv()
     try:
-        decoded = cv2.imdecode(
-            np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
-        )
+        with quiet():
+            decoded = cv2.imdecode(
+                np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
+            )
     except cv2.error:
         decoded = None
     if decoded is None:
+        np.empty((*size, 8), np.uint8)  # a MemoryError where that is why nothing was decoded
         raise BadImageError(f"image {path} is damaged, or in a format that cannot be read")
     try:
         return to_rgb(decoded if decoded.ndim == 2 else decoded[..., ::-1])
     except BadImageError as error:
         raise BadImageError(f"image {path}: {error}") from error
+
+
+def check_pixels(size: Size, what: str) -> None:
+    """Raise `BadImageError` for an image of more pixels than `limit_pixels` allows."""
+    width, height = size
+    if width * height > _limit:
+        raise BadImageError(
+            f"{what} has {width}x{height} pixels, and images of at most {_limit:,} are read; take "
+            f"a smaller copy, or --max-pixels {width * height} where there is memory for it"
+        )
 
 
 def to_rgb(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -90,7 +123,7 @@ def to_rgb(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     dropped. Raises `BadImageError` for other shapes and types.
     """
     if array.dtype == np.uint16:
-        array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        array = _eight_bits(array)
     if array.dtype != np.uint8:
         raise BadImageError(f"values must have 8 or 16 bits, not {array.dtype}")
     if array.ndim == 2:
@@ -121,16 +154,23 @@ def resize(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
     return image
 
 
+def _eight_bits(array: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """Return 16-bit values as 8 bits, some rows at a time, for their sums need 32."""
+    result = np.empty(array.shape, np.uint8)
+    for start in range(0, len(array), ROWS):
+        part = slice(start, start + ROWS)
+        result[part] = (array[part].astype(np.uint32) + 128) // 257
+    return result
+
+
 def _whole_jpeg(data: bytes) -> bytes:
     """Return a JPEG file, or nothing when it has no end-of-image marker.
 
     The segments before the compressed data are skipped: a thumbnail in them has an end marker of
     its own. Decoders accept a file that is cut short and fill the rest with grey.
     """
-    at = len(JPEG_START) - 1
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (JPEG_SCAN, 0xFF):
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return data if data.find(JPEG_END, at) >= 0 else b""
+    ends = [end for end, _ in jpeg_segments(data)]
+    return data if data.find(JPEG_END, *ends[-1:]) >= 0 else b""
 
 
 def _png_image(data: bytes) -> bytes:

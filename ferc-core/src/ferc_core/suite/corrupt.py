@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ferc_core.base.seeds import generator
-from ferc_core.errors import BadImageError, FercError
+from ferc_core.errors import BadImageError, FercError, as_failure, is_out_of_memory
 from ferc_core.images.store import Images, ImageStore, Rows
 from ferc_core.plugins.registry import Chosen
 from ferc_core.spec import Corruption
@@ -59,6 +59,8 @@ class Corruptor:
         except FercError:
             raise
         except Exception as error:
+            if is_out_of_memory(error):
+                raise as_failure(error) from error
             raise BadImageError(
                 f"sample {sample}: {cell} failed with {type(error).__name__}: {error}"
             ) from error

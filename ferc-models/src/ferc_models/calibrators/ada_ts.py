@@ -83,10 +83,10 @@ def fit_ada_ts(
     Source: Joy et al. 2023, arXiv:2207.06211.
     """
     settings = {
-        "epochs": whole("epochs", epochs, 1),
-        "latent": whole("latent", latent, 1),
-        "width": whole("width", width, 2),
-        "seed": whole("seed", seed, 0),
+        "epochs": whole("epochs", epochs, 1, 100_000),
+        "latent": whole("latent", latent, 1, 1024),
+        "width": whole("width", width, 2, 8192),
+        "seed": whole("seed", seed, 0, 2**63 - 1),
     }
     scores, soft = check_samples(logits, targets)
     order = canonical_order(scores, soft)

@@ -19,7 +19,7 @@ from ferc_models.calibrators.score_maps import (
 )
 from ferc_models.options import choice, flag, whole
 
-BINS = 15
+BINS, MOST_BINS = 15, 10_000
 BINNINGS = ("equal-width", "equal-mass")
 
 
@@ -64,7 +64,7 @@ def fit_histogram(
     [[0.25, 0.75]]
     """
     edges_of = equal_mass if choice("binning", binning, BINNINGS) == "equal-mass" else equal_width
-    count = whole("bins", bins, 1)
+    count = whole("bins", bins, 1, MOST_BINS)
     fit = fit_top_label if flag("top_label", top_label) else fit_one_vs_rest
     return fit(*check_samples(logits, targets), partial(histogram_map, bins=count, rule=edges_of))
 

@@ -13,13 +13,14 @@ from ferc_models.calibrators.score_maps import Interpolated, TopLabel, fit_top_l
 from ferc_models.options import whole
 
 KNOTS = 6  # Gupta et al.
+MOST_KNOTS = 1000
 
 
 def fit_spline(logits: npt.ArrayLike, targets: npt.ArrayLike, *, knots: int = KNOTS) -> TopLabel:
     """Return the map of the confidence s to s + S'(t), S a spline of the summed gaps.
 
     logits: [N, K], finite. targets: classes int [N], or distributions [N, K].
-    knots: their number, at least 2, evenly spaced on [0, 1].
+    knots: their number, 2 to 1000, evenly spaced on [0, 1].
 
     With scores s_1 <= ... <= s_n and hits a_j, H_0 = 0 and H_j = (1/n) sum_{i <= j} (a_i - s_i) at
     t_j = j/n; S is the least-squares natural cubic spline of H. Tied scores get the mean of their
@@ -31,7 +32,7 @@ def fit_spline(logits: npt.ArrayLike, targets: npt.ArrayLike, *, knots: int = KN
     Source: Gupta et al. 2021, arXiv:2006.12800. Their code puts t_j at (j - 1)/(n - 1), omits H_0,
     and swaps the weights between two scores.
     """
-    number = whole("knots", knots, 2)
+    number = whole("knots", knots, 2, MOST_KNOTS)
     return fit_top_label(*check_samples(logits, targets), partial(spline_map, knots=number))
 
 

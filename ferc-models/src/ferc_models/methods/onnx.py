@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ferc_core.base.files import read_bytes
 from ferc_core.errors import DataError, FercError, RequestError
 from ferc_core.task import Task
 from ferc_models.options import check_options, choice
@@ -42,6 +43,7 @@ LAYOUTS = {"nchw": 1, "nhwc": 3}  # axis of the channels
 CONVENTION = ("normalise", "channels", "output")
 FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 TENSOR = "onnx"  # name of the file's bytes in a checkpoint
+LARGEST = 8 << 30  # bytes of a file
 ONLY_FATAL = 4  # severity from which onnxruntime prints its own messages
 
 
@@ -75,7 +77,7 @@ def load(path: Path, device: str = "auto") -> ReadyPredictor:
 def read_file(path: Path) -> bytes:
     """Return the bytes of a file, or raise `RequestError`."""
     try:
-        return path.read_bytes()
+        return read_bytes(path, LARGEST)
     except OSError as error:
         raise RequestError(f"the ONNX file {path} cannot be read: {error.strerror}") from error
 

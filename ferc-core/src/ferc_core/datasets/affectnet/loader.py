@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ferc_core.base.text import listed, number
+from ferc_core.base.text import listed, number, shortened
 from ferc_core.datasets.affectnet import rows as files
 from ferc_core.datasets.affectnet.crop import CROPS, CropReader
 from ferc_core.datasets.affectnet.rows import BOX, IMAGES, SETS, TABLES
@@ -123,7 +123,7 @@ def without(
     example = ""
     if shown:
         place, *cells = dropped.select(shown).row(0)
-        example = f", the first: {place}: {', '.join(map(repr, cells))}"
+        example = f", the first: {place}: {shortened(', '.join(map(repr, cells)))}"
     notes.append(f"{number(len(dropped), 'row')} dropped: {why}{example}")
     return rows.filter(~chosen)
 

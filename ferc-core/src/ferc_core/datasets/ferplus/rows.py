@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from ferc_core.base.progress import track
-from ferc_core.base.text import number
+from ferc_core.base.text import number, shortened
 from ferc_core.datasets.index import Source, indexed
 from ferc_core.datasets.releases import Release
 from ferc_core.datasets.samples import ImageReader, sample_id
@@ -100,9 +100,8 @@ def read_votes(path: Path, table: pl.DataFrame) -> npt.NDArray[np.int64]:
     bad = np.argwhere(votes < 0)
     if len(bad):
         i, answer = int(bad[0, 0]), ANSWERS[bad[0, 1]]
-        raise DataError(
-            f"{path}, row {i + 1}: {answer} has {table[answer][i]!r} votes; it must be a count"
-        )
+        count = shortened(repr(table[answer][i]))
+        raise DataError(f"{path}, row {i + 1}: {answer} has {count} votes; it must be a count")
     return votes
 
 
@@ -167,11 +166,14 @@ def splits_of(
     for i, (name, other) in enumerate(zip(usage, usage_of_votes, strict=True), 1):
         if name != other:
             raise DataError(
-                f"row {i} is {name!r} in {images_at} and {other!r} in {votes_at}; {advice}"
+                f"row {i} is {shortened(repr(name))} in {images_at} and "
+                f"{shortened(repr(other))} in {votes_at}; {advice}"
             )
         if name not in SPLIT_OF_USAGE:
             known = ", ".join(SPLIT_OF_USAGE)
-            raise DataError(f"{images_at}, row {i}: Usage {name!r} must be one of {known}")
+            raise DataError(
+                f"{images_at}, row {i}: Usage {shortened(repr(name))} must be one of {known}"
+            )
     return np.array([SPLIT_OF_USAGE[name] for name in usage])
 
 

@@ -9,14 +9,14 @@ Nothing in a data folder is ever executed.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ferc_core.base.text import number
+from ferc_core.base.text import number, shortened
 from ferc_core.datasets import samples
 from ferc_core.datasets.folder.table import TABLE_SUFFIXES, open_table
+from ferc_core.datasets.tree import below, is_file
 from ferc_core.errors import DataError, RequestError
 from ferc_core.faces import FaceSet, FaceSplit
 from ferc_core.images.io import IMAGE_SUFFIXES
@@ -48,7 +48,8 @@ def open_folder(
         table = _find_table(path)
         return open_tree(path, named) if table is None else open_table(table, named)
     except OSError as error:
-        raise DataError(f"{error.filename or path} cannot be read: {error.strerror}") from error
+        where = shortened(str(error.filename or path))
+        raise DataError(f"{where} cannot be read: {error.strerror}") from error
 
 
 def _find_table(root: Path) -> Path | None:
@@ -77,7 +78,7 @@ def open_tree(root: Path, named: tuple[str, ...] | None) -> FaceSet:
         before = len(rows)
         for folder in _folders(part, skipped):
             name, found = samples.normal(folder.name), len(rows)
-            for path in _images(folder, (root.resolve(), part.resolve()), skipped):
+            for path in _images(folder, (root, part), skipped):
                 sample = samples.sample_id(str(path.relative_to(root)), str(root))
                 rows.append((sample, name, split, path))
             if len(rows) == found:
@@ -118,7 +119,7 @@ def _parts(root: Path, skipped: Counter[Skipped]) -> list[tuple[str, Path]]:
                 f"{root} contains {twin.name!r} and {folder.name!r}, which both mean "
                 f"{known[folder]}; keep one of them"
             )
-        if folder not in known and any(_images(folder, (root.resolve(),), Counter())):
+        if folder not in known and any(_images(folder, (root,), Counter())):
             raise DataError(
                 f"{root} contains the split folder {next(iter(known)).name!r} beside "
                 f"{folder.name!r}; put all images under <split>/<class>/ or all under <class>/"
@@ -130,7 +131,7 @@ def _folders(folder: Path, skipped: Counter[Skipped]) -> list[Path]:
     """Return the folders in a folder by name, and count the files beside them."""
     folders = []
     for path in sorted(folder.iterdir()):
-        if _is_hidden(path):
+        if _is_hidden(path.name):
             skipped[HIDDEN] += 1
         elif path.is_dir():
             folders.append(path)
@@ -143,23 +144,17 @@ def _folders(folder: Path, skipped: Counter[Skipped]) -> list[Path]:
 
 def _images(folder: Path, above: tuple[Path, ...], skipped: Counter[Skipped]) -> Iterator[Path]:
     """Yield the images in and below a folder; links are followed unless they lead back up."""
-    here = folder.resolve()
-    if here in above:
-        skipped[LOOP] += 1
-        return
-    with os.scandir(folder) as listing:
-        entries = list(listing)
-    for entry in entries:
-        path = folder / entry.name
-        if _is_hidden(path):
+    for name, entry in below(folder, above=above, hidden=_is_hidden):
+        path = folder / name
+        if entry is None:
+            skipped[LOOP] += 1
+        elif _is_hidden(entry.name):
             skipped[HIDDEN] += 1
-        elif entry.is_dir():
-            yield from _images(path, (*above, here), skipped)
-        elif entry.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
+        elif is_file(entry) and path.suffix.lower() in IMAGE_SUFFIXES:
             yield path
         else:
             skipped[OTHER] += 1
 
 
-def _is_hidden(path: Path) -> bool:
-    return path.name.startswith(".") or path.name == "__MACOSX"
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"

@@ -24,14 +24,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ferc_core.base.files import read_bytes
+from ferc_core.base.text import shortened
 from ferc_core.datasets import samples
-from ferc_core.datasets.texts import read_text
+from ferc_core.datasets.texts import LARGEST, read_text
 from ferc_core.errors import DataError
 from ferc_core.faces import SUM_TOLERANCE, FaceSet, FaceSplit
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 REQUIRED = ("path", "label")
 OPTIONAL = ("valence", "arousal", "distribution", "identity", "split", "id")
+MOST_ROWS = 100_000_000
 MOST_CLASSES = 1000  # a label above it is not a class number
 
 
@@ -73,12 +76,12 @@ def open_table(path: Path, named: tuple[str, ...] | None) -> FaceSet:
         distributions = _distributions(table, classes)
         agree = int((distributions[np.arange(len(labels)), labels] == distributions.max(1)).sum())
         notes.append(
-            f"label distributions are read in the order {', '.join(classes)}; in {agree} of "
-            f"{len(labels)} rows the label is the most probable class"
+            f"label distributions are read in the order {shortened(', '.join(classes))}; in "
+            f"{agree} of {len(labels)} rows the label is the most probable class"
         )
     unused = sorted(set(table.columns) - {*REQUIRED, *OPTIONAL})
     if unused:
-        notes.append(f"columns not used: {', '.join(unused)}")
+        notes.append(f"columns not used: {shortened(', '.join(unused))}")
     subjects = map(samples.normal, table.texts("identity")) if "identity" in table else None
     faces = FaceSplit(
         ids=ids,
@@ -100,7 +103,8 @@ def read_table(path: Path) -> Table:
             near = difflib.get_close_matches(name, header, n=1)
             hint = f"; rename {near[0]!r} if that is it" if near else ""
             raise DataError(
-                f"{path} has no column {name!r}, only {', '.join(map(repr, header))}{hint}"
+                f"{path} has no column {name!r}, only "
+                f"{shortened(', '.join(map(repr, header)))}{hint}"
             )
     for name in (*REQUIRED, *OPTIONAL):
         if header.count(name) > 1:
@@ -134,8 +138,12 @@ def _read_csv(path: Path) -> tuple[list[str], pl.DataFrame]:
 
 def _read_parquet(path: Path) -> tuple[list[str], pl.DataFrame]:
     """Return the column names of a parquet file and its rows."""
+    content = io.BytesIO(read_bytes(path, LARGEST))
     try:
-        cells = pl.read_parquet(io.BytesIO(path.read_bytes()))
+        rows = int(pl.scan_parquet(content).select(pl.len()).collect().item())  # by its metadata
+        if rows > MOST_ROWS:
+            raise DataError(f"{path} has {rows:,} rows, and at most {MOST_ROWS:,} are read")
+        cells = pl.read_parquet(content)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise DataError(f"{path} is damaged or not a parquet file") from error
     return cells.columns, cells
@@ -197,7 +205,8 @@ def _valence_arousal(table: Table) -> npt.NDArray[np.float64] | None:
         if len(bad):
             (cell,) = table.columns[name].slice(bad[0], 1).to_list()
             raise DataError(
-                f"{table.row(bad[0])}: {name} is {cell!r}; it must be a number in [-1, 1]"
+                f"{table.row(bad[0])}: {name} is {shortened(repr(cell))}; it must be a number in "
+                "[-1, 1]"
             )
         both.append(numbers)
     return np.stack(both, axis=1)
@@ -213,9 +222,12 @@ def _distributions(table: Table, classes: tuple[str, ...]) -> npt.NDArray[np.flo
         if len(probabilities) != len(classes):
             raise DataError(
                 f"{table.row(i)}: the label distribution has {len(probabilities)} probabilities "
-                f"for {len(classes)} classes ({', '.join(classes)}); the option classes fixes them"
+                f"for {len(classes)} classes ({shortened(', '.join(classes))}); the option "
+                "classes fixes them"
             )
-        total = math.fsum(probabilities)
+        total = sum(probabilities)  # NaN and infinity fail the comparison
+        if abs(total - 1) <= SUM_TOLERANCE:
+            total = math.fsum(probabilities)
         if not (abs(total - 1) <= SUM_TOLERANCE and min(probabilities) >= 0):
             raise DataError(
                 f"{table.row(i)}: the label distribution sums to {total:g} or has negative values; "
@@ -242,6 +254,8 @@ def _splits(table: Table) -> list[str]:
     splits = []
     for i, text in enumerate(table.texts("split")):
         if text.lower() not in samples.SPLIT_NAMES:
-            raise DataError(f"{table.row(i)}: split {text!r} must be train, valid or test")
+            raise DataError(
+                f"{table.row(i)}: split {shortened(repr(text))} must be train, valid or test"
+            )
         splits.append(samples.SPLIT_NAMES[text.lower()])
     return splits

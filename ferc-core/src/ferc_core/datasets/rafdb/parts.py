@@ -118,3 +118,5 @@ def check_path(option: str, path: object) -> None:
     """Raise `RequestError` unless an option is a path relative to the data root, or empty."""
     if not isinstance(path, str) or PurePath(path).anchor or "*" in path:
         raise RequestError(f"{option} must be a path relative to the data root, not {path!r}")
+    if ".." in PurePath(path).parts:
+        raise RequestError(f"{option} leads out of the data root: {path!r}; use a path in it")
