@@ -101,6 +101,10 @@ def test_tiles_larger_than_their_image_count():
     assert size_of(tiff) == (1 << 15, 1 << 15)
 
 
+def test_a_header_that_leads_far_away_has_no_size():
+    assert size_of(b"II+\0" + struct.pack("<HHQ", 8, 0, 2**64 - 1)) is None
+
+
 def test_damaged_images_are_arrays_or_sentences_and_decoders_are_silent(tmp_path, capfd):
     rng, path = random.Random(0), tmp_path / "damaged"
     for suffix in SUFFIXES * 15:

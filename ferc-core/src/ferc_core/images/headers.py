@@ -35,7 +35,7 @@ def size_of(data: bytes) -> Size | None:
     """Return width and height of an image file; None where its header is of no known format."""
     try:
         size = _size(data)
-    except (struct.error, IndexError):  # the header is cut short
+    except (struct.error, IndexError, OverflowError):  # the header is cut short, or leads far away
         return None
     return size if size is not None and min(size) > 0 else None
 
