@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from ferc_core.data.noise import NOISE_SCHEMES
 from ferc_core.errors import RequestError, UnknownNameError
-from ferc_core.images.headers import MOST_PIXELS
+from ferc_core.images.headers import MOST_PIXELS, UPPER_LIMIT
 from ferc_core.labels.schemes import FUSION
 from ferc_core.spec import SEVERITIES, SMALLEST_SIDE, check_severity
 
@@ -83,7 +83,7 @@ class Config(BaseModel):
     on_bad_image: Annotated[str, Setting(DATA, "fail|skip", "An unusable image fails the run (default), or is counted and left out.", choices=("fail", "skip"))] = "fail"
 
     image_size: Annotated[int, Setting(IMAGES, "N", "Side of the images. Default: 224; toyfaces 64.", low=SMALLEST_SIDE, high=4096)] = 0
-    max_pixels: Annotated[int, Setting(IMAGES, "N", "Largest image file that is read, in pixels. Default: 64 million.", RESOURCES, low=1, high=2**30)] = MOST_PIXELS
+    max_pixels: Annotated[int, Setting(IMAGES, "N", "Largest image file that is read, in pixels. Default: 64 million.", RESOURCES, low=1, high=UPPER_LIMIT)] = MOST_PIXELS
     severity_table: Annotated[str, Setting(IMAGES, "NAME", "Strengths: imagenet-c (default), or tiny-imagenet-c as in the authors' figures.")] = "imagenet-c"
     suite_seed: Annotated[int, Setting(IMAGES, "N", "Seed of the corruptions. Default: 0.", low=0)] = 0
     corruptions: Annotated[tuple[str, ...], Setting(IMAGES, "NAME", "Corruption. Default: the 17 of the benchmark.", SELECTION, "corruption", kind="corruptions")] = ()

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 
 MOST_PIXELS = 64_000_000  # of an image that is read, unless another limit is set
+UPPER_LIMIT = 1 << 30  # OpenCV reads no more
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8\xff"

@@ -19,6 +19,7 @@ from ferc_core.images.headers import (
     JPEG_START,
     MOST_PIXELS,
     PNG_START,
+    UPPER_LIMIT,
     Size,
     jpeg_segments,
     size_of,
@@ -110,9 +111,11 @@ def check_pixels(size: Size, what: str) -> None:
     """Raise `BadImageError` for an image of more pixels than `limit_pixels` allows."""
     width, height = size
     if width * height > _limit:
+        can = width * height <= UPPER_LIMIT
+        more = f", or --max-pixels {width * height} where there is memory for it" if can else ""
         raise BadImageError(
             f"{what} has {width}x{height} pixels, and images of at most {_limit:,} are read; take "
-            f"a smaller copy, or --max-pixels {width * height} where there is memory for it"
+            f"a smaller copy{more}"
         )
 
 
