@@ -13,7 +13,7 @@ import typer
 from helpers.commands import REPOSITORY
 
 from ferc_core import registry
-from ferc_core.cli.main import app
+from ferc_core.cli.app import app
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 USAGE_ERROR = typer.BadParameter.__base__  # of the click that typer uses

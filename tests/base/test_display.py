@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ferc_core.base import display
 from ferc_core.base.display import Display
 from ferc_core.base.failures import Failures
 from ferc_core.base.progress import say, track, watching
-from ferc_core.errors import PartsFailed, RequestError, RunError
+from ferc_core.errors import PartsFailed, RequestError, RunError, Stopped, StoreError
 
 
 def work(steps: int, marks: int = 0) -> None:
@@ -51,6 +53,29 @@ def test_quiet_shows_nothing_and_the_log_has_every_line_with_its_time(capsys, tm
     assert [line.split(" ", 2)[2] for line in logged] == lines
     with pytest.raises(RequestError, match="cannot write the log file"):
         shown(capsys, log_file=tmp_path / "absent" / "log")
+
+
+def test_a_log_file_is_a_file_and_stays_text(capsys, tmp_path):
+    for path, reason in (("/dev/full", "not a regular file"), (tmp_path, "it is a folder")):
+        with pytest.raises(RequestError, match=f"cannot write the log file {path}: .*{reason}"):
+            shown(capsys, log_file=path)
+    with Display(log_file=tmp_path / "log") as watcher, watching(watcher):
+        say("a \x1b[31mline :smile: \udcff " + "x" * 5000)
+        with track("\x1b]0;[red]work", 1) as step:
+            step(1, "[bold]\x07")
+    for found in (capsys.readouterr().err, (tmp_path / "log").read_text(encoding="utf-8")):
+        assert "a \\u001b[31mline :smile: \\udcff xxx" in found
+        assert "\\u001b]0;[red]work: done" in found
+        assert "[bold]\\u0007" in found
+        assert "\x1b" not in found
+        assert len(found) < 800
+
+
+def test_a_log_file_on_a_full_disk_is_named(tmp_path, monkeypatch):
+    with Display(quiet=True, log_file=tmp_path / "log") as watcher:
+        watcher.log_file = Path("/dev/full")
+        with pytest.raises(StoreError, match="the log file /dev/full could not be written: No sp"):
+            watcher.say("a line")
 
 
 @pytest.mark.parametrize(("seconds", "lines"), [(0, 10), (1000, 1)])
@@ -96,3 +121,12 @@ def test_one_cause_of_everything_is_raised_as_it_is():
     failures.add("c", RunError("another"))
     with pytest.raises(PartsFailed):
         failures.raise_all()
+
+
+def test_what_foreign_code_raised_is_named_even_alone():
+    failures = Failures(announce=False)
+    failures.add("method m", SystemExit(3))
+    with pytest.raises(PartsFailed, match=r"method m: it called sys.exit\(3\)"):
+        failures.raise_all()
+    with pytest.raises(Stopped):  # what stops the process is nobody's failure
+        failures.add("method m", Stopped(2))

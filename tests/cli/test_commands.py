@@ -39,7 +39,7 @@ def test_light_commands_import_no_library_of_data(arguments, heavy):
         f"found = {heavy!r} & set(sys.modules)\n"
         "assert not found, found\n"
         "commands = {n for n in sys.modules if n.startswith('ferc_core.cli.')}\n"
-        "commands -= {'ferc_core.cli.main', 'ferc_core.cli.options'}\n"
+        "commands -= {'ferc_core.cli.app', 'ferc_core.cli.options'}\n"
         f"assert commands <= {{'ferc_core.cli.{arguments[0]}'}}, commands\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

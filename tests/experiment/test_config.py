@@ -39,7 +39,7 @@ def test_a_configuration_reads_back_as_it_was_written(tmp_path):
     [
         ({"noise": 1.5}, "noise must be between 0 and 1, not 1.5"),
         ({"noise": (0, -0.1)}, "noise must be between 0 and 1, not -0.1"),
-        ({"noise": float("nan")}, "noise must be between 0 and 1, not nan"),
+        ({"noise": float("nan")}, "noise must be a finite number, not nan"),
         ({"soft_augmentation": 2}, "soft augmentation must be between 0 and 1, not 2"),
         ({"fusion": -1}, "fusion must be between 0 and 1, not -1"),
         ({"limit": -1}, "limit must be between 0 and 1000000000, not -1"),
@@ -66,6 +66,45 @@ def test_a_configuration_reads_back_as_it_was_written(tmp_path):
 def test_a_value_that_cannot_be_is_refused(values, message):
     with pytest.raises(RequestError, match=message):
         configured(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"seeds": 10**20}, "seed must be between"),
+        ({"seeds": 10**5000}, "seed must be between"),
+        ({"limit": -(10**5000)}, "limit must be between"),
+        ({"learning_rate": float("inf")}, "learning rate must be a finite number, not inf"),
+        ({"dataset": "a\0b"}, "dataset must not hold a null character"),
+        ({"split": "\udcff"}, "split must be UTF-8"),
+        ({"gmm": "x" * 300}, "gmm has a name of over 255 bytes"),
+        ({"out": Path("x/" * 3000)}, "out is a path of over 4095 bytes"),
+    ],
+)
+def test_what_nothing_can_hold_is_refused(values, message):
+    with pytest.raises(RequestError, match=message):
+        configured(values)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"epochs = " + b"9" * 5000, "is not valid TOML"),
+        (b"losses = " + b"[" * 5000 + b"]" * 5000, "nested too deeply"),
+        (b"dataset = 'a\0b'", "is not valid TOML"),
+        (b"dataset = '\xff'", "is not valid TOML"),
+        (b"seeds = [11111111111111111111]", "seed must be between"),
+        (b"epochs = 1979-05-27", "epochs: "),
+        (b"noise = [{a = 1}]", "noise: "),
+        (b"data = 3", r"data must be one or several tables \[\[data\]\]"),
+        (b"#" * 2_000_000, "it has over 1,000,000 bytes"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path, content, message):
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    with pytest.raises(RequestError, match=message):
+        read_configs(path, {})
 
 
 @pytest.mark.parametrize("setting", ["losses", "methods", "seeds", "noise", "severities"])

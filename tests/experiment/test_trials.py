@@ -107,7 +107,7 @@ def test_a_training_process_that_is_killed_costs_its_own_trial(tmp_path, odd):
 
 
 def test_where_nothing_can_be_scored_the_cause_is_raised(tmp_path, odd):
-    with pytest.raises(RunError, match=r"^ZeroDivisionError: a bug in a method$"):
+    with pytest.raises(RunError, match=r"seed 0: ZeroDivisionError: a bug in a method$"):
         run_tiny(tmp_path / "run", methods="odd(fate=bug)")
     with pytest.raises(RequestError, match=r"option 'gamma' must be 0 or at least 1"):
         run_tiny(tmp_path / "other", losses="focal(gamma=0.5)")

@@ -13,7 +13,7 @@ from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
-from ferc_core.cli.main import main
+from ferc_core.cli import app
 from ferc_core.plugins import host
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def ferc_in(folder: Path) -> Ferc:
             redirect_stderr(errors),
         ):
             try:
-                main()
+                app.run()
             except SystemExit as stop:
                 code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), errors.getvalue())

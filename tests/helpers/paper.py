@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 from typer.testing import CliRunner
 
-from ferc_core.cli.main import app
+from ferc_core.cli.app import app
 from ferc_core.experiment.scoring import SCHEMA
 from ferc_core.results.paper.values import METHODS, SCORES
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import polars as pl
 import pytest
-from helpers.commands import own_plugins
+from helpers.commands import EXAMPLES, one_sentence, own_plugins
 from helpers.runs import OWN, SMALL, TRIAL, folder_of_faces
 
 from ferc_core import score
@@ -125,3 +126,153 @@ def test_debug_shows_the_traceback_of_a_plugin(ferc, run_copy, bad, how, monkeyp
     assert "Traceback" in done.stderr
     assert f'File "{bad}", line 3, in raises' in done.stderr
     assert done.stderr.splitlines()[-1].startswith("ferc: 1 part failed: metric raises")
+
+
+# What the entries of a plugin file do, what is asked of them, and what is said of it.
+EXIT = "def f(*args, **more): sys.exit(4)"
+EXITED = "it called sys.exit(4), which would have ended FER-C"
+METHODS = "Method('bad', fit, load=lambda path, device: fit(None))"
+FIT = """
+class Model:
+    def save(self, path): path.write_text("x")
+    def logits(self, images): {does}
+def fit(task): return Model()
+"""
+FITTED = """
+def f(logits, targets):
+    return lambda rows: np.full(rows.shape, 1 / rows.shape[1] if len(logits) == 60 else {value})
+"""
+LATE = """
+class Odd(Exception):
+    def __init__(self, one, two): self.function = lambda: one
+def f(image, severity, rng):
+    if image.shape[0] == 33: {does}
+    return image
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "entry", "options", "said"),
+    [
+        (EXIT, "corruptions", "Corruption('bad', f)", "--corruption bad", EXITED),
+        (EXIT, "visibilities", "Visibility('bad', f)", "--visibility bad", EXITED),
+        (EXIT, "label_schemes", "LabelScheme('bad', f)", "--label-scheme bad", EXITED),
+        (EXIT, "datasets", "DatasetSource('bad', f, needs_root=False)", "--dataset bad", EXITED),
+        (EXIT, "executors", "Executor('bad', f)", "--executor bad", EXITED),
+        (EXIT, "metrics", "Metric('bad', f)", "", f"metric bad: {EXITED}"),
+        (EXIT, "calibrators", "Calibrator('bad', f)", "--calibrator bad", EXITED),
+        (EXIT, "methods", "Method('bad', f, load=f)", "--method bad", EXITED),
+        (EXIT, "methods", "Method('bad', f, load=f, check=f)", "--method bad", EXITED),
+        (FIT.format(does="sys.exit(4)"), "methods", METHODS, "--method bad", EXITED),
+        (
+            FIT.format(does="pass"),
+            "methods",
+            METHODS,
+            "--method bad",
+            "returned NoneType, not logit",
+        ),
+        (
+            FIT.format(does="return np.full((len(images), 8), np.nan)"),
+            "methods",
+            METHODS,
+            "--method bad",
+            "bad ce, seed 0 returned logits that are not finite",
+        ),
+        (
+            "def fit(task): return 3",
+            "methods",
+            METHODS,
+            "--method bad",
+            "method 'bad' returned a int, which lacks logits()",
+        ),
+        (
+            FITTED.format(value="np.nan"),
+            "calibrators",
+            "Calibrator('bad', f)",
+            "--calibrator bad",
+            "calibrator bad: it returned rows that are not distributions",
+        ),
+        (
+            "def f(clean, corrupted): return float('inf')",
+            "visibilities",
+            "Visibility('bad', f)",
+            "--visibility bad",
+            "visibility 'bad' returned inf",
+        ),
+        (
+            "def f(root): return None",
+            "datasets",
+            "DatasetSource('bad', f, needs_root=False)",
+            "--dataset bad",
+            "dataset 'bad' is a NoneType, no FaceSet",
+        ),
+        (
+            "def f(function, items, workers): return list(map(function, items))[1:]",
+            "executors",
+            "Executor('bad', f)",
+            "--executor bad",
+            "executor 'bad' does not give one result for each item",
+        ),
+        (
+            LATE.format(does="raise Odd(1, 2)"),
+            "corruptions",
+            "Corruption('bad', f)",
+            "--corruption bad --image-size 33 --executor processes --workers 1",
+            "bad/1 failed with Odd",
+        ),
+        (
+            LATE.format(does="sys.exit(4)"),
+            "corruptions",
+            "Corruption('bad', f)",
+            "--corruption bad --image-size 33 --workers 2",
+            f"bad/1 failed with {EXITED}",
+        ),
+    ],
+)
+def test_a_fault_at_run_time_has_one_sentence_with_the_name(
+    ferc, tmp_path, body, kind, entry, options, said
+):
+    (tmp_path / "bad.py").write_text(
+        f"import sys\nimport numpy as np\nfrom ferc_core import *\n{body}\n"
+        f"@hookimpl\ndef register_{kind}(register): register({entry})\n"
+    )
+    usual = {
+        "--dataset": "toyfaces(train=16,valid=8,test=8,size=40)",
+        "--method": "softmax_regression",
+        "--corruption": "contrast",
+    }
+    words = options.split()
+    more = [word for name, value in usual.items() if name not in words for word in (name, value)]
+    done = ferc(
+        "run", "-q", "--severity", 1, "--loss", "ce", "--image-size", 32, *more, *words,
+        "--plugin", EXAMPLES / "my_method.py", "--plugin", "bad.py",
+    )  # fmt: skip
+    message = one_sentence(done, 1)
+    assert said in message
+    assert "bad" in message
+    assert "please report" not in message
+
+
+@pytest.mark.parametrize(
+    ("does", "said"), [("sys.exit(4)", EXITED), ("return 3", "returned a int")]
+)
+def test_a_reporter_has_one_sentence_with_its_name(ferc, small_run, tmp_path, does, said):
+    (tmp_path / "bad.py").write_text(
+        "import sys\nfrom ferc_core import Reporter, hookimpl\n@hookimpl\n"
+        f"def register_reporters(register): register(Reporter('bad', f))\ndef f(frame): {does}\n"
+    )
+    done = ferc("results", small_run, "--plugin", "bad.py", "--format", "bad")
+    message = one_sentence(done, 1)
+    assert "reporter 'bad'" in message
+    assert said in message
+
+
+def test_what_stops_a_script_is_a_fault_of_the_entry_in_python_too(tmp_path):
+    (tmp_path / "bad.py").write_text(
+        "import sys\nfrom ferc_core import Metric, hookimpl\ndef f(probs, targets): sys.exit(4)\n"
+        "@hookimpl\ndef register_metrics(register): register(Metric('bad', f))\n"
+    )
+    with own_plugins():
+        use_plugin_files([tmp_path / "bad.py"])
+        with pytest.warns(UserWarning, match=f"metric bad failed: {re.escape(EXITED)}"):
+            assert len(score([[0.9, 0.1]], labels=[0])) > 5

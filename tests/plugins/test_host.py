@@ -6,11 +6,12 @@ import json
 
 import numpy as np
 import pytest
-from helpers.commands import EXAMPLES, one_sentence
+from helpers.commands import EXAMPLES, one_sentence, own_plugins
 
 import ferc_core
 from ferc_core.errors import FercError, PluginError, RequestError
 from ferc_core.plugins.hooks import SPECIFICATIONS, hook_name
+from ferc_core.plugins.host import use_plugin_files
 from ferc_core.plugins.registry import KINDS
 from ferc_core.spec import Corruption, Metric
 
@@ -121,9 +122,69 @@ def test_a_plugin_file_that_fails_stops_the_command(ferc, tmp_path):
     (tmp_path / "bad.py").write_text("import no_such_module")
     assert "no_such_module" in one_sentence(ferc("run", "--plugin", "bad.py"), 1)
     assert "does not exist" in one_sentence(ferc("run", "--plugin", "absent.py"), 2)
+    for text, cause in (
+        ("import sys\nsys.exit(3)", "it called sys.exit(3)"),
+        ("class Odd(BaseException): pass\nraise Odd('x')", "Odd: x"),
+        ("def f(): f()\nf()", "RecursionError: maximum recursion depth"),
+        ("x = '\0'", "SyntaxError"),
+        ("def __getattr__(name): raise ValueError(name)", "cannot be loaded: ValueError"),
+        (f"{GOOD}    import sys; sys.exit()", "register_corruptions failed: it called sys.exit"),
+    ):
+        (tmp_path / "bad.py").write_text(text)
+        message = one_sentence(ferc("list", "metrics", "--plugin", "bad.py"), 1)
+        assert message.startswith("ferc: plugin bad.py: ")
+        assert cause in message
     (tmp_path / "bare.py").write_text(GOOD.replace("@hookimpl", ""))
     message = one_sentence(ferc("list", "metrics", "--plugin", "bare.py"), 1)
     assert "register_corruptions lacks @ferc_core.hookimpl" in message
+
+
+LAZY = """
+from ferc_core import Metric, hookimpl
+def half(probs, targets): return 0.5
+@hookimpl
+def register_metrics(register): register(Metric("{name}", __name__ + ":half"))
+"""
+
+
+def test_plugin_files_have_any_name_and_may_share_one(ferc, tmp_path):
+    files = [tmp_path / "a:b.c" / "my plug:in.v2.py", tmp_path / "d" / "my plug:in.v2.py"]
+    options = []
+    for file, name in zip(files, ("one", "two"), strict=True):
+        file.parent.mkdir()
+        file.write_text(LAZY.format(name=name))
+        options += ["--plugin", file]
+    with own_plugins():
+        use_plugin_files(options[1::2])
+        metrics = ferc_core.registry().metrics
+        assert metrics["one"](None, None) == metrics["two"](None, None) == 0.5
+        assert metrics["one"].loaded is not metrics["two"].loaded
+    files[1].write_text(LAZY.format(name="one"))
+    message = one_sentence(ferc("list", "metrics", *options), 1)
+    assert f"registered by {files[0]} and by {files[1]}; leave one of them out" in message
+
+
+@pytest.mark.parametrize(
+    ("entry", "cause"),
+    [
+        ("Metric('a\\nb', print)", "'a\\nb' is not a valid name"),
+        ("Metric(None, print)", "None is not a valid name"),
+        ("Metric('m', None)", "function must be a function or 'module:attribute', not None"),
+        ("Metric('m', 'print')", "function must be a function or 'module:attribute'"),
+        ("Metric('m', print, target='both')", "target must be one of 'hard', 'soft', not 'both'"),
+        ("Metric('m', print, views=['all'])", "views must be a tuple, each one of 'clean',"),
+        ("Metric('m', print, summary=b'x')", "summary must be a text, not b'x'"),
+        ("Metric('m', print, higher_is_better=1)", "higher_is_better must be true or false"),
+    ],
+)
+def test_the_fields_of_an_entry_are_checked(ferc, tmp_path, entry, cause):
+    (tmp_path / "odd.py").write_text(
+        "from ferc_core import Metric, hookimpl\n@hookimpl\n"
+        f"def register_metrics(register): register({entry})\n"
+    )
+    message = one_sentence(ferc("list", "metrics", "--plugin", "odd.py"), 1)
+    assert message.startswith("ferc: plugin odd.py: register_metrics failed: ")
+    assert cause in message
 
 
 def test_what_a_corruption_is_given_and_returns_is_checked():

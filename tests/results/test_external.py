@@ -194,6 +194,9 @@ def log(column: str = "probs") -> pl.Expr:
         (lambda f: f.with_columns(probs=1.0), "must hold lists of numbers, not Float64"),
         (lambda f: f.with_columns(probs=pl.col("probs").cast(pl.List(pl.String))), "lists of num"),
         (lambda f: f.with_columns(severity=pl.col("severity") + 0.5), "whole numbers, not Float64"),
+        (lambda f: f.with_columns(severity=pl.lit(2**63, pl.UInt64)), "'severity' holds 92233720"),
+        (lambda f: f.with_columns(severity=pl.lit(b"1")), "whole numbers, not Binary"),
+        (lambda f: f.with_columns(severity=pl.date(2020, 1, 1)), "whole numbers, not Date"),
         (lambda f: f.with_columns(corruption=pl.lit(3)), "'corruption' must hold text"),
         (lambda f: f.with_columns(sample=pl.lit(0.5)), "'sample' must hold text"),
         (lambda f: f.with_columns(corruption=pl.lit(None, pl.String)), "empty fields"),
@@ -230,6 +233,8 @@ def test_bad_tables_are_refused_in_one_sentence(labels, perfect, tmp_path, chang
         ("prob_0,prob_1\na,clean", "empty fields"),
         ("probs\na,clean,0,[0.5 0.5]", "a column for each class: prob_0"),
         ("label\na,clean,0,1", "must have one of"),
+        (f"prob_0,prob_1\na,clean,{10**30},1,0", "which is not a whole number"),
+        ('prob_0,prob_1\n"a,clean,0,1,0', "cannot be read as a table: could not parse"),
     ],
 )
 def test_bad_text_tables_are_refused_in_one_sentence(tmp_path, text, message):
@@ -252,9 +257,9 @@ def test_the_command_refuses_in_one_sentence(home):
     perfect.with_columns(probs=pl.col("probs") * 0.5).write_parquet(home / "bad.parquet")
     refused = ferc_in(home)("score", "bad.parquet", "--dataset", "build")
     assert "sum to 0.5, not 1" in one_sentence(refused, 1)
-    for name in ("no.parquet", "build"):
+    for name, why in (("no.parquet", "it does not exist"), ("build", "it is a folder")):
         refused = ferc_in(home)("score", name, "--dataset", "build")
-        assert f"{name} does not exist" in one_sentence(refused, 2)
+        assert f"cannot read {name}: {why}" in one_sentence(refused, 2)
     (home / "m.json").write_text("{}")
     refused = ferc_in(home)("score", "m.json", "--dataset", "build")
     assert "m.json must be a .parquet or a .csv file" in one_sentence(refused, 2)

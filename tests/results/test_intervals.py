@@ -325,7 +325,7 @@ def test_a_metric_that_fails_costs_its_own_intervals_only(ferc, run_copy, tmp_pa
     [
         (["nowhere"], "nowhere is not a run directory"),
         ([".", "--resamples", 0], "resamples must be at least 1, not 0"),
-        ([".", "--workers", -1], "workers must be at least 1, not -1"),
+        ([".", "--workers", -1], "workers must be between 1 and 1024, not -1"),
     ],
 )
 def test_a_wrong_command_gets_one_sentence_and_code_2(ferc, arguments, message):

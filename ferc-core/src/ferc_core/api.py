@@ -16,8 +16,10 @@ import numpy.typing as npt
 
 from ferc_core.base.display import Display
 from ferc_core.base.failures import Failures
+from ferc_core.base.paths import expanded
 from ferc_core.base.progress import watching
 from ferc_core.base.seeds import generator, slug
+from ferc_core.base.values import check_path, check_value
 from ferc_core.data.opening import open_dataset as open_chosen
 from ferc_core.errors import RequestError
 from ferc_core.experiment import pipeline
@@ -59,7 +61,8 @@ def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> F
     chosen = registry().datasets.choose(name)
     chosen.entry.check_options(options)
     call = type(chosen.call)(chosen.call.name, {**chosen.call.options, **options})
-    where = str(Path(root).expanduser()) if root is not None else ""
+    where = str(expanded(root)) if root is not None else ""
+    check_path("the root", where)
     return open_chosen(Chosen(chosen.entry, call), where)
 
 
@@ -123,7 +126,7 @@ def score(
             continue
         try:
             value = float(metric(probs, against))
-        except Exception as error:  # a metric may raise anything; the others continue
+        except BaseException as error:  # a metric may raise anything; the others continue
             failed.add(f"metric {name}", error)
             continue
         title = metric.title or name
@@ -161,7 +164,7 @@ def run(
     Run('small-run'): 1 trial in 3 cells
     """
     use_plugin_files(plugins)
-    path = Path(config).expanduser() if config is not None else None
+    path = expanded(config) if config is not None else None
     with showing(quiet, log_file):
         outcome = pipeline.run_configs(read_configs(path, settings))
     warn(outcome.failures)
@@ -226,7 +229,9 @@ def open_run(path: str | Path) -> Run:
     Traceback (most recent call last):
     ferc_core.errors.RequestError: nowhere is not a run directory
     """
-    return Run(Path(path).expanduser())
+    where = expanded(path)
+    check_value("the run directory", where)
+    return Run(where)
 
 
 @contextmanager

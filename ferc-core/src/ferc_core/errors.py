@@ -1,5 +1,6 @@
 """The errors that FER-C raises on purpose.
 
+    Stopped                        a signal: exit code 130 or 143
     FercError                      exit code 1
     ├── RequestError               exit code 2: what was asked for cannot be done
     │   └── UnknownNameError       no such plugin entry, class or column; also a KeyError
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import signal
 from collections.abc import Iterable, Mapping
 
 OUT_OF_MEMORY = re.compile(
@@ -40,6 +42,14 @@ def restored(kind: type[FercError], args: tuple[object, ...]) -> FercError:
     error = kind.__new__(kind)
     error.args = args
     return error
+
+
+class Stopped(BaseException):
+    """A signal to stop; not an `Exception`, which a plugin's code might catch."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.exit_code = number, 128 + number
+        super().__init__()
 
 
 class RequestError(FercError):
@@ -108,10 +118,17 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def as_failure(error: BaseException) -> FercError:
-    """Return an error as it is when it is ours, and as one sentence with its type otherwise."""
+    """Return an error as it is when it is ours, and as one sentence with its type otherwise.
+
+    Foreign code may raise anything, `SystemExit` and the panics of libraries in Rust included, so
+    that ``except BaseException`` stands around it; a request to stop is raised again here.
+    """
+    by_user = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if isinstance(error, Stopped) or (isinstance(error, KeyboardInterrupt) and by_user):
+        raise error
     if isinstance(error, FercError):
         return error
-    said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    said = described(error)
     if is_out_of_memory(error):
         said = f"memory ran out ({said}); use fewer --workers or --jobs, or a smaller --batch-size"
     failure = RunError(said)
@@ -119,6 +136,17 @@ def as_failure(error: BaseException) -> FercError:
     return failure
 
 
+def described(error: BaseException) -> str:
+    """Return type and message of an error in one line."""
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r}), which would have ended FER-C"
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # a plugin's error may not even have a text
+        text = ""
+    return ": ".join(filter(None, (type(error).__name__, text)))
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of Python, NumPy, OpenCV, torch or the system means that."""
-    return isinstance(error, MemoryError) or bool(OUT_OF_MEMORY.search(str(error)))
+    return isinstance(error, MemoryError) or bool(OUT_OF_MEMORY.search(described(error)))

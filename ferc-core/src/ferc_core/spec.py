@@ -12,23 +12,18 @@ list on the command line and its completion follow from these two.
 
 from __future__ import annotations
 
-import importlib
-import inspect
+import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ferc_core.base.calls import wrong_type
-from ferc_core.errors import (
-    BadImageError,
-    FercError,
-    PluginError,
-    RequestError,
-    UnknownNameError,
-    opencv_failure,
-)
+from ferc_core.base.entry import Entry as Entry
+from ferc_core.base.entry import blaming as blaming
+from ferc_core.base.entry import resolve as resolve
+from ferc_core.errors import BadImageError, PluginError, RequestError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,74 +39,9 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.floating[Any]]
     Targets = npt.NDArray[np.float64]
 
-Lazy: TypeAlias = Callable[..., Any] | str
-
 SEVERITIES = (1, 2, 3, 4, 5)
 UNCALIBRATED = "none"  # where a calibrator is named: the plain softmax
 SMALLEST_SIDE, LARGEST_SIDE = 32, 4096  # of the images of a run
-
-
-def resolve(target: Lazy) -> Callable[..., Any]:
-    """Return the callable that ``target`` is or names as ``"module:attribute"``."""
-    if not isinstance(target, str):
-        return target
-    module, _, attribute = target.partition(":")
-    try:
-        found = importlib.import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except Exception as error:  # a plugin's module is foreign code and may raise anything
-        if isinstance(error, ImportError) and "libGL" in str(error):
-            raise opencv_failure(error) from error
-        raise PluginError(
-            f"{target!r} cannot be imported: {type(error).__name__}: {error}"
-        ) from error
-    return found  # type: ignore[return-value]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What every registered thing has: a name, its function, a one-line summary, its source."""
-
-    name: str
-    function: Lazy
-    summary: str = field(default="", kw_only=True)
-    source: str = field(default="", kw_only=True)
-
-    kind: ClassVar[str] = ""  # plural, as in `ferc list` and in the name of the hook
-    singular: ClassVar[str] = ""  # as in messages
-    home: ClassVar[str] = ""  # the distribution that brings FER-C's own entries
-    reserved: ClassVar[tuple[str, ...]] = ()  # keywords that are not for the user
-
-    @cached_property
-    def loaded(self) -> Callable[..., Any]:
-        """The function itself, imported at first use."""
-        return resolve(self.function)
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        """Call the function."""
-        return self.loaded(*args, **options)
-
-    def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raise `RequestError` for an option that the function lacks or of a wrong type."""
-        if not options:  # nothing to look up, so nothing to import
-            return
-        parameters = inspect.signature(self.loaded).parameters.values()
-        known = {
-            p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty
-        }
-        for name in self.reserved:
-            known.pop(name, None)
-        open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        for name, value in options.items():
-            if name in known:
-                wanted = wrong_type(known[name], value)
-                if wanted:
-                    raise RequestError(
-                        f"option {name!r} of {self.name!r} must be {wanted}, not {value!r}"
-                    )
-            elif not open_ended:
-                raise UnknownNameError(f"option of {self.name!r}", name, known)
 
 
 @dataclass(frozen=True)
@@ -180,7 +110,14 @@ class Visibility(Entry):
     def against(self, clean: Image, **options: Any) -> Callable[[Image], float]:
         """Return the function that measures corruptions of one image."""
         known = clean if self.prepare is None else resolve(self.prepare)(clean)
-        return partial(self.loaded, known, **options)
+
+        def measured(corrupted: Image) -> float:
+            value = float(self.loaded(known, corrupted, **options))
+            if not math.isfinite(value):
+                raise PluginError(f"visibility {self.name!r} returned {value}")
+            return value
+
+        return measured
 
     def __call__(self, clean: Image, corrupted: Image, **options: Any) -> float:
         """Return the degradation of one pair."""
@@ -221,24 +158,15 @@ class DatasetSource(Entry):
 
     def open(self, root: Path | str | None = None, **options: Any) -> FaceSet:
         """Open the dataset at ``root``."""
+        from ferc_core.faces import FaceSet  # not above: listing datasets needs no NumPy
+
         with blaming(self):
-            faces: FaceSet = self.loaded(root, **options)
+            faces = self.loaded(root, **options)
+            if not isinstance(faces, FaceSet):
+                raise PluginError(f"dataset {self.name!r} is a {type(faces).__name__}, no FaceSet")
         return faces
 
     __call__ = open
-
-
-@contextmanager
-def blaming(entry: Entry) -> Iterator[None]:
-    """Turn what an entry raises into a `PluginError` that names it; a `FercError` stays."""
-    try:
-        yield
-    except FercError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"{entry.singular} {entry.name!r} failed: {type(error).__name__}: {error}"
-        ) from error
 
 
 class Predictor(Protocol):
@@ -273,13 +201,24 @@ class Method(Entry):
 
     def fit(self, task: Task) -> Predictor:
         """Train on ``task`` and return the predictor of its best epoch."""
-        predictor: Predictor = self.loaded(task)
-        return predictor
+        return self.predictor(self.loaded(task))
 
     def load_predictor(self, path: Path, device: str = "auto") -> Predictor:
         """Read a predictor that `Predictor.save` wrote, to run on "auto", "cpu" or "cuda"."""
-        predictor: Predictor = resolve(self.load)(path, device)
-        return predictor
+        return self.predictor(resolve(self.load)(path, device))
+
+    def predictor(self, found: Any) -> Predictor:
+        """Return what the method made; raises `PluginError` where it predicts nothing."""
+        if not callable(getattr(found, "logits", None)):
+            what = type(found).__name__
+            raise PluginError(f"method {self.name!r} returned a {what}, which lacks logits()")
+        return found  # type: ignore[no-any-return]
+
+    def check_task(self, task: Task) -> None:
+        """Raise `RequestError` for a task that the method would refuse."""
+        if self.check is not None:
+            with blaming(self):
+                resolve(self.check)(task)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Leave the options of a method to its ``check`` and ``fit``, which are given a task."""
@@ -350,6 +289,34 @@ class Executor(Entry):
 
     kind, singular = "executors", "executor"
 
+    def __call__(
+        self, function: Callable[[Any], Any], items: Iterable[Any], workers: int, **options: Any
+    ) -> Iterator[Any]:
+        """Yield the results; raises `PluginError` unless there is one for each item."""
+        given, end = 0, object()
+
+        def counted() -> Iterator[Any]:
+            nonlocal given
+            for item in items:
+                given += 1
+                yield item
+
+        offered = counted()
+        # what goes wrong in one of ours is the fault of the function
+        ours = self.loaded.__module__.startswith("ferc_core.")
+        blamed: Any = nullcontext if ours else partial(blaming, self)
+        with blamed():
+            results = iter(self.loaded(function, offered, workers, **options))
+        for made in itertools.count():
+            with blamed():
+                result = next(results, end)
+            more = next(offered, end) is not end if result is end else made == given
+            if more or (result is end and made < given):
+                raise PluginError(f"executor {self.name!r} does not give one result for each item")
+            if result is end:
+                return
+            yield result
+
 
 @dataclass(frozen=True)
 class Reporter(Entry):
@@ -366,7 +333,10 @@ class Reporter(Entry):
     def __call__(self, frame: pl.DataFrame) -> str:
         """Return a table as text."""
         with blaming(self):
-            return str(self.loaded(frame))
+            text = self.loaded(frame)
+        if not isinstance(text, str):
+            raise PluginError(f"reporter {self.name!r} returned a {type(text).__name__}, no text")
+        return text
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,7 @@ def check_targets(method: str, task: Task, learner: Learner) -> None:
                 f"{cause} makes targets soft, and loss {error.loss!r} needs hard ones; use a loss "
                 "that takes soft targets, such as 'ce' or 'maxent+mbls'"
             ) from error
-        except Exception as error:  # a plugin's code may raise anything
+        except BaseException as error:  # a plugin's code may raise anything
             if isinstance(error, FercError):
                 raise
             raise PluginError(f"loss {task.loss!r} fails: {as_failure(error)}") from error

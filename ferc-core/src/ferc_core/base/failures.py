@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ferc_core.base.progress import say
-from ferc_core.errors import FercError, PartsFailed, as_failure
+from ferc_core.errors import FercError, PartsFailed, RunError, as_failure
 
 
 class Failures:
@@ -19,12 +19,13 @@ class Failures:
     def __contains__(self, part: object) -> bool:
         return str(part) in self.causes
 
-    def add(self, part: object, error: Exception) -> None:
-        """Note that a part failed, and say so once."""
+    def add(self, part: object, error: BaseException) -> None:
+        """Note that a part failed, and say so once; a request to stop is raised again."""
+        cause = as_failure(error)
         if part not in self:
-            self.causes[str(part)] = as_failure(error)
+            self.causes[str(part)] = cause
             if self.announce:
-                say(f"{part} failed: {self.causes[str(part)]}")
+                say(f"{part} failed: {cause}")
 
     def merge(self, other: Failures, prefix: str) -> None:
         """Take over what failed elsewhere."""
@@ -39,5 +40,7 @@ class Failures:
         """Raise what stopped everything: the one cause, or all of them."""
         different = {str(cause): cause for cause in self.causes.values()}
         if len(different) == 1:
-            raise different.popitem()[1]
+            _, cause = different.popitem()
+            if type(cause) is not RunError:  # of foreign code, which does not name its part
+                raise cause
         self.raise_any()

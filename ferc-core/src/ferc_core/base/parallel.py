@@ -23,9 +23,17 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
+from types import FrameType
 from typing import Any, TypeVar
 
-from ferc_core.errors import FercError, RequestError, RunError, as_failure, is_out_of_memory
+from ferc_core.errors import (
+    FercError,
+    RequestError,
+    RunError,
+    Stopped,
+    as_failure,
+    is_out_of_memory,
+)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -38,7 +46,6 @@ AHEAD = 2  # items in flight for each worker
 LEAST_ADDRESSES = 4 << 30  # bytes that may be mapped; most of them are never used
 MOST_WORKERS = 1024
 GRACE = 1.0  # seconds that a process has to remove its temporary files
-TERMINATED = 128 + signal.SIGTERM
 
 
 def serial(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
@@ -212,7 +219,7 @@ def serve(connection: Connection, function: bytes) -> None:
             answer = True, work(item)
         except EOFError:
             return
-        except Exception as error:  # whatever the function raises
+        except BaseException as error:  # whatever the function raises
             answer = False, remote_failure(error)
         try:
             connection.send(answer)
@@ -222,7 +229,7 @@ def serve(connection: Connection, function: bytes) -> None:
             connection.send((False, remote_failure(error)))
 
 
-def remote_failure(error: Exception) -> FercError:
+def remote_failure(error: BaseException) -> FercError:
     """Return an error that can be sent, with its traceback as a note for --debug."""
     failure = as_failure(error)
     failure.add_note("".join(traceback.format_exception(error)))
@@ -231,13 +238,20 @@ def remote_failure(error: Exception) -> FercError:
 
 def live(target: Callable[..., None], connection: Connection, *arguments: Any) -> None:
     """Let this process end with the one that started it, and leave Ctrl-C to that one."""
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise Stopped(number)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(TERMINATED))
+    signal.signal(signal.SIGTERM, terminate)
     try:
         threading.Thread(target=end_with_parent, daemon=True).start()
     except RuntimeError:  # there is no memory for it
         os._exit(1)
-    target(connection, *arguments)
+    try:
+        target(connection, *arguments)
+    except Stopped as stop:
+        sys.exit(stop.exit_code)
 
 
 def end_with_parent() -> None:

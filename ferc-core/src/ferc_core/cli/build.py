@@ -64,4 +64,4 @@ def build(
         folder = write_build(
             read_config(config, {**RESOURCES, **settings, "out": out}), format.value
         )
-    typer.echo(f"{folder} is complete; ferc verify {folder} checks it")
+    o.echo(f"{folder} is complete; ferc verify {folder} checks it")

@@ -56,4 +56,4 @@ def corrupt(
     with o.showing(quiet), track("variants", len(variants)) as step:
         sample = gallery.sample_id(image)
         sheet = gallery.write_gallery(source, sample, variants, corruptor, directory, step)
-    typer.echo(f"wrote {sheet}; the variants are beside it")
+    o.echo(f"wrote {sheet}; the variants are beside it")

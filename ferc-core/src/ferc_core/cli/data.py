@@ -76,12 +76,12 @@ def check(
     if as_json:
         about = {"dataset": str(dataset), "data_root": root or None}
         found = {**about, **checks.as_json(report)}
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        o.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         where = f", in {root}" if root else ""
         what = faces.about.release or dataset.entry.summary.rstrip(".")
-        typer.echo(f"{dataset}: {what}{where}")
-        typer.echo(text(report))
+        o.echo(f"{dataset}: {what}{where}")
+        o.echo(text(report))
     if report.problems:
         raise typer.Exit(1)
 
@@ -126,7 +126,7 @@ def preview(
         if "gmm" in settings:
             external = read_gmm(Path(settings["gmm"])).mixture(faces.classes, faces.name)
         drawing.draw(faces, path, split or "", seed, external)
-    typer.echo(f"wrote {path}")
+    o.echo(f"wrote {path}")
 
 
 def text(report: Report) -> str:

@@ -58,8 +58,8 @@ def fit(
             say(f"  {note}")
         content = fitted(faces, splits.train, str(dataset))
         write_gmm(out, content)
-    typer.echo(table(gaussians(content)))
-    typer.echo(f"{out} has the mixture {content.note}; ferc run --gmm {out} uses it")
+    o.echo(table(gaussians(content)))
+    o.echo(f"{out} has the mixture {content.note}; ferc run --gmm {out} uses it")
 
 
 def gaussians(content: GmmFile) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from ferc_core.plugins.host import registry
 if TYPE_CHECKING:
     import polars as pl
 
+MOST_WORKERS, MOST_RESAMPLES = 1024, 1_000_000
 PEOPLE = ("table", "markdown", "latex")  # formats with rounded scores; others get every column
 
 app = o.new_app()
@@ -66,8 +67,10 @@ def intervals(
     """
     o.begin(plugin)
     reporter = registry().reporters[format]
-    if workers is not None and workers < 1:
-        raise RequestError(f"workers must be at least 1, not {workers}")
+    if workers is not None and not 1 <= workers <= MOST_WORKERS:
+        raise RequestError(f"workers must be between 1 and {MOST_WORKERS}, not {workers}")
+    if resamples is not None and resamples > MOST_RESAMPLES:
+        raise RequestError(f"resamples must be at most {MOST_RESAMPLES}, not {resamples}")
     from ferc_core.base.failures import Failures
     from ferc_core.base.parallel import processes
     from ferc_core.results.intervals import LEVEL, RESAMPLES, Request, make_intervals
@@ -82,14 +85,14 @@ def intervals(
     with o.showing(quiet, log_file):
         frame = make_intervals(directory, request, work, failures)
     if format not in PEOPLE:
-        typer.echo(reporter(frame))
+        o.echo(reporter(frame))
     elif len(frame):
         scores = frame.filter(frame["against"].is_null())
         differences = frame.filter(frame["against"].is_not_null())
-        typer.echo(reporter(readable(scores, "score")))
+        o.echo(reporter(readable(scores, "score")))
         if len(differences):
-            typer.echo("\n" + reporter(readable(differences, "difference")))
-        typer.echo(
+            o.echo("\n" + reporter(readable(differences, "difference")))
+        o.echo(
             f"Intervals span {100 * request.level:g} % of {request.resamples} draws of the N "
             "images; F1, ECE and KSE in percent, NLL in nats; scores are means over "
             f"{seeds_of(frame)}. Corrupted: the mean over all cells.",

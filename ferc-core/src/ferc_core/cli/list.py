@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ferc_core.base.text import in_cell
 from ferc_core.cli import options as o
 from ferc_core.errors import UnknownNameError
 from ferc_core.plugins.host import registry
@@ -40,7 +41,7 @@ def list_kind(
         {**public(entry), "plugin": str(entries.owner(entry.name))} for entry in entries.values()
     ]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        o.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     from rich import box
     from rich.console import Console
@@ -50,8 +51,11 @@ def list_kind(
     table = Table("name", "what it is", "source", "plugin", box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         # as text: rich would read [onnx] as a style
-        table.add_row(*(Text(row[k]) for k in ("name", "summary", "source", "plugin")))
-    Console().print(table)
+        table.add_row(*(Text(in_cell(row[k])) for k in ("name", "summary", "source", "plugin")))
+    console = Console()
+    with console.capture() as captured:
+        console.print(table)
+    print(captured.get(), end="")
 
 
 def public(entry: Any) -> dict[str, Any]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
-from ferc_core.errors import RequestError, UnknownNameError
+from ferc_core.base.text import printable, sentence
+from ferc_core.errors import RequestError, Stopped, UnknownNameError
 from ferc_core.plugins.host import host, registry, use_plugin_files
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -67,6 +72,8 @@ def takes(*fields: str) -> Callable[[Function], Function]:
     The command is called with ``settings``, those that were given on the command line.
     """
 
+    from ferc_core.experiment.config import configured
+
     def decorate(function: Function) -> Function:
         hints = get_type_hints(function, include_extras=True)
         own = [
@@ -81,6 +88,8 @@ def takes(*fields: str) -> Callable[[Function], Function]:
         def command(**values: Any) -> None:
             asked = {name: values.pop(name) for name in fields}
             given = {name: value for name, value in asked.items() if value not in (None, [])}
+            if given:
+                configured(given)  # refuses what cannot be, whatever the command makes of it
             function(settings=given, **values)
 
         command.__doc__, command.__name__ = function.__doc__, function.__name__
@@ -124,17 +133,23 @@ def completions(kind: str, incomplete: str, choices: tuple[str, ...] = ()) -> li
     return [name for name in names if name.startswith(incomplete)]
 
 
+def echo(text: str, err: bool = False) -> None:
+    """Print a text, whatever is in it."""
+    print(printable(text), file=sys.stderr if err else sys.stdout, flush=True)
+
+
 def begin(plugin: list[Path] | None) -> None:
     """Use the plugin files of a command, and print the faults that leave the rest working."""
     use_plugin_files(plugin or [])
     for fault in host().faults:
         if not fault.fatal:
-            typer.echo(f"ferc: warning: {fault}", err=True)
+            echo(f"ferc: warning: {sentence(str(fault))}", err=True)
 
 
 @contextmanager
 def showing(quiet: bool = False, log_file: Path | None = None) -> Iterator[None]:
-    """Show the progress of what is done in this context."""
+    """Show the progress of what is done in this context, and stop it cleanly when told to."""
+    stop_cleanly()
     from ferc_core.base.display import Display
     from ferc_core.base.parallel import check_address_space
     from ferc_core.base.progress import watching
@@ -142,6 +157,22 @@ def showing(quiet: bool = False, log_file: Path | None = None) -> Iterator[None]
     check_address_space()
     with Display(quiet, log_file) as display, watching(display):
         yield
+
+
+def stop_cleanly() -> None:
+    """Let what is begun be put in order when a signal says to stop; until here it ends at once."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Acknowledge a signal at once and stop cleanly; a second one stops at once."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda again, _: os._exit(128 + again))
+    with suppress(OSError):
+        sys.stderr.write("\nferc: stopping, which may take some seconds\n")
+        sys.stderr.flush()
+    raise Stopped(number)
 
 
 def check_view(by: list[str] | None, metric: list[str] | None) -> None:

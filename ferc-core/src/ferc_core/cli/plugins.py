@@ -38,12 +38,12 @@ def plugins(as_json: o.AsJson = False, plugin: o.PluginFiles = None) -> None:
                 for f in found.faults
             ],
         }
-        typer.echo(json.dumps(report, indent=2, ensure_ascii=False))
+        o.echo(json.dumps(report, indent=2, ensure_ascii=False))
     else:
         for p in found.plugins:
             hooks = ", ".join(hook.removeprefix("register_") for hook in p.hooks) or "no hooks"
-            typer.echo(f"{p.owner}: {hooks}")
+            o.echo(f"{p.owner}: {hooks}")
         for fault in found.faults:
-            typer.echo(f"FAULT {fault}")
+            o.echo(f"FAULT {fault}")
     if any(fault.fatal for fault in found.faults):
         raise typer.Exit(1)

@@ -101,14 +101,14 @@ def results(
         about = remarks(scores, cells, paper, paper_dataset)
         if figure and out is not None:
             figures.draw(cells, paper, out, paper_dataset)
-            typer.echo("\n".join([f"{out} is drawn.", *about, *notes(paper)]))
+            o.echo("\n".join([f"{out} is drawn.", *about, *notes(paper)]))
             return
         text = tables.text(cells, paper, format, reporter, about)
         if format not in tables.WIDE_FORMATS:  # nothing but data in what programs read
             for remark in about:
-                typer.echo(f"ferc: note: {remark}", err=True)
+                o.echo(f"ferc: note: {remark}", err=True)
     if out is None:
-        typer.echo(text)
+        o.echo(text)
     else:
         write_text(out, text + "\n")
     failures.raise_any()

@@ -59,11 +59,11 @@ def run(
             from ferc_core.experiment.forecast import forecast
 
             for each in configs:
-                typer.echo(forecast(*pipeline.opened(each)))
+                o.echo(forecast(*pipeline.opened(each)))
             return
         outcome = pipeline.run_configs(configs)
-    typer.echo(table(summary(outcome.results)))
-    typer.echo(
+    o.echo(table(summary(outcome.results)))
+    o.echo(
         "F1, ECE and KSE in percent, NLL in nats; FER-C columns are means over the corrupted "
         f"cells of N images each, judged against soft labels.\nResults are in {outcome.path}; "
         f"more views: ferc results {outcome.path} --by corruption"

@@ -70,5 +70,5 @@ def score(
         )
     if out is not None:
         write_parquet(out, results, {})
-    typer.echo(reporter(view(results, by, metric)))
+    o.echo(reporter(view(results, by, metric)))
     failures.raise_any()

@@ -42,8 +42,8 @@ def verify(
         if rebuild:
             problems += checks.rebuild(found, rebuild, settings.get("data_root", ""), seed)
     for problem in problems:
-        typer.echo(problem)
+        o.echo(problem)
     if problems:
         raise typer.Exit(1)
     again = f", and {rebuild} images made again are the same" if rebuild else ""
-    typer.echo(f"{directory} is sound: {len(found.manifest['files'])} files{again}")
+    o.echo(f"{directory} is sound: {len(found.manifest['files'])} files{again}")

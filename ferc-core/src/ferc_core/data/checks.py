@@ -157,7 +157,7 @@ def look(split: FaceSplit, i: int) -> tuple[int | str | None, ...]:
         digest.update(np.ascontiguousarray(image).data)
     except BadImageError as error:
         return None, None, None, named(error, split.ids[i]), None
-    except Exception as error:  # the loader is foreign code
+    except BaseException as error:  # the loader is foreign code
         return None, None, None, None, named(as_failure(error), split.ids[i])
     return width, height, int.from_bytes(digest.digest(), "little"), None, None
 

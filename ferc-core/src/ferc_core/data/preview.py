@@ -20,7 +20,7 @@ from ferc_core.base.files import replacing
 from ferc_core.base.progress import track
 from ferc_core.base.seeds import rank
 from ferc_core.data.splits import divide
-from ferc_core.errors import RequestError, UnknownNameError
+from ferc_core.errors import RequestError, UnknownNameError, as_failure
 from ferc_core.faces import Face, FaceSet, FaceSplit
 from ferc_core.labels import mixture as gmm
 from ferc_core.labels.mixture import Mixture
@@ -155,7 +155,8 @@ def draw_face(axes: Axes, face: Face, left: float, top: float) -> None:
     """Draw a face in its square, and its annotations below it."""
     try:
         image = thumbnail(face.image)
-    except Exception:  # the loader is foreign code; `ferc data check` reports it
+    except BaseException as error:  # the loader is foreign code; `ferc data check` reports it
+        as_failure(error)  # which lets a request to stop through
         right, bottom = left + TILE, top + TILE
         frame = [left, right, right, left, left], [top, top, bottom, bottom, top]
         axes.plot(*frame, color=PALE, linewidth=1)

@@ -20,11 +20,13 @@ from typing import Annotated, Any
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from ferc_core.base.paths import no_file
+from ferc_core.base.values import check_path, check_value
 from ferc_core.data.noise import NOISE_SCHEMES
 from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.images.headers import MOST_PIXELS, UPPER_LIMIT
 from ferc_core.labels.schemes import FUSION
-from ferc_core.spec import SEVERITIES, SMALLEST_SIDE, check_severity
+from ferc_core.spec import LARGEST_SIDE, SEVERITIES, SMALLEST_SIDE, check_severity
 
 MAKING, SELECTION, JUDGING, RESOURCES = "making", "selection", "judging", "resources"
 # Headings of the help.
@@ -45,6 +47,8 @@ USUAL = {
     "batch_size": 256,
     "learning_rate": 2.5e-4,
 }
+LARGEST_FILE = 1_000_000  # bytes of a configuration
+PATHS = ("PATH", "DIR", "FILE")  # placeholders of settings that name files and folders
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Config(BaseModel):
     limit: Annotated[int, Setting(DATA, "N", "At most N faces of each split, always the same.", low=0, high=10**9)] = 0
     on_bad_image: Annotated[str, Setting(DATA, "fail|skip", "An unusable image fails the run (default), or is counted and left out.", choices=("fail", "skip"))] = "fail"
 
-    image_size: Annotated[int, Setting(IMAGES, "N", "Side of the images. Default: 224; toyfaces 64.", low=SMALLEST_SIDE, high=4096)] = 0
+    image_size: Annotated[int, Setting(IMAGES, "N", "Side of the images. Default: 224; toyfaces 64.", low=SMALLEST_SIDE, high=LARGEST_SIDE)] = 0
     max_pixels: Annotated[int, Setting(IMAGES, "N", "Largest image file that is read, in pixels. Default: 64 million.", RESOURCES, low=1, high=UPPER_LIMIT)] = MOST_PIXELS
     severity_table: Annotated[str, Setting(IMAGES, "NAME", "Strengths: imagenet-c (default), or tiny-imagenet-c as in the authors' figures.")] = "imagenet-c"
     suite_seed: Annotated[int, Setting(IMAGES, "N", "Seed of the corruptions. Default: 0.", low=0)] = 0
@@ -132,6 +136,9 @@ class Config(BaseModel):
     def _in_range(cls, value: Any, info: Any) -> Any:
         """Check each value against its setting; repeated ones of a list count once."""
         name, default = info.field_name, cls.model_fields[info.field_name].default
+        check_value(word(name), value)
+        if SETTINGS[name].value in PATHS:
+            check_path(word(name), value)
         for one in value if isinstance(value, tuple) else (value,):
             if name == "severities":
                 check_severity(one)
@@ -169,7 +176,7 @@ def check_range(setting: Setting, what: str, value: Any) -> None:
             shown = f"{value:g}" if isinstance(value, float) else value
             raise RequestError(f"{what} must be between {low} and {high}, not {shown}")
     elif low is not None and not value >= low:
-        raise RequestError(f"{what} must be at least {low}, not {value:g}")
+        raise RequestError(f"{what} must be at least {low}, not {value}")
 
 
 def configured(values: Mapping[str, Any], where: str = "the configuration") -> Config:
@@ -203,7 +210,7 @@ def read_configs(path: Path | None, options: Mapping[str, Any]) -> tuple[Config,
     A table holds what is different for its dataset; ``options`` that are not None override all.
     A run directory stands for its configuration, to be run again where it is now.
     """
-    if path is not None and path.is_dir():
+    if path is not None and os.path.isdir(path):
         options = {**options, "out": options.get("out") or path}
         path = path / "config.toml"
     values = {} if path is None else read_toml(path)
@@ -217,9 +224,15 @@ def read_configs(path: Path | None, options: Mapping[str, Any]) -> tuple[Config,
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return what a TOML file holds."""
+    if reason := no_file(path):
+        raise RequestError(f"cannot read {path}: {reason}")
     try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise RequestError(f"{path} is no configuration: it has over {LARGEST_FILE:,} bytes")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RequestError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise RequestError(f"{path} is not valid TOML: it is nested too deeply") from error
+    except ValueError as error:  # of syntax, of UTF-8, of a number of 5,000 digits
         raise RequestError(f"{path} is not valid TOML: {error}") from error

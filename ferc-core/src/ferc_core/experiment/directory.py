@@ -43,6 +43,7 @@ from ferc_core.base.files import (
     write_parquet,
     write_text,
 )
+from ferc_core.base.paths import expanded
 from ferc_core.base.progress import say
 from ferc_core.base.seeds import key, slug
 from ferc_core.base.tables import ROWS, checked, column, matrix
@@ -69,7 +70,7 @@ class RunDirectory:
     """Paths, tables and identity of one run directory."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path = path.expanduser()
+        self.path = path = expanded(path)
         self.config = path / "config.toml"
         self.manifest = path / "manifest.json"
         self.labels = path / "labels.parquet"

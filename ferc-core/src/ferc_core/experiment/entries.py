@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ferc_core.base.paths import expanded
+from ferc_core.base.values import check_value
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.experiment.config import JUDGING, SELECTION, SETTINGS, USUAL, Config, configured
 from ferc_core.plugins import objective
@@ -133,12 +135,14 @@ def chosen(entries: Registry[Any], texts: Any) -> dict[str, Chosen[Any]]:
 
 def absolute(path: str) -> str:
     """Return an absolute path, "" for none."""
-    return str(Path(path).expanduser().resolve()) if path else ""
+    found = str(expanded(path).resolve()) if path else ""
+    check_value("a path", found)  # of the current folder
+    return found
 
 
 def names_build(config: Config) -> bool:
     """Whether the dataset is the directory of a build; a known name never is."""
-    return config.dataset not in registry().datasets and Path(config.dataset).is_dir()
+    return config.dataset not in registry().datasets and os.path.isdir(config.dataset)
 
 
 def of_build(config: Config, root: Path) -> Config:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.errors import DataError, FercError, RequestError, RunError
+from ferc_core.errors import DataError, FercError, RequestError, RunError, as_failure
 from ferc_core.experiment.benchmark import Benchmark
 from ferc_core.experiment.directory import RunDirectory
 from ferc_core.faces import SUM_TOLERANCE
@@ -47,10 +47,10 @@ class GivenModel:
             answer = self.function(images.copy())
         except FercError:
             raise
-        except Exception as error:  # anybody's model fails in its own way
+        except BaseException as error:  # anybody's model fails in its own way
             raise RunError(
                 f"model {self.name!r} failed on images uint8 {list(images.shape)}: "
-                f"{type(error).__name__}: {' '.join(str(error).split())}"
+                f"{as_failure(error)}"
             ) from error
         values = as_array(answer, self.name)
         shape = (len(images), len(self.classes))

@@ -39,7 +39,7 @@ def train_missing(
     for trial in pending:
         try:
             train(bench, images, out, trial, visible)
-        except Exception as error:  # a method may raise anything; the others continue
+        except BaseException as error:  # a method may raise anything; the others continue
             failures.add(trial, error)
 
 
@@ -160,6 +160,6 @@ def work(
                     bench = without_bad_images(bench, out.skipped, out.checked)
                     opened = bench, bench.images(out.cache)
                 train(*opened, out, trial, visible)
-        except Exception as error:  # a method may raise anything; the others continue
+        except BaseException as error:  # a method may raise anything; the others continue
             failure = remote_failure(error)
         connection.send(("done", failure))

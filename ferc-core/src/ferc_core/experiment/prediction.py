@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ferc_core.base.failures import Failures
 from ferc_core.base.progress import Advance, track
+from ferc_core.errors import PluginError
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.directory import RunDirectory
 from ferc_core.images.store import ImageStore, keep
@@ -89,10 +91,22 @@ class Models:
                 path, device = self.out.checkpoint(trial), self.bench.config.device
                 self.loaded[trial] = model = method.load_predictor(path, device)
                 self.out.note(device=str(getattr(model, "device", device)))
-            return self.loaded[trial].logits(images)
-        except Exception as error:  # a method may raise anything; the others continue
+            found = self.loaded[trial].logits(images)
+            check_logits(f"the model of {trial}", found, (len(images), len(self.bench.classes)))
+            return found
+        except BaseException as error:  # a method may raise anything; the others continue
             self.failures.add(trial, error)
             return None
+
+
+def check_logits(what: str, found: Any, shape: tuple[int, int]) -> None:
+    """Raise `PluginError` unless a model returned finite logits [B, K]."""
+    if not isinstance(found, np.ndarray) or found.shape != shape or found.dtype.kind not in "fiu":
+        is_array = isinstance(found, np.ndarray)
+        answer = f"{found.dtype} {list(found.shape)}" if is_array else type(found).__name__
+        raise PluginError(f"{what} returned {answer}, not logits {list(shape)}")
+    if not np.isfinite(found).all():
+        raise PluginError(f"{what} returned logits that are not finite")
 
 
 def predictions(

@@ -30,7 +30,7 @@ def probe(bench: Benchmark) -> None:
             attempt()
         except FercError:
             raise
-        except Exception as error:  # an entry may be anybody's
+        except BaseException as error:  # an entry may be anybody's
             raise PluginError(f"{what} failed on a small sample: {as_failure(error)}") from error
 
 

@@ -18,9 +18,10 @@ import polars as pl
 from ferc_core.base.failures import Failures
 from ferc_core.base.progress import Advance, ignore, track
 from ferc_core.base.tables import matrix
-from ferc_core.errors import DataError
+from ferc_core.errors import DataError, PluginError
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.directory import RunDirectory
+from ferc_core.faces import SUM_TOLERANCE
 from ferc_core.plugins.registry import Chosen
 from ferc_core.spec import UNCALIBRATED, Calibrator, Metric
 from ferc_core.suite.cells import CLEAN, POOLED, Cell
@@ -110,7 +111,7 @@ def score(
             try:
                 value = metric(case.probs, case.soft if metric.target == "soft" else case.hard)
                 rows.append({**head, "metric": metric.name, "value": float(value)})
-            except Exception as error:  # a metric may raise anything; the others continue
+            except BaseException as error:  # a metric may raise anything; the others continue
                 failures.add(part, error)
         step(1, f"{case.trial}, {case.calibrator}")
     good = [row for row in rows if f"metric {row['metric']}" not in failures]
@@ -135,8 +136,8 @@ def cases(
         logits = {cell: out.logits(trial, cell, labels[cell].samples) for cell in labels}
         for name, transform in fitted(out, trial, calibrators, failures).items():
             try:
-                probs = {cell: transform(logits[cell]) for cell in labels}
-            except Exception as error:
+                probs = {cell: distributions(transform(x), x.shape) for cell, x in logits.items()}
+            except BaseException as error:
                 failures.add(f"{trial}, calibrator {name}", error)
                 continue
             for cell in labels:
@@ -144,6 +145,16 @@ def cases(
             if corrupted:
                 together = np.concatenate([probs[cell] for cell in corrupted])
                 yield Case(trial, name, POOLED, together, hard, soft)
+
+
+def distributions(found: Any, shape: tuple[int, ...]) -> Array:
+    """Return what a calibrator makes of logits; raises `PluginError` unless rows sum to 1."""
+    probs = np.asarray(found)
+    if probs.shape != shape or probs.dtype.kind != "f":
+        raise PluginError(f"it returned {probs.dtype} {list(probs.shape)} for {list(shape)}")
+    if not (probs >= 0).all() or np.abs(probs.sum(axis=1) - 1).max(initial=0) > SUM_TOLERANCE:
+        raise PluginError("it returned rows that are not distributions, which sum to 1")
+    return probs
 
 
 def fitted(
@@ -159,7 +170,7 @@ def fitted(
             logits, labels, domains = out.validation(trial, calibrator.entry.domains)
             options = {"domains": domains} if calibrator.entry.domains else {}
             transforms[str(calibrator)] = calibrator(logits, labels, **options)
-        except Exception as error:  # a calibrator may raise anything; the others continue
+        except BaseException as error:  # a calibrator may raise anything; the others continue
             failures.add(f"{trial}, calibrator {calibrator}", error)
     return transforms
 

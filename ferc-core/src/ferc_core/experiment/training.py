@@ -18,7 +18,6 @@ from ferc_core.experiment.directory import RunDirectory
 from ferc_core.images.store import ImageStore, keep
 from ferc_core.labels.schemes import one_hot
 from ferc_core.plugins import objective
-from ferc_core.spec import resolve
 from ferc_core.suite.cells import Cell
 from ferc_core.task import Epoch, Examples, Task
 
@@ -46,10 +45,10 @@ def check_trials(
     checked = set()
     for trial in pending:
         kind = trial.method, trial.loss
-        check = bench.entries.methods[trial.method].entry.check
-        if check is not None and kind not in checked:
+        method = bench.entries.methods[trial.method].entry
+        if method.check is not None and kind not in checked:
             checked.add(kind)
-            resolve(check)(task_of(bench, images, out, trial, {}))
+            method.check_task(task_of(bench, images, out, trial, {}))
 
 
 def train(

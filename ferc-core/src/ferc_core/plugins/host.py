@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,14 @@ from typing import Any
 import pluggy
 
 from ferc_core import spec
+from ferc_core.base.paths import expanded, no_file
+from ferc_core.base.values import check_value
 from ferc_core.errors import PluginError, RequestError, as_failure, suggest
 from ferc_core.plugins.hooks import SPECIFICATIONS, hook_name
 from ferc_core.plugins.registry import KINDS, Chosen, Owner, Registries, Registry
 
 GROUP = "ferc"
+OF_A_FILE = "ferc_plugin_"  # how the module of a single-file plugin begins
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,8 @@ class Host:
         try:
             plugin = load()
             self._manager.register(plugin, name=name)
-        except Exception as error:  # a plugin is foreign code: whatever it raises is its fault
+            named = [h for h in map(hook_name, KINDS) if callable(getattr(plugin, h, None))]
+        except BaseException as error:  # a plugin is foreign code: whatever it raises is its fault
             self._fault(owner, f"cannot be loaded: {as_failure(error)}", error)
             return
         hooks = []
@@ -118,9 +123,9 @@ class Host:
             else:
                 near = suggest(caller.name, map(hook_name, KINDS))
                 self._fault(owner, f"has an unknown hook {caller.name!r}; {near}")
-        for kind in KINDS:
-            if callable(getattr(plugin, hook_name(kind), None)) and hook_name(kind) not in hooks:
-                self._fault(owner, f"{hook_name(kind)} lacks @ferc_core.hookimpl and is ignored")
+        for hook in named:
+            if hook not in hooks:
+                self._fault(owner, f"{hook} lacks @ferc_core.hookimpl and is ignored")
         self.plugins.append(LoadedPlugin(owner, name, tuple(sorted(hooks))))
 
     def _call(self, owner: Owner, caller: pluggy.HookCaller, plugin: object) -> None:
@@ -129,21 +134,22 @@ class Host:
             for implementation in caller.get_hookimpls():
                 if implementation.plugin is plugin:
                     implementation.function(register=lambda e: self._register(owner, kind, e))
-        except Exception as error:
+        except BaseException as error:
             self._fault(owner, f"{caller.name} failed: {as_failure(error)}", error)
 
     def _register(self, owner: Owner, kind: str, entry: spec.Entry) -> None:
         wanted = KINDS[kind]
         if not isinstance(entry, wanted):
             raise TypeError(f"registered {entry!r}, which is not a {wanted.__name__}")
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_.+-]*", entry.name):
-            raise ValueError(f"{entry.name!r} is not a valid name; use a-z, 0-9, '_', '-', '.'")
+        entry.check_fields()
         if entry.name in self._entries[kind]:
             first = self._entries[kind][entry.name][1]
+            both = f"{first.file or first} and by {owner.file or owner}"
             cause = (
-                f"{wanted.singular} {entry.name!r} is registered by {first} and by {owner}; "
-                "leave one of them out with FERC_DISABLE_PLUGINS"
+                f"{wanted.singular} {entry.name!r} is registered by {both}; leave one of them out"
             )
+            if not (first.file and owner.file):
+                cause += " with FERC_DISABLE_PLUGINS"
             self.faults.append(Fault(owner, cause, fatal=True))
             return
         self._entries[kind][entry.name] = (entry, owner)
@@ -181,10 +187,13 @@ def use_plugin_files(paths: Iterable[Path | str]) -> None:
     """
     global _host
     known = () if _host is None else _host.files
-    asked = [Path(path).expanduser().resolve() for path in paths]
+    asked = [expanded(path) for path in paths]
     for path in asked:
-        if not path.is_file():
-            raise RequestError(f"plugin file {path} does not exist")
+        check_value("plugin", path)
+        reason = no_file(path)
+        if reason:
+            raise RequestError(f"cannot read the plugin file {path}: {reason}")
+    asked = [path.resolve() for path in asked]
     files = tuple(dict.fromkeys((*known, *asked)))
     if files == known:
         return
@@ -202,15 +211,28 @@ def choose_again(kind: str, text: str, files: Sequence[Path]) -> Chosen[Any]:
 
 
 def load_file(path: Path) -> object:
-    """Import a single Python file as a module of its own."""
-    name = f"ferc_plugin_{path.stem}"
+    """Import a single Python file as a module of its own.
+
+    Its name is one that ``"module:attribute"`` may hold, and no other file's.
+    """
+    where = blake2b(os.fsencode(path), digest_size=4).hexdigest()
+    name = f"{OF_A_FILE}{re.sub(r'[^0-9A-Za-z]', '_', path.stem)}_{where}"
     module_spec = importlib.util.spec_from_file_location(name, path)
     if module_spec is None or module_spec.loader is None:
         raise PluginError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[name] = module
-    module_spec.loader.exec_module(module)
+    try:
+        module_spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
+
+
+def is_plugin_file(module: str) -> bool:
+    """Whether a module is a single-file plugin, by its name."""
+    return module.startswith(OF_A_FILE)
 
 
 def names_in(variable: str) -> set[str] | None:

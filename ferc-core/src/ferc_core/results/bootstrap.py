@@ -52,7 +52,7 @@ class Predictions:
                     found: Array = form(self.probs, y, counts)
                     return found
             return np.array([metric(self.probs[drawn], targets[drawn]) for drawn in rows])
-        except Exception as error:  # a metric may raise anything; the others continue
+        except BaseException as error:  # a metric may raise anything; the others continue
             return as_failure(error)
 
 

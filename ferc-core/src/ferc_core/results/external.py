@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 
 from ferc_core.base.failures import Failures
-from ferc_core.base.files import read_parquet
+from ferc_core.base.files import UNREADABLE, read_bytes, read_parquet
+from ferc_core.base.paths import no_file
 from ferc_core.base.progress import say
 from ferc_core.base.tables import column, matrix
 from ferc_core.base.text import number
@@ -48,9 +49,10 @@ def read_predictions(path: Path) -> pl.DataFrame:
     if frame.is_empty():
         raise DataError(f"{path} has no rows")
     check_types(frame, path)
-    frame = frame.with_columns(
-        pl.col("sample", "corruption").cast(pl.String), pl.col("severity").cast(pl.Int64)
-    )
+    severity = frame["severity"].cast(pl.Int64, strict=False)
+    if severity.null_count() > frame["severity"].null_count():
+        raise DataError(f"{path}: column 'severity' holds {frame['severity'].max()!r}")
+    frame = frame.with_columns(pl.col("sample", "corruption").cast(pl.String), severity)
     if frame.select(KEYS).null_count().sum_horizontal().item():
         raise DataError(f"{path} has empty fields in {', '.join(KEYS)}")
     twice = frame.filter(frame.select(KEYS).is_duplicated())
@@ -62,17 +64,18 @@ def read_predictions(path: Path) -> pl.DataFrame:
 
 def read_table(path: Path) -> pl.DataFrame:
     """Return the table in a .parquet or .csv file; the numbers of a .csv file become numbers."""
-    if not path.is_file():
-        raise RequestError(f"{path} does not exist")
+    if reason := no_file(path):
+        raise RequestError(f"cannot read {path}: {reason}")
     if path.suffix == ".parquet":
         return read_parquet(path)
     if path.suffix != ".csv":
         raise RequestError(f"{path} must be a .parquet or a .csv file")
     try:
         # As text, because a sample named 007 is not a number.
-        frame = pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path} cannot be read as a table: {error}") from error
+        frame = pl.read_csv(read_bytes(path), infer_schema=False)
+    except UNREADABLE as error:
+        cause = str(error).partition("\n")[0]  # polars adds advice about its own arguments
+        raise DataError(f"{path} cannot be read as a table: {cause}") from error
     types = {name: pl.Float64() for name in frame.columns if CLASS_COLUMN.fullmatch(name)}
     for name, wanted in {"severity": pl.Int64(), **types}.items():
         if name in frame.columns:

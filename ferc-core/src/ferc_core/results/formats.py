@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 from polars import selectors
 
+from ferc_core.base.text import in_cell
 from ferc_core.plugins.host import registry
 from ferc_core.results.tables import SPREAD
 from ferc_core.spec import Metric
@@ -55,7 +56,7 @@ def drawn(
         grid.add_column(name, justify="right" if right else "left")
     for number, row in enumerate(rows):
         # as text: rich would read [onnx] as a style
-        grid.add_row(*map(Text, row), end_section=number in sections)
+        grid.add_row(*(Text(in_cell(text)) for text in row), end_section=number in sections)
     buffer = io.StringIO()
     Console(file=buffer, width=1000).print(grid)  # as wide as it is: numbers are never cut
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
@@ -121,9 +122,9 @@ def people(frame: pl.DataFrame) -> tuple[list[str], list[list[str]]]:
         for name in columns:
             spread = row.get(name + SPREAD)
             beside = "" if spread is None else f" ± {shown(name, spread)}"
-            texts.append(shown(name, row[name]) + beside)
+            texts.append(in_cell(shown(name, row[name])) + beside)
         rows.append(texts)
-    return [heading(name) for name in columns], rows
+    return [in_cell(heading(name)) for name in columns], rows
 
 
 def aligned_right(rows: Sequence[Sequence[str]], width: int) -> list[bool]:

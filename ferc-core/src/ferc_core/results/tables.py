@@ -76,7 +76,7 @@ def results_of(out: RunDirectory, failures: Failures) -> pl.DataFrame:
         return frame  # without labels the table came alone, and is all there is
     try:
         return pl.concat([frame, scores_of(out, frame, new, failures)])
-    except Exception as error:  # what there is is shown all the same
+    except BaseException as error:  # what there is is shown all the same
         failures.add(f"metrics {', '.join(m.name for m in new)}", as_failure(error))
         return frame
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ferc_core.base.seeds import generator
-from ferc_core.errors import BadImageError, FercError, as_failure, is_out_of_memory
+from ferc_core.errors import BadImageError, FercError, PluginError, as_failure, is_out_of_memory
 from ferc_core.images.store import Images, ImageStore, Rows
 from ferc_core.plugins.registry import Chosen
 from ferc_core.spec import Corruption
@@ -58,12 +58,11 @@ class Corruptor:
             )
         except FercError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            cause = as_failure(error)
             if is_out_of_memory(error):
-                raise as_failure(error) from error
-            raise BadImageError(
-                f"sample {sample}: {cell} failed with {type(error).__name__}: {error}"
-            ) from error
+                raise cause from error
+            raise BadImageError(f"sample {sample}: {cell} failed with {cause}") from error
         return corrupted
 
 
@@ -102,4 +101,6 @@ class Suite:
         )
         made = self.executor(self.corruptor, work, self.workers)
         for (cell, place), images in zip(places, made, strict=True):
+            if not isinstance(images, np.ndarray) or len(images) != place.stop - place.start:
+                raise PluginError(f"executor {self.executor} returned something else than images")
             yield cell, place, images

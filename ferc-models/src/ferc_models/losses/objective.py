@@ -60,7 +60,7 @@ def build_term(term: Chosen[Loss], num_classes: int, class_prior: Prior) -> Term
         loss: Term = term(num_classes, class_prior)
     except FercError:
         raise
-    except Exception as error:  # a plugin's code may raise anything
+    except BaseException as error:  # a plugin's code may raise anything
         raise PluginError(f"loss '{term}' cannot be built: {as_failure(error)}") from error
     if not callable(loss):
         raise PluginError(f"loss '{term}' is a {type(loss).__name__}, which cannot be called")

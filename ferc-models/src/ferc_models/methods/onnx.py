@@ -25,6 +25,7 @@ import numpy.typing as npt
 import torch
 
 from ferc_core.base.files import read_bytes
+from ferc_core.base.paths import expanded
 from ferc_core.errors import DataError, FercError, RequestError
 from ferc_core.task import Task
 from ferc_models.options import check_options, choice
@@ -54,7 +55,7 @@ def fit(task: Task) -> ReadyPredictor:
         raise RequestError("method 'onnx' needs a file; use onnx(file=model.onnx)")
     convention = Convention(**{k: v for k, v in task.options.items() if k in CONVENTION})
     layout = choice("layout", task.options.get("layout", "nchw"), LAYOUTS)
-    path = Path(str(task.options["file"])).expanduser()
+    path = expanded(str(task.options["file"]))
     card = ReadyCard(NAME, path.name, task.classes, task.image_size, convention, {"layout": layout})
     predictor = open_model(read_file(path), card, task.device)
     introduce(predictor, task)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ferc_core.base.paths import expanded
 from ferc_core.base.text import listed
 from ferc_core.errors import DataError, RequestError
 from ferc_core.task import Task
@@ -37,7 +38,7 @@ def open_network(
     network = built(build, len(task.classes), name)
     chosen = task.options.get("weights", weights)
     if chosen is not None:
-        path = Path(str(chosen)).expanduser()
+        path = expanded(str(chosen))
         tensors = read_weights(path)
         if misfit := misfits(network, tensors):
             raise RequestError(f"{path} does not fit the network of {name!r}: {misfit}")
