@@ -156,3 +156,13 @@ def test_a_build_that_is_ended_leaves_no_process_behind(tmp_path, victim, number
     assert said in errors
     assert "Traceback" not in errors
     assert "leaked" not in errors
+
+
+def deaf(item: int) -> bool:
+    """Whether this thread never hears Ctrl-C."""
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_ctrl_c_is_for_the_process_that_started_the_others():
+    assert list(processes(deaf, [0], 1)) == [True]
+    assert not deaf(0)

@@ -139,7 +139,8 @@ class Child:
             self.process = context.Process(
                 target=live, args=(target, theirs, *arguments), daemon=daemon
             )
-            self.process.start()
+            with without_interrupts():
+                self.process.start()
         except BaseException:
             self.connection.close()
             raise
@@ -234,6 +235,16 @@ def remote_failure(error: BaseException) -> FercError:
     failure = as_failure(error)
     failure.add_note("".join(traceback.format_exception(error)))
     return failure
+
+
+@contextmanager
+def without_interrupts() -> Iterator[None]:
+    """Let a process that starts here never hear Ctrl-C, which its imports would answer badly."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def live(target: Callable[..., None], connection: Connection, *arguments: Any) -> None:
