@@ -17,7 +17,7 @@ from campaign.fuzz import TARGETS, WATCHED, examples
 from campaign.judge import Ended, judged
 from campaign.runner import answers, described
 
-INPUTS, LIMIT = 115, 30.0
+INPUTS, LIMIT = 115, 60.0
 
 # Names, options and separators, as a call has them, in any order.
 CALLS = st.text(st.sampled_from("ab1_.+-=(),\"' \t\\\n\u00e9\u0661"), max_size=24)
