@@ -12,6 +12,9 @@ PACKAGES = (*LIGHT, "ferc-models")  # with torch, several gigabytes
 REFERENCES = ("imagecorruptions-imaug", "scikit-image", "scikit-learn")
 EXTRAS = ("matplotlib", "onnx", "onnxruntime")
 TEST_TOOLS = ("hypothesis", "import-linter", "pytest", "pytest-xdist")
+FUZZED = (  # targets of tests/campaign/fuzz.py
+    "images", "calls", "sums", "texts", "scalars", "mixtures", "configs", "manifests", "tensors",
+)  # fmt: skip
 RUFF, MYPY = "ruff==0.17.6", "mypy==2.4.1"  # pinned: their opinions change
 
 
@@ -44,6 +47,22 @@ def tests(session: nox.Session) -> None:
     session.run("lint-imports")
     at_once = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
     session.run("pytest", *at_once, *session.posargs)
+
+
+@nox.session
+def campaign(session: nox.Session) -> None:
+    """Try 3,000 bad inputs, kills, power cuts, and fuzz the parsers; arguments go to the campaign.
+
+    With arguments it is the campaign alone: ``nox -s campaign -- --only images --inputs 200``.
+    """
+    install(session, *PACKAGES)
+    session.install(*TEST_TOOLS, *REFERENCES, *EXTRAS)
+    session.chdir("tests")
+    session.run("python", "-m", "campaign", *(session.posargs or ("--inputs", "3000")))
+    if not session.posargs:
+        session.install("atheris", success_codes=(0, 1))  # not there for every Python
+        for target in FUZZED:
+            session.run("python", "-m", "campaign.fuzz", target, "--seconds", "30")
 
 
 @nox.session
