@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from helpers.commands import one_sentence
 from helpers.stored import make_run
+
+from ferc_core.images.png import encode
 
 CAUSE = "libGL.so.1: cannot open shared object file"
 
@@ -26,7 +29,7 @@ def test_results_of_predictions_need_no_opencv(ferc_process, tmp_path, broken):
 
 
 def test_a_command_that_needs_opencv_names_both_cures(ferc_process, tmp_path, broken):
-    (tmp_path / "face.png").write_bytes(b"not read")
+    (tmp_path / "face.png").write_bytes(encode(np.zeros((40, 40, 3), np.uint8)))
     message = one_sentence(ferc_process("corrupt", "face.png", "out", PYTHONPATH=broken), 2)
     assert CAUSE in message
     assert "apt-get install libgl1" in message

@@ -173,7 +173,8 @@ def check_loss(entry: spec.Loss, **options: Any) -> None:
         for prior in (np.full(k, 1 / k), np.arange(1, k + 1) / np.arange(1, k + 1).sum()):
             loss = entry(k, prior, **options)
             where = f"{entry.name} for {k} classes"
-            logits = torch.linspace(-3, 3, 4 * k * k).reshape(-1, k).requires_grad_()
+            logits = 3 * torch.arange(4.0 * k * k).sin().reshape(-1, k)  # no row like another
+            logits.requires_grad_()
             targets = torch.eye(k).repeat(4, 1)
             value = loss(logits, targets)
             assert getattr(value, "shape", None) == (), f"{where} does not return a scalar tensor"
