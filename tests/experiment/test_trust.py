@@ -139,6 +139,12 @@ def in_another_cell(path: Path) -> None:
     shutil.copy(path.with_name("snow-1.parquet"), path)
 
 
+def with_a_wrong_value(path: Path) -> None:
+    frame, record = read_table(path)
+    swapped = frame.with_columns(logits=pl.col("logits").list.reverse())
+    write_parquet(path, swapped, record)
+
+
 def cut_short(path: Path) -> None:
     frame, record = read_table(path)
     write_parquet(path, frame.head(7), record)
@@ -150,6 +156,7 @@ def cut_short(path: Path) -> None:
         (permuted, "it has other samples, or in another order"),
         (cut_short, "it has other samples, or in another order"),
         (in_another_cell, "it is not of snow/5"),
+        (with_a_wrong_value, "it is damaged"),
     ],
 )
 def test_rows_that_are_not_those_of_the_labels_are_noticed(ferc, run_copy, change, reason):

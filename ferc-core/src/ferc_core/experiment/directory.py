@@ -34,6 +34,7 @@ from ferc_core.base.files import (
     LOCK,
     Held,
     claim,
+    digest,
     digest_of,
     names_in,
     read_json,
@@ -182,8 +183,8 @@ class RunDirectory:
             pl.exclude("sample"),
         )
         path = self.predictions(trial, part, cell)
-        record = {**self.made_from(trial), "ferc.checkpoint": self.model(trial)}
-        write_parquet(path, frame, record)
+        record = {"ferc.checkpoint": self.model(trial), "ferc.content": content_of(frame)}
+        write_parquet(path, frame, {**self.made_from(trial), **record})
         self._found[path] = True
 
     def logits(
@@ -234,6 +235,8 @@ class RunDirectory:
         if not reason and self.model(trial) not in ("", record.get("ferc.checkpoint")):
             reason = "it is of another model"
         reason = reason or unlike(frame, cell, ids)
+        if not reason and content_of(frame) != record.get("ferc.content"):
+            reason = "it is damaged"
         if reason:
             raise DataError(f"{path} cannot be used, since {reason}")
         return frame
@@ -372,6 +375,14 @@ def unlike(frame: pl.DataFrame, cell: Cell | None, ids: Sequence[str] | None) ->
     if ids is not None and frame["sample"].to_list() != list(ids):
         return "it has other samples, or in another order"
     return ""
+
+
+def content_of(frame: pl.DataFrame) -> str:
+    """Return a hash of samples, logits and labels, which tells damage that parquet does not."""
+    samples = "\0".join(frame["sample"]).encode(errors="surrogateescape")
+    logits = frame["logits"].explode().to_numpy().astype(np.float32)
+    labels = frame["label"].to_numpy() if "label" in frame.columns else np.empty(0)
+    return digest(samples + logits.tobytes() + labels.astype(np.int64).tobytes())
 
 
 def default_path(bench: Benchmark) -> Path:
