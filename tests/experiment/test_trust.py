@@ -245,3 +245,26 @@ def test_paths_are_names_and_never_patterns(ferc, tmp_path, small_run):
     assert "does not exist" in one_sentence(ferc("score", "?.parquet", "--dataset", "toyfaces"), 2)
     os.rename(tmp_path / "exp[lr=1]", tmp_path / "ex*p")
     assert ferc(*RUN[:-1], "ex*p").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("results", "run", "--by", "seed", "--out", "OUT.csv"),
+        ("score", "p.csv", "--dataset", "toyfaces", "--out", "OUT.parquet"),
+        ("gmm", "fit", "--dataset", "toyfaces", "--out", "OUT.json"),
+        ("data", "preview", "toyfaces", "--out", "OUT.png"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_done(
+    ferc, tmp_path, small_run, command
+):
+    (tmp_path / "run").symlink_to(small_run)
+    (tmp_path / "p.csv").write_text("sample,corruption,severity,prob_0,prob_1\na,clean,0,1,0\n")
+    (tmp_path / "mine").write_text("mine")
+    suffix = Path(command[-1]).suffix
+    (tmp_path / f"link{suffix}").symlink_to(tmp_path / "mine")
+    for name, reason in (("link", "is a link"), ("mine/x", "mine is not a directory")):
+        refused = ferc(*command[:-1], f"{name}{suffix}")
+        assert reason in one_sentence(refused, 2)
+    assert (tmp_path / "mine").read_text() == "mine"

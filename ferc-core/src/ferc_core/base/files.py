@@ -72,11 +72,23 @@ def check_target(path: Path) -> None:
     """
     for folder in _held:
         folder.check(path)
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         kind = os.lstat(path).st_mode
         if not stat.S_ISREG(kind):
             what = "a link, which FER-C does not follow" if stat.S_ISLNK(kind) else "not a file"
             raise StoreError(f"{path} is {what}; remove it or choose another name")
+
+
+def check_output(path: Path) -> None:
+    """Raise `RequestError` for the name of a file to be made that cannot be written to."""
+    try:
+        check_target(path)
+    except StoreError as error:
+        raise RequestError(str(error)) from error
+    there = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        what = "is not a directory" if not there.is_dir() else "may not be written to"
+        raise RequestError(f"{path} cannot be written: {there} {what}")
 
 
 def sync(path: Path) -> None:

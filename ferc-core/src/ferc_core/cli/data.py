@@ -113,12 +113,14 @@ def preview(
     path = out or Path(f"{dataset.name}-preview.png")
     if path.suffix.lower() != ".png":
         raise RequestError(f"the preview is a PNG image: use --out FILE.png, not {path}")
+    from ferc_core.base.files import check_output
     from ferc_core.data import preview as drawing
     from ferc_core.data.opening import open_dataset
     from ferc_core.experiment.config import read_config
     from ferc_core.images.io import limit_pixels
     from ferc_core.labels.mixture_file import read_gmm
 
+    check_output(path)
     limit_pixels(read_config(None, settings).max_pixels)
     with o.showing():
         faces = open_dataset(dataset, settings.get("data_root", ""))

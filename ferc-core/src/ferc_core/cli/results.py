@@ -84,10 +84,12 @@ def results(
     format = "table" if figure else o.format_of(out, format)
     reporter = registry().reporters[format]
     from ferc_core.base.failures import Failures
-    from ferc_core.base.files import write_text
+    from ferc_core.base.files import check_output, write_text
     from ferc_core.results.tables import read_results, view
 
     failures = Failures()
+    if out is not None:
+        check_output(out)
     with o.showing(quiet):
         scores = read_results(directory, failures)
     if paper is None:

@@ -54,13 +54,15 @@ def score(
     if out is not None and out.suffix != ".parquet":
         raise RequestError(f"scores are stored as parquet: use --out FILE.parquet, not {out}")
     from ferc_core.base.failures import Failures
-    from ferc_core.base.files import write_parquet
+    from ferc_core.base.files import check_output, write_parquet
     from ferc_core.experiment.config import read_config
     from ferc_core.results.external import labels_for, read_predictions, score_predictions
     from ferc_core.results.tables import view
 
     config, failures = read_config(None, settings), Failures()
     registry().metrics.require()
+    if out is not None:
+        check_output(out)
     with o.showing(quiet, log_file):
         predictions = read_predictions(file)
         labels = labels_for(config, predictions)

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from ferc_core.base.files import write_text
+from ferc_core.base.files import check_output, write_text
 from ferc_core.base.progress import say
 from ferc_core.base.schemas import MOST, Checked, Count, Texts, read_checked, validated
 from ferc_core.base.seeds import key
@@ -186,6 +186,7 @@ def write_gmm(path: Path, content: GmmFile) -> None:
 
 def check_free(path: Path) -> None:
     """Raise `RequestError` when ``path`` is an existing file of another kind."""
+    check_output(path)
     if path.exists():
         try:
             read_gmm(path)
