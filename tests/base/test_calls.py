@@ -50,9 +50,12 @@ def test_a_path_can_be_written_and_reads_back(text, path):
     assert parse_call(str(call)) == call
 
 
+BOTH = 'a(b="an"x\'")'  # both quotation marks in a value
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "a(", "a)b", "a(1)", "a(b=)", "a(b=1,b=2)", "(b=1)", "a b", "a(b='x)", "a(b=x)y)"],
+    ["", "a(", "a)b", "a(1)", "a(b=)", "a(b=1,b=2)", "(b=1)", "a b", "a(b='x)", "a(b=x)y)", BOTH],
 )
 def test_what_cannot_be_read_is_refused(text):
     with pytest.raises(FercError):

@@ -135,6 +135,14 @@ def test_the_end_of_a_thumbnail_is_not_taken_for_that_of_the_image(write):
         read_image(path)
 
 
+def test_a_jpeg_that_is_cut_within_its_size_is_refused(write):
+    whole = encoded(quarters(), ".jpg")
+    frame = whole.index(b"\xff\xc0")
+    for kept in range(frame + 1, frame + 12):
+        with pytest.raises(BadImageError, match="cut"):
+            read_image(write("cut.jpg", whole[:kept]))
+
+
 def test_bytes_after_the_end_are_ignored(write):
     for suffix in (".png", ".jpg"):
         path = write(f"padded{suffix}", encoded(quarters(), suffix) + b"\0\0\0padding")

@@ -17,6 +17,7 @@ Every message is one sentence that says what is wrong and, where there is a reme
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 import signal
 from collections.abc import Iterable, Mapping
@@ -131,6 +132,8 @@ def as_failure(error: BaseException) -> FercError:
     said = described(error)
     if is_out_of_memory(error):
         said = f"memory ran out ({said}); use fewer --workers or --jobs, or a smaller --batch-size"
+    elif is_out_of_files(error):
+        said = f"too many files are open ({said}); raise the limit with ulimit -n"
     failure = RunError(said)
     failure.__cause__ = error  # whose traceback --debug shows
     return failure
@@ -150,3 +153,8 @@ def described(error: BaseException) -> str:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of Python, NumPy, OpenCV, torch or the system means that."""
     return isinstance(error, MemoryError) or bool(OUT_OF_MEMORY.search(described(error)))
+
+
+def is_out_of_files(error: BaseException) -> bool:
+    """Whether an error of the system or of a library means that no more files can be opened."""
+    return getattr(error, "errno", None) == errno.EMFILE or "TooManyOpenFiles" in described(error)

@@ -52,6 +52,8 @@ def parse_call(text: str) -> Call:
             raise RequestError(f"cannot read {part!r} in {text!r}: write option=value")
         if key in options:
             raise RequestError(f"option {key!r} is given twice in {text!r}")
+        if all(mark in value[1:-1] for mark in QUOTES):  # there is no canonical text for it
+            raise RequestError(f"cannot read {part!r}: a value holds one kind of quotation mark")
         options[key] = parse_value(value)
     return Call(name, options)
 

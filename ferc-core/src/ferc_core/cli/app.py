@@ -31,6 +31,7 @@ from ferc_core.errors import (
     StoreError,
     as_failure,
     described,
+    is_out_of_files,
     is_out_of_memory,
 )
 from ferc_core.plugins.host import host, is_plugin_file
@@ -201,7 +202,7 @@ def understood(error: BaseException) -> FercError | None:
     """Return an error that a user can do something about, None for any other."""
     if isinstance(error, FercError):
         return error
-    if is_out_of_memory(error):
+    if is_out_of_memory(error) or is_out_of_files(error):
         return as_failure(error)
     if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
         return RequestError(f"{error.object!r} is not UTF-8, which tables are: rename it")

@@ -135,7 +135,7 @@ def chosen(entries: Registry[Any], texts: Any) -> dict[str, Chosen[Any]]:
 
 def absolute(path: str) -> str:
     """Return an absolute path, "" for none."""
-    found = str(expanded(path).resolve()) if path else ""
+    found = os.path.realpath(expanded(path)) if path else ""
     check_value("a path", found)  # of the current folder
     return found
 

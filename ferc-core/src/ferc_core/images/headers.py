@@ -77,6 +77,8 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, Size | None]]:
         (length,) = struct.unpack_from(">H", data, at + 2)
         size = None
         if marker in JPEG_FRAMES:
+            if at + 9 > len(data):  # cut short
+                return
             height, width = struct.unpack_from(">HH", data, at + 5)
             size = width, height
         at += 2 + max(length, 2)

@@ -193,7 +193,7 @@ def use_plugin_files(paths: Iterable[Path | str]) -> None:
         reason = no_file(path)
         if reason:
             raise RequestError(f"cannot read the plugin file {path}: {reason}")
-    asked = [path.resolve() for path in asked]
+    asked = [Path(os.path.realpath(path)) for path in asked]
     files = tuple(dict.fromkeys((*known, *asked)))
     if files == known:
         return
