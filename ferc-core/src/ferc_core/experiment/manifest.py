@@ -48,8 +48,8 @@ def checked_manifest(found: Any, path: Path) -> dict[str, Any]:
         validated(found, RunManifest)
     except ValueError as error:
         raise DataError(
-            f"{path} is not the manifest of a run ({error}); choose another directory, or "
-            "restore the file"
+            f"{path} is not the manifest of a run by this version of FER-C ({error}); "
+            "choose another directory, or restore the file"
         ) from error
     manifest: dict[str, Any] = found
     return manifest
