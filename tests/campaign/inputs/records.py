@@ -13,8 +13,8 @@ from campaign.damage import as_json, damaged, mangled, rewarp, warped
 AGAIN = ("run", *stock.QUICK, *stock.SMALL, "--workers", 0, "--out", "run")
 
 
-def read_run(dice: Dice) -> Asked:
-    """Return a command that reads a run directory, or goes on in it."""
+def read_run(dice: Dice, kept: bool = False) -> Asked:
+    """Return a command that reads a run directory, or goes on in it; ``kept`` is its record."""
     command = dice.choice((
         ("results", "run"), ("results", "run", "--by", "corruption", "--format", "json"), AGAIN,
         AGAIN, ("run", "run", "--plugin", stock.EXAMPLES / "my_method.py", "--dry-run"),
@@ -22,7 +22,8 @@ def read_run(dice: Dice) -> Asked:
     ))  # fmt: skip
     if command is not AGAIN:
         return Asked(*command)
-    same = ("run/results.parquet", "run/results.parquet")
+    # the metadata of tables say what the record said, of versions for example
+    same = ("run/results.parquet", "run/results.parquet") if kept else None
     return Asked(*AGAIN, may_change=("run",), same=same)
 
 

@@ -18,14 +18,14 @@ NAMES = ("results.parquet", "pooled.parquet", "labels.parquet", "visibility/l2-a
 @case(many=ENDLESS)
 def table_of_a_run_spoiled(folder: Path, dice: Dice) -> Asked:
     respoil(stock.copy("run", folder / "run") / dice.turn(NAMES), dice)
-    return read_run(dice)
+    return read_run(dice, kept=True)
 
 
 @case(many=ENDLESS)
 def file_of_a_run_damaged(folder: Path, dice: Dice) -> Asked:
     root = stock.copy("run", folder / "run")
     spoil(root / dice.turn(NAMES), dice)
-    return read_run(dice)
+    return read_run(dice, kept=True)
 
 
 @case(many=ENDLESS, quick=False)
@@ -109,4 +109,4 @@ def code_in_a_table_of_a_run(folder: Path, dice: Dice) -> Asked:
     load = pickle.dumps(Payload(folder.parent / "executed"))
     for path in root.rglob("*.parquet"):
         path.write_bytes(load)
-    return read_run(dice)
+    return read_run(dice, kept=True)
