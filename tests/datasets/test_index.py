@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ferc_core.base.files import user_cache
+from ferc_core.base.files import read_table, user_cache, write_parquet
 from ferc_core.datasets.index import Source, indexed
 from ferc_core.errors import DataError
 
@@ -65,6 +65,14 @@ def test_rows_are_read_once_and_then_come_from_the_index(root):
     assert root.open().equals(pl.DataFrame({"text": ["table.csv"]}))
     names = {path.name for path in root.folder.rglob("*") if path.is_file()}
     assert names == {"table.csv", "a.txt", "2.txt", "1.jpg"}  # nothing written into the data root
+
+
+def test_an_index_of_other_columns_is_made_again(root):
+    (path,) = (user_cache() / "index").iterdir()
+    frame, record = read_table(path)
+    write_parquet(path, frame.with_columns(text=pl.lit(7)), record)
+    assert root.read_again()
+    assert root.open()["text"].to_list() == ["table.csv"]
 
 
 NOTICED: dict[str, Callable[[Path], object]] = {

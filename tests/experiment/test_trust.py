@@ -98,6 +98,7 @@ def test_a_folder_with_files_of_its_own_is_left_alone(ferc, tmp_path):
     refused = ferc("run", "own/config.toml", *SMALL[:8], *TWO, "--out", "own")
     assert "own holds config.toml and is not a run directory" in one_sentence(refused, 2)
     assert contents(own) == before
+    assert sorted(p.name for p in own.iterdir()) == ["config.toml", "labels.parquet"]
     assert (own / "config.toml").read_text().endswith("# mine\n")
 
 

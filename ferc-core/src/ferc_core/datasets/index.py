@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ferc_core.base.files import parquet_bytes, user_cache, write_bytes
+from ferc_core.base.files import read_table, user_cache, write_parquet
 from ferc_core.base.seeds import key
 from ferc_core.datasets.tree import below
 from ferc_core.errors import DataError, StoreError
 
-STAMP = "ferc.stamp"
+STAMP, COLUMNS = "ferc.stamp", "ferc.columns"
 
 Names = Mapping[Path, list[str]]
 
@@ -67,12 +67,13 @@ def indexed(
     names, stamp = survey(sources)
     place = key(dataset, root.resolve(), size=8).hex()
     path = user_cache() / "index" / f"{dataset.partition('/')[0]}-{place}.parquet"
-    with suppress(OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):  # damaged
-        if pl.read_parquet_metadata(path).get(STAMP) == stamp:
-            return pl.read_parquet(path)
+    with suppress(DataError):  # there is none, or it is damaged
+        known, record = read_table(path)
+        if (record.get(STAMP), record.get(COLUMNS)) == (stamp, str(known.schema)):
+            return known
     rows = read(names)
     with suppress(StoreError):  # a full or read-only cache must not stop the work
-        write_bytes(path, parquet_bytes(rows, {STAMP: stamp}))
+        write_parquet(path, rows, {STAMP: stamp, COLUMNS: str(rows.schema)})
     return rows
 
 

@@ -27,6 +27,7 @@ import polars as pl
 
 from ferc_core.base.files import (
     LOCK,
+    UNFINISHED,
     Held,
     claim,
     digest,
@@ -152,6 +153,7 @@ def build(config: Config, format: Format) -> Path:
     for note in bench.notes:
         say(f"  {note}")
     probe(bench)
+    check_place(root)
     with claim(root) as held:
         sweep(root)
         record = records.of_tables(identity)
@@ -178,21 +180,25 @@ def build(config: Config, format: Format) -> Path:
     return root
 
 
-def begun_in(root: Path) -> dict[str, Any] | None:
-    """Return the manifest of what a folder holds, complete or not; None where there is none.
+def check_place(root: Path) -> None:
+    """Raise `RequestError` for a folder that holds something else than a build, or part of one."""
+    if (root / MANIFEST).exists() or (root / BUILDING / MANIFEST).exists():
+        return
+    begun = all(map(UNFINISHED.fullmatch, names_in(root / BUILDING)))  # killed at its first file
+    for name in names_in(root):
+        if name != LOCK and not UNFINISHED.fullmatch(name) and not (begun and name == BUILDING):
+            raise RequestError(f"{root} is neither empty nor a build; choose another --out")
 
-    Raises `RequestError` where the folder holds something else.
-    """
-    ours = not names_in(root / BUILDING)
+
+def begun_in(root: Path) -> dict[str, Any] | None:
+    """Return the manifest of what a folder holds, complete or not; None where there is none."""
     for path in (root / MANIFEST, root / BUILDING / MANIFEST):
         if path.exists():
             try:
                 return manifest_of(path)
             except DataError as error:
                 say(f"{error}; it is made again")
-                return None
-    if any(name not in (LOCK, BUILDING if ours else "") for name in names_in(root)):
-        raise RequestError(f"{root} is neither empty nor a build; choose another --out")
+                break
     return None
 
 

@@ -32,6 +32,7 @@ import polars as pl
 
 from ferc_core.base.files import (
     LOCK,
+    UNFINISHED,
     Held,
     claim,
     digest,
@@ -330,17 +331,17 @@ class RunDirectory:
         Raises `RequestError` when another process holds it, or when it was made by other
         versions, with other settings or from other data, or is no run directory.
         """
+        there = [n for n in names_in(self.path) if n != LOCK and not UNFINISHED.fullmatch(n)]
+        if there and self.manifest.name not in there:
+            raise RequestError(
+                f"{self.path} holds {there[0]} and is not a run directory, for it has no "
+                f"{self.manifest.name}; choose another directory with --out"
+            )
         with claim(self.path) as self.held:
             sweep(self.path)
-            foreign = [name for name in names_in(self.path) if name != LOCK]
-            if foreign and self.manifest.name not in foreign:
-                raise RequestError(
-                    f"{self.path} holds {foreign[0]} and is not a run directory, for it has no "
-                    f"{self.manifest.name}; choose another directory with --out"
-                )
             identity = records.identity(bench)
             begun = self.begun
-            if foreign and not begun:
+            if there and not begun:
                 say(f"{self.manifest} cannot be read; it is made again")
             earlier = begun if self.has_work else {}
             if earlier:
