@@ -185,7 +185,7 @@ def tensors(data: bytes) -> None:
 def examples(name: str) -> list[bytes]:
     """Return good inputs of a target, from which others are made."""
     made: dict[str, Callable[[], list[bytes]]] = {
-        "images": pictures,
+        "images": photos,
         "calls": lambda: [b"mbls(margin=8,reduction=sum)", b'onnx(file="a, b.onnx")', b"snow"],
         "sums": lambda: [b"focal(gamma=2) + mbls", b"maxent+mbls", b"a(b='+')+c"],
         "texts": lambda: [b"a,b\n1,2\n3,4\n", b"\xef\xbb\xbfa,b\r\n1,\r\n", b'"a","b"\n"x,y",2\n'],
@@ -198,7 +198,7 @@ def examples(name: str) -> list[bytes]:
     return made[name]()
 
 
-def pictures() -> list[bytes]:
+def photos() -> list[bytes]:
     """Return a small image in every format."""
     import cv2
     import numpy as np

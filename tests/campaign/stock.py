@@ -233,7 +233,7 @@ def rafdb(path: Path) -> None:
 
 
 @maker
-def pictures(path: Path) -> None:
+def photos(path: Path) -> None:
     """One face in every format."""
     import cv2
 

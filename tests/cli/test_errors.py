@@ -67,6 +67,22 @@ def test_a_command_of_a_plugin_is_stopped_cleanly(ferc, distribution):
     assert done.stderr.endswith("ferc: interrupted; rerun the command to resume\n")
 
 
+def test_a_signal_that_comes_at_the_end_of_an_object_is_heard(ferc_process, distribution):
+    body = """import os, signal, time
+    class Odd:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(100): pass  # the signal is answered here, where Python drops errors
+    Odd()
+    time.sleep(5)
+    print("it went on")"""
+    site = distribution("ferc-odd", COMMAND.format(body=body))
+    done = ferc_process("odd", PYTHONPATH=str(site))
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.endswith("ferc: interrupted; rerun the command to resume\n")
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -96,7 +96,8 @@ def kept_handlers() -> Iterator[None]:
     """Restore what signals do."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        with mock.patch.object(sys, "unraisablehook", sys.unraisablehook):
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

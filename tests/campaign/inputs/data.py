@@ -56,7 +56,7 @@ def spoil(path: Path, dice: Dice) -> None:
     elif kind == "empty":
         path.touch()
     elif kind == "other":
-        path.write_bytes((stock.get("pictures") / "face.bmp").read_bytes())
+        path.write_bytes((stock.get("photos") / "face.bmp").read_bytes())
 
 
 def looked_at(name: str, root: str, dice: Dice) -> Asked:
@@ -130,7 +130,7 @@ def labels_table_badly_edited(folder: Path, dice: Dice) -> Asked:
 
 @case(many=len(RELEASES) + 1)
 def data_folder_of_another_dataset(folder: Path, dice: Dice) -> Asked:
-    kind = dice.turn([*RELEASES, "pictures"])
+    kind = dice.turn([*RELEASES, "photos"])
     name = dice.choice(["affectnet", "affwild", "ferplus", "rafdb", "folder", "ferplus(mode=probability)",
                         "rafdb(part=ml)", "affectnet(classes=7)"])  # fmt: skip
     return looked_at(name, str(stock.get(kind)), dice)

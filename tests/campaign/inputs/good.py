@@ -96,7 +96,7 @@ def plugin_of_any_name(folder: Path, dice: Dice) -> Asked:
 @case(many=len(NAMES))
 def image_of_any_name(folder: Path, dice: Dice) -> Asked:
     name = dice.turn(NAMES)
-    shutil.copy(stock.get("pictures") / "face.png", folder / f"{name}.png")
+    shutil.copy(stock.get("photos") / "face.png", folder / f"{name}.png")
     return Asked("corrupt", f"{name}.png", f"{name} out", *stock.CELLS, expect="done")
 
 
@@ -130,7 +130,7 @@ def onnx_of_any_name(folder: Path, dice: Dice) -> Asked:
 def picture_of_any_format(folder: Path, dice: Dice) -> Asked:
     names = ("face.png", "face.jpg", "face.bmp", "face.webp", "face.tif", "face.ppm", "grey.png",
              "deep.png", "grey.pgm", "alpha.png")  # fmt: skip
-    stock.copy("pictures", folder)
+    stock.copy("photos", folder)
     return Asked("corrupt", dice.turn(names), "out", *stock.CELLS, expect="done")
 
 

@@ -35,7 +35,7 @@ def asked(folder: Path, name: str, dice: Dice) -> Asked:
 @case(many=ENDLESS)
 def image_damaged(folder: Path, dice: Dice) -> Asked:
     name = dice.turn(NAMES)
-    data = (stock.get("pictures") / name).read_bytes()
+    data = (stock.get("photos") / name).read_bytes()
     (folder / name).write_bytes(damaged(data, dice))
     return asked(folder, name, dice)
 
@@ -43,7 +43,7 @@ def image_damaged(folder: Path, dice: Dice) -> Asked:
 @case(many=ENDLESS)
 def image_spliced(folder: Path, dice: Dice) -> Asked:
     """The beginning of one image and the end of another."""
-    one, other = (stock.get("pictures") / name for name in dice.sample(NAMES, 2))
+    one, other = (stock.get("photos") / name for name in dice.sample(NAMES, 2))
     head, tail = one.read_bytes(), other.read_bytes()
     a, b = dice.randrange(len(head) + 1), dice.randrange(len(tail) + 1)
     (folder / one.name).write_bytes(head[:a] + tail[b:])
@@ -76,7 +76,7 @@ def image_with_a_lying_header(folder: Path, dice: Dice) -> Asked:
     width, height = dice.choice((*SIZES, 48)), dice.choice((*SIZES, 48))
     kind = dice.turn(FORMATS)
     name = f"grey.{kind}" if kind == "pgm" else f"face.{kind}"
-    data = bytearray((stock.get("pictures") / name).read_bytes())
+    data = bytearray((stock.get("photos") / name).read_bytes())
     if kind == "png":
         made = png(width, height, dice.choice((1, 8, 16, 3)), dice.choice((0, 2, 3, 4, 6, 9)),
                    zlib.compress(bytes(7000)))  # fmt: skip
@@ -127,7 +127,7 @@ def image_bomb(folder: Path, dice: Dice) -> Asked:
 @case(many=3)
 def image_with_large_chunks(folder: Path, dice: Dice) -> Asked:
     """Texts and profiles in a PNG that are bombs of their own."""
-    good = (stock.get("pictures") / "face.png").read_bytes()
+    good = (stock.get("photos") / "face.png").read_bytes()
     name = dice.turn((b"zTXt", b"iCCP", b"iTXt"))
     bomb = b"x\x00\x00" + zeros(1 << 30 if dice.number else 1 << 24)
     (folder / "face.png").write_bytes(good[:33] + chunk(name, bomb) + good[33:])
@@ -164,7 +164,7 @@ def image_of_another_format(folder: Path, dice: Dice) -> Asked:
 
 @case(many=6)
 def variants_that_cannot_be_stored(folder: Path, dice: Dice) -> Asked:
-    stock.copy("pictures", folder)
+    stock.copy("photos", folder)
     (folder / "out").mkdir()
     target = dice.turn(("face.png", "out/x", "/dev/null", "/proc/x", "link", "fifo"))
     (folder / "link").symlink_to("/dev/full")
@@ -175,7 +175,7 @@ def variants_that_cannot_be_stored(folder: Path, dice: Dice) -> Asked:
 @case(many=3)
 def variants_where_something_lies(folder: Path, dice: Dice) -> Asked:
     """The place of a variant is a link to a foreign file, a folder, a FIFO."""
-    stock.copy("pictures", folder)
+    stock.copy("photos", folder)
     (folder / "out" / "contrast").mkdir(parents=True)
     (folder.parent / "outside" / "mine").write_text("mine")
     place = folder / "out" / "contrast" / "1.png"

@@ -246,7 +246,7 @@ def onnx_that_is_no_file(folder: Path, dice: Dice) -> Asked:
     os.mkfifo(folder / "fifo")
     (folder / "folder").mkdir()
     (folder / "empty").touch()
-    (folder / "png").write_bytes((stock.get("pictures") / "face.png").read_bytes())
+    (folder / "png").write_bytes((stock.get("photos") / "face.png").read_bytes())
     name = dice.turn(("fifo", "folder", "empty", "png", "nowhere", "/dev/zero", "/dev/urandom",
                       "/proc/self/mem", "/dev/full", '""'))  # fmt: skip
     return Asked(*ONNX, f"onnx(file={name})", expect="refused")

@@ -62,8 +62,8 @@ def prepare(command: str, folder: Path) -> None:
     for name, to in NEEDS.get(command, {}).items():
         stock.copy(name, folder / to)
     if command == "corrupt":
-        stock_picture = stock.get("pictures") / "face.png"
-        (folder / "face.png").write_bytes(stock_picture.read_bytes())
+        stock_photo = stock.get("photos") / "face.png"
+        (folder / "face.png").write_bytes(stock_photo.read_bytes())
 
 
 def text_of(value: object) -> str:
@@ -99,7 +99,7 @@ def argument(folder: Path, dice: Dice) -> Asked:
         ("data", "preview", value), ("plugins", value), ("data", value), ("gmm", value),
         ("build", value), ("--debug", value),
     )  # fmt: skip
-    stock.copy("pictures", folder)
+    stock.copy("photos", folder)
     return Asked(*dice.choice(commands))
 
 
@@ -198,7 +198,7 @@ def call(folder: Path, dice: Dice) -> Asked:
     text = text_of(f"{name}({option}={value})")
     if flag == "--dataset":
         root = () if name == "toyfaces" else ("--data-root", stock.get("faces"))
-        # a data set of any size is fine, and may take long
+        # a dataset of any size is fine, and may take long
         return Asked("data", "check", text, *root, "--limit", 4)
     if flag in ("--loss", "--method"):
         return Asked("run", *stock.SMALL, "--batch-size", 8, "--workers", 0, "--dry-run", flag,
@@ -214,7 +214,7 @@ def is_corruption(n: int) -> bool:
 
 @case(many=ENDLESS)
 def expression(folder: Path, dice: Dice) -> Asked:
-    """Names with options, as a typing person leaves them."""
+    """Names with options, as somebody who types leaves them."""
     good = dice.choice((
         "mbls(margin=8,reduction=sum)", "focal(gamma=2)+mbls", "maxent+mbls", 'onnx(file="a,b")',
         "label-smoothing(epsilon=0.1)", "ferc(exponent=4)", "snow", "toyfaces(train=8,size=40)",

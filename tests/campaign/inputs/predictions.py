@@ -79,7 +79,7 @@ def predictions_that_are_no_table(folder: Path, dice: Dice) -> Asked:
     elif kind == "loop":
         path.symlink_to(path.name)
     elif kind == "png":
-        path.write_bytes((stock.get("pictures") / "face.png").read_bytes())
+        path.write_bytes((stock.get("photos") / "face.png").read_bytes())
     elif kind == "url":
         given = "https://example.org/x.parquet"
     elif kind != "none":

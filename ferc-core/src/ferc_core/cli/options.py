@@ -20,6 +20,8 @@ from ferc_core.plugins.host import host, registry, use_plugin_files
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
+SOON = 0.01  # seconds
+
 Function = TypeVar("Function", bound=Callable[..., None])
 
 PluginFiles = Annotated[
@@ -163,6 +165,23 @@ def stop_cleanly() -> None:
     """Let what is begun be put in order when a signal says to stop; until here it ends at once."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
+    sys.unraisablehook = dropped
+
+
+def dropped(found: Any) -> None:
+    """Stop a little later where the signal came while Python dropped all errors, as it does at
+    the end of an object.
+    """
+    if not isinstance(found.exc_value, Stopped) or not hasattr(signal, "setitimer"):
+        sys.__unraisablehook__(found)
+        return
+    number = found.exc_value.number
+
+    def again(alarm: int, frame: FrameType | None) -> None:
+        raise Stopped(number)
+
+    signal.signal(signal.SIGALRM, again)
+    signal.setitimer(signal.ITIMER_REAL, SOON)
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
