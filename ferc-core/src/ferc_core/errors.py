@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping
 
 OUT_OF_MEMORY = re.compile(
     "can't start new thread|(out of|not enough|insufficient|can('t|not) allocate) memory"
-    "|resource temporarily unavailable",
+    "|resource temporarily unavailable|failed to map segment",
     re.IGNORECASE,
 )
 

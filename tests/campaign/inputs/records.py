@@ -155,7 +155,9 @@ def build_damaged(folder: Path, dice: Dice) -> Asked:
     stock.copy("answers", folder / "answers.parquet")
     spoil(dice.choice(files(root)), dice)
     if dice.random() < 0.2:
-        (root / dice.choice(("x", ".lock", "images/x", ".building"))).write_bytes(dice.randbytes(9))
+        more = root / dice.choice(("x", ".lock", "images/x", ".building"))
+    more.parent.mkdir(exist_ok=True)  # shards are in another folder
+    more.write_bytes(dice.randbytes(9))
     return read_build(dice)
 
 
