@@ -156,8 +156,8 @@ def build_damaged(folder: Path, dice: Dice) -> Asked:
     spoil(dice.choice(files(root)), dice)
     if dice.random() < 0.2:
         more = root / dice.choice(("x", ".lock", "images/x", ".building"))
-    more.parent.mkdir(exist_ok=True)  # shards are in another folder
-    more.write_bytes(dice.randbytes(9))
+        more.parent.mkdir(exist_ok=True)  # shards are in another folder
+        more.write_bytes(dice.randbytes(9))
     return read_build(dice)
 
 
