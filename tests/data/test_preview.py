@@ -198,6 +198,6 @@ def test_a_wrong_command_is_refused_in_one_sentence(ferc, tmp_path):
     for arguments, message, code in (
         ([small, "--out", "a.jpg"], "use --out FILE.png, not a.jpg", 2),
         (["folder", "--out", "a.png"], "--data-root", 2),
-        ([small, "--out", "taken/a.png"], "taken/a.png could not be written", 1),
+        ([small, "--out", "taken/a.png"], "taken is not a directory", 2),
     ):
         assert message in one_sentence(ferc("data", "preview", *arguments), code)

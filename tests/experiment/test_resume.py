@@ -78,7 +78,7 @@ def killed_before(folder: Path, run: tuple, target: str) -> None:
 def test_a_training_that_is_interrupted_is_resumed_and_ends_with_the_same_bytes(
     ferc, tmp_path, trained
 ):
-    code, said = signalled(tmp_path, RUN, signal.SIGINT, r"train .*: 1/4 ")
+    code, said = signalled(tmp_path, RUN, signal.SIGINT, r"train .*: 2/4 ")
     assert code == 130
     assert "ferc: stopping" in said
     assert said.endswith("ferc: interrupted; rerun the command to resume\n")
