@@ -45,12 +45,22 @@ def sending() -> int:
     )
 
 
+class Terminated:
+    """Terminates the process at the end of its own life, where Python drops all errors."""
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def work(item: str) -> object:
     """Do as the item says."""
     if item == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if item == "kill while it sends":
         return [np.zeros(1 << 20), Late()]
+    if item == "terminate unheard":
+        Terminated()
+        time.sleep(60)
     if item == "bad":
         raise BadImageError("image a.png is damaged")
     if item == "bug":
@@ -68,6 +78,14 @@ def test_a_process_that_is_killed_is_named_and_not_waited_for(how):
     with pytest.raises(RunError, match=re.escape(KILLED)):
         list(processes(work, ["a", "b", how, *"cdefgh"], 2))
     assert time.monotonic() - begun < 20
+
+
+def test_a_process_hears_that_it_is_terminated_where_python_drops_all_errors(capfd):
+    begun = time.monotonic()
+    with pytest.raises(RunError, match="a worker process ended"):
+        list(processes(work, ["terminate unheard"], 1))
+    assert time.monotonic() - begun < 20
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

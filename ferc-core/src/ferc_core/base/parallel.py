@@ -23,9 +23,9 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
-from types import FrameType
 from typing import Any, TypeVar
 
+from ferc_core.base.signals import stop_on
 from ferc_core.errors import (
     FercError,
     RequestError,
@@ -249,20 +249,16 @@ def without_interrupts() -> Iterator[None]:
 
 def live(target: Callable[..., None], connection: Connection, *arguments: Any) -> None:
     """Let this process end with the one that started it, and leave Ctrl-C to that one."""
-
-    def terminate(number: int, frame: FrameType | None) -> None:
-        raise Stopped(number)
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, terminate)
+    stop_on(signal.SIGTERM)
     try:
         threading.Thread(target=end_with_parent, daemon=True).start()
     except RuntimeError:  # there is no memory for it
         os._exit(1)
     try:
         target(connection, *arguments)
-    except Stopped as stop:
-        sys.exit(stop.exit_code)
+    except Stopped as stopped:
+        sys.exit(stopped.exit_code)
 
 
 def end_with_parent() -> None:

@@ -14,13 +14,12 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
+from ferc_core.base.signals import stop, stop_on
 from ferc_core.base.text import printable, sentence
-from ferc_core.errors import RequestError, Stopped, UnknownNameError
+from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.plugins.host import host, registry, use_plugin_files
 
 HELP = {"help_option_names": ["-h", "--help"]}
-
-SOON = 0.01  # seconds
 
 Function = TypeVar("Function", bound=Callable[..., None])
 
@@ -163,25 +162,7 @@ def showing(quiet: bool = False, log_file: Path | None = None) -> Iterator[None]
 
 def stop_cleanly() -> None:
     """Let what is begun be put in order when a signal says to stop; until here it ends at once."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
-    sys.unraisablehook = dropped
-
-
-def dropped(found: Any) -> None:
-    """Stop a little later where the signal came while Python dropped all errors, as it does at
-    the end of an object.
-    """
-    if not isinstance(found.exc_value, Stopped) or not hasattr(signal, "setitimer"):
-        sys.__unraisablehook__(found)
-        return
-    number = found.exc_value.number
-
-    def again(alarm: int, frame: FrameType | None) -> None:
-        raise Stopped(number)
-
-    signal.signal(signal.SIGALRM, again)
-    signal.setitimer(signal.ITIMER_REAL, SOON)
+    stop_on(signal.SIGINT, signal.SIGTERM, handler=interrupt)
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
@@ -191,7 +172,7 @@ def interrupt(number: int, frame: FrameType | None) -> None:
     with suppress(OSError):
         sys.stderr.write("\nferc: stopping, which may take some seconds\n")
         sys.stderr.flush()
-    raise Stopped(number)
+    stop(number, frame)
 
 
 def check_view(by: list[str] | None, metric: list[str] | None) -> None:
