@@ -132,7 +132,8 @@ class FaceSet:
     """A dataset: its name, its classes, its splits by name, and its loader's notes.
 
     ``notes`` are sentences for the user ("173 rows without a face were dropped"). The
-    ``fingerprint`` changes with the data.
+    ``fingerprint`` changes with the data. ``merged`` has the members of classes that were put
+    together, by the name of such a class.
     """
 
     name: str
@@ -140,6 +141,7 @@ class FaceSet:
     splits: Mapping[str, FaceSplit]
     notes: tuple[str, ...] = ()
     about: About = About()
+    merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, split in self.splits.items():

@@ -170,7 +170,12 @@ class DatasetSource(Entry):
 
 
 class Predictor(Protocol):
-    """A trained model, whatever it is made of."""
+    """A trained model, whatever it is made of.
+
+    Its outputs are the classes of the dataset in their order, unless it has an attribute
+    ``classes``, the names of its outputs: then they are matched by name
+    (`ferc_core.data.classes`).
+    """
 
     def logits(self, images: Image) -> npt.NDArray[np.float32]:
         """Return logits [B, K] for uint8 RGB images [B, H, W, 3]."""

@@ -62,6 +62,7 @@ class Task:
     progress:   called a few times a second with an `Epoch`
     say:        called with a sentence for the user, such as how many weights fitted
     options:    what the user wrote in parentheses behind the method's name
+    merged:     the members of classes that were put together, by the name of such a class
     """
 
     classes: tuple[str, ...]
@@ -84,6 +85,7 @@ class Task:
     progress: Callable[[Epoch], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
     options: Mapping[str, Any] = field(default_factory=dict)
+    merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def class_prior(self) -> npt.NDArray[np.float64]:

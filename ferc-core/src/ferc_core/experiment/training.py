@@ -106,6 +106,7 @@ def task_of(
         augmentation = soft_augmentation(bench, images["train"].ids, trial.seed, visible)
     return Task(
         classes=bench.classes,
+        merged=bench.faces.merged,
         train=examples(bench, images, "train", trial),
         validation=examples(bench, images, "validation", trial),
         loss=trial.loss,
