@@ -20,6 +20,7 @@ from ferc_core.base.paths import expanded
 from ferc_core.base.progress import watching
 from ferc_core.base.seeds import generator, slug
 from ferc_core.base.values import check_path, check_value
+from ferc_core.data.classes import names_in, names_of, with_classes
 from ferc_core.data.opening import open_dataset as open_chosen
 from ferc_core.errors import RequestError
 from ferc_core.experiment import pipeline
@@ -167,7 +168,7 @@ def run(
     path = expanded(config) if config is not None else None
     with showing(quiet, log_file):
         outcome = pipeline.run_configs(read_configs(path, settings))
-    warn(outcome.failures)
+    warn(outcome.failures, outcome.warnings)
     return Run(outcome.path, outcome.failures)
 
 
@@ -178,6 +179,8 @@ def evaluate(
     name: str = "model",
     out: str | Path | None = None,
     output: Literal["logits", "probs"] = "logits",
+    classes: str | Sequence[str] = (),
+    subset: str | Sequence[str] = (),
     quiet: bool = False,
     log_file: str | Path | None = None,
     **settings: Any,
@@ -185,10 +188,16 @@ def evaluate(
     """Evaluate a model that is there already on faces in every cell, and return the run.
 
     model:    an object with ``logits``, or any callable: uint8 RGB images [B, S, S, 3] to logits
-              [B, K] in the order of ``faces.classes``; a torch tensor will do
+              [B, K]; a torch tensor will do
     name:     what results call it
     out:      the run directory, as ``ferc run`` makes it. Default: ferc-runs/NAME-on-DATASET
     output:   "probs" for a model that ends with a softmax
+    classes:  the names of its outputs, which are matched to those of the dataset ("angry" is
+              anger); outputs that the dataset lacks are left out and the rest renormalised.
+              Default: an attribute ``classes`` of the model, or else those of the dataset in
+              their order
+    subset:   the classes to judge on, or merges such as "anger=anger+contempt", as ``--classes``
+              of ``ferc run``; faces of others are left out
     settings: those of `run` that a given model leaves open: corruptions, severities, image_size,
               split, limit, visibility, label_scheme, calibrators, ...
 
@@ -211,14 +220,16 @@ def evaluate(
             f"{type(faces).__name__}"
         )
     path = Path(out) if out is not None else Path("ferc-runs") / f"{slug(name)}-on-{faces.name}"
-    given = GivenModel(model, name, faces.classes, output)
-    config = configured({**settings, "out": path})
+    config = configured({**settings, "out": path, "classes": names_in(subset)})
+    faces = with_classes(faces, config.classes)
+    outputs = names_in(classes) or names_of(model) or faces.classes
+    given = GivenModel(model, name, outputs, output)
     with showing(quiet, log_file):
         bench = Benchmark.of_model(config, faces, name, given)
         directory = RunDirectory(path)
         check_same_model(bench, directory)
         outcome = pipeline.run(bench, directory)
-    warn(outcome.failures)
+    warn(outcome.failures, outcome.warnings)
     return Run(outcome.path, outcome.failures)
 
 
@@ -241,7 +252,7 @@ def showing(quiet: bool, log_file: str | Path | None) -> Iterator[None]:
         yield
 
 
-def warn(failures: Failures) -> None:
-    """Warn of what failed."""
-    for part, cause in failures.causes.items():
-        warnings.warn(f"{part} failed: {cause}", stacklevel=3)
+def warn(failures: Failures, wrong: Sequence[str] = ()) -> None:
+    """Warn of what failed, and of what seems to be wrong."""
+    for text in (*(f"{part} failed: {cause}" for part, cause in failures.causes.items()), *wrong):
+        warnings.warn(text, stacklevel=3)

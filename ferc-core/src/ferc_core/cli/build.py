@@ -12,7 +12,7 @@ import typer
 from ferc_core.cli import options as o
 
 FIELDS = (
-    "dataset", "data_root", "split", "limit", "on_bad_image", "image_size", "max_pixels",
+    "dataset", "data_root", "classes", "split", "limit", "on_bad_image", "image_size", "max_pixels",
     "corruptions", "severities", "severity_table", "suite_seed", "visibility", "visibility_scope",
     "label_scheme", "fusion", "gmm", "workers", "executor",
 )  # fmt: skip

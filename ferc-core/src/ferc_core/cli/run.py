@@ -68,4 +68,6 @@ def run(
         f"cells of N images each, judged against soft labels.\nResults are in {outcome.path}; "
         f"more views: ferc results {outcome.path} --by corruption"
     )
+    for text in outcome.warnings:
+        o.echo(f"ferc: warning: {text}", err=True)
     outcome.failures.raise_any()

@@ -55,6 +55,13 @@ def names_in(text: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(part.strip() for part in parts)
 
 
+def names_of(model: object) -> tuple[str, ...]:
+    """Return the names that a model has for its outputs in ``classes``, () where it has none."""
+    names = getattr(model, "classes", ())
+    listed = isinstance(names, tuple | list) and all(isinstance(name, str) for name in names)
+    return tuple(names) if listed else ()
+
+
 @dataclass(frozen=True)
 class Outputs:
     """How the outputs of a model, by name, answer for the K classes of a dataset.

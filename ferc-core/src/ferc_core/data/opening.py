@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ferc_core.base.text import listed, number
+from ferc_core.data.classes import with_classes
 from ferc_core.data.splits import Splits, divide
 from ferc_core.errors import DataError, RequestError
 from ferc_core.faces import FaceSet
@@ -28,7 +30,9 @@ def open_divided(
     dataset: Chosen[DatasetSource],
     root: str,
     *,
+    classes: Sequence[str] = (),
     split: str = "",
+    calibrate_on: str = "",
     limit: int = 0,
     on_bad_image: str = "fail",
     training: bool = True,
@@ -36,12 +40,13 @@ def open_divided(
     """Open a dataset and divide it; the notes of the splits tell what is missing."""
     faces = open_dataset(dataset, root)
     check_missing(faces, on_bad_image)
-    return faces, divided(faces, split, limit, training)
+    faces = with_classes(faces, classes)
+    return faces, divided(faces, split, calibrate_on, limit, training=training)
 
 
-def divided(faces: FaceSet, split: str = "", limit: int = 0, training: bool = True) -> Splits:
+def divided(faces: FaceSet, split: str, calibrate_on: str, limit: int, *, training: bool) -> Splits:
     """Divide a dataset; the notes of the splits tell what is missing."""
-    splits = divide(faces, split, limit, training=training)
+    splits = divide(faces, split, limit, calibrate_on=calibrate_on, training=training)
     missing = faces.about.missing
     if missing:
         lost = f"{number(sum(missing.values()), 'face')} lost with missing files"

@@ -28,14 +28,20 @@ class Splits:
 
 
 def divide(
-    faces: FaceSet, scored_name: str = "", limit: int = 0, *, training: bool = True
+    faces: FaceSet,
+    scored_name: str = "",
+    limit: int = 0,
+    *,
+    calibrate_on: str = "",
+    training: bool = True,
 ) -> Splits:
     """Choose the scored split and a validation split that does not touch it.
 
-    ``scored_name`` is scored, or else ``test``, or else ``valid``. The validation split is the
-    dataset's own ``valid`` unless that is scored or missing; then it is taken out of ``train``.
-    ``limit`` keeps at most that many faces of each, always the same ones. Without ``training``
-    any split may be scored, and the other two may be empty.
+    ``scored_name`` is scored, or else ``test``, or else ``valid``. The validation split is
+    ``calibrate_on``: a split, or a fraction of the scored one that is held out of it. By default
+    it is the dataset's own ``valid`` unless that is scored or missing; then it is taken out of
+    ``train``. ``limit`` keeps at most that many faces of each, always the same ones. Without
+    ``training`` any split may be scored, and the other two may be empty.
     """
     for part, split in faces.splits.items():
         if len(split) == 0:
@@ -55,15 +61,26 @@ def divide(
     scored = faces.splits[name]
     train = faces.splits.get("train", scored.take([]))
     notes = []
-    if "valid" in faces.splits and name not in ("valid", "train"):
+    if fraction := fraction_of(calibrate_on):
+        held = held_out(scored, np.round(fraction * np.bincount(scored.labels)).astype(int))
+        validation, scored = scored.take(np.flatnonzero(held)), scored.take(np.flatnonzero(~held))
+        notes.append(
+            f"validation: {number(len(validation), 'face')} of '{name}' held out of scoring, "
+            f"{held_out_by(scored)}"
+        )
+        if not len(scored):
+            raise DataError(f"{faces.name}: --calibrate-on {calibrate_on} leaves nothing to score")
+    elif calibrate_on:
+        validation = validation_split(faces, calibrate_on, name, training)
+    elif "valid" in faces.splits and name not in ("valid", "train"):
         validation = faces.splits["valid"]
     elif name == "train" or len(train) == 0:
         validation = scored.take([])
     else:
-        held_out = validation_rows(train)
-        validation = train.take(np.flatnonzero(held_out))
-        train = train.take(np.flatnonzero(~held_out))
-        by = "by subject" if train.identities is not None else "by class"
+        held = validation_rows(train)
+        validation = train.take(np.flatnonzero(held))
+        train = train.take(np.flatnonzero(~held))
+        by = held_out_by(train)
         notes.append(f"validation: {len(validation)} faces taken out of 'train', {by}")
     if training and not (len(train) and len(validation)):
         few = number(len(faces.splits["train"]), "face")
@@ -72,22 +89,67 @@ def divide(
     return Splits(train, validation, scored, name, tuple(notes))
 
 
+def fraction_of(calibrate_on: str) -> float:
+    """Return the fraction that a text names, 0 for the name of a split."""
+    try:
+        fraction = float(calibrate_on)
+    except ValueError:
+        return 0.0
+    if not 0 < fraction < 1:
+        raise RequestError(
+            "calibrate on must be a split, or a fraction of the scored one between 0 and 1, not "
+            f"{calibrate_on}"
+        )
+    return fraction
+
+
+def validation_split(faces: FaceSet, wanted: str, scored: str, training: bool) -> FaceSplit:
+    """Return the split to validate on that was asked for."""
+    if wanted not in faces.splits:
+        raise UnknownNameError("split", wanted, faces.splits)
+    if wanted == scored:
+        raise RequestError(
+            f"--calibrate-on {wanted} would fit calibrators on the faces they are judged on; hold "
+            "a part of them out with --calibrate-on 0.2"
+        )
+    if training and wanted == "train":
+        raise RequestError(
+            "--calibrate-on train would validate on the faces that are learned from; leave it out "
+            "to take a part of them"
+        )
+    return faces.splits[wanted]
+
+
+def held_out_by(split: FaceSplit) -> str:
+    """Say how faces of a split are held out."""
+    return "by class" if split.identities is None else "by subject"
+
+
 def validation_rows(train: FaceSplit) -> npt.NDArray[np.bool_]:
-    """Mark the rows [N] to validate on: 250 of each class, or 10 % of a small one.
+    """Mark the rows [N] of a training split to validate on: 250 of each class, or 10 % of a small
+    one.
+    """
+    counts = np.bincount(train.labels)
+    quota = np.minimum(VALIDATION_PER_CLASS, np.round(VALIDATION_FRACTION * counts))
+    return held_out(train, quota.astype(int))
+
+
+def held_out(split: FaceSplit, quota: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Mark rows [N] of a split to validate on: ``quota`` [K] of each class, at least one of a
+    class of several.
 
     Where subjects are known, all faces of a subject are taken, until there are as many rows.
     """
-    order = rank(train.ids, "validation")
-    counts = np.bincount(train.labels)
-    quota = np.minimum(VALIDATION_PER_CLASS, np.round(VALIDATION_FRACTION * counts)).astype(int)
-    quota[(counts > 1) & (quota == 0)] = 1
-    chosen = np.zeros(len(train), dtype=bool)
-    if train.identities is None:
+    order = rank(split.ids, "validation")
+    counts = np.bincount(split.labels)
+    quota = np.where((counts > 1) & (quota == 0), 1, quota)
+    chosen = np.zeros(len(split), dtype=bool)
+    if split.identities is None:
         for label, wanted in enumerate(quota):
-            chosen[order[train.labels[order] == label][:wanted]] = True
+            chosen[order[split.labels[order] == label][:wanted]] = True
         return chosen
-    subjects = np.array(train.identities)
-    for subject in sorted(set(train.identities), key=lambda s: key("validation", s)):
+    subjects = np.array(split.identities)
+    for subject in sorted(set(split.identities), key=lambda s: key("validation", s)):
         if chosen.sum() >= quota.sum():
             break
         chosen |= subjects == subject

@@ -93,10 +93,12 @@ class Benchmark:
         faces, splits = open_divided(
             entries.dataset,
             config.data_root,
+            classes=config.classes,
             split=config.split,
+            calibrate_on=config.calibrate_on,
             limit=config.limit,
             on_bad_image=config.on_bad_image,
-            training=training,
+            training=any(method.entry.trains for method in entries.methods.values()),
         )
         trials = trials_of(config, entries) if training else ()
         return cls.of(config, entries, faces, splits, trials)
@@ -108,12 +110,9 @@ class Benchmark:
         config = config.model_copy(update={"dataset": known})
         config, entries = resolve(config, training=False)
         limit_pixels(config.max_pixels)
-        splits = divided(faces, config.split, config.limit, training=False)
+        splits = divided(faces, config.split, config.calibrate_on, config.limit, training=False)
         trained = {"methods": (name,), "losses": (), "noise": (), "seeds": ()}
         config = config.model_copy(update={"dataset": faces.name, **trained})
-        if not len(splits.validation):  # nothing to fit calibrators on
-            config = config.model_copy(update={"calibrators": ()})
-            entries = replace(entries, calibrators=())
         trial = Trial(name)
         return replace(cls.of(config, entries, faces, splits, (trial,)), models={trial: model})
 
@@ -130,6 +129,14 @@ class Benchmark:
         if len(faces.classes) < 2:
             raise DataError(f"{faces.name} has only the class {faces.classes[0]!r}; two are needed")
         config = config.model_copy(update={"split": splits.scored_name})
+        if entries.calibrators and not len(splits.validation):
+            config = config.model_copy(update={"calibrators": ()})
+            entries = replace(entries, calibrators=())
+            note = (
+                f"no calibrator is fitted: {faces.name} has no faces to fit one on beside those "
+                f"of '{splits.scored_name}'; --calibrate-on 0.2 holds some of these out"
+            )
+            splits = replace(splits, notes=(*splits.notes, note))
         external = external_mixture(config, entries.label_scheme.entry.base, faces, splits.scored)
         return cls(
             config=config,
@@ -217,6 +224,11 @@ def external_mixture(
     found = read_gmm(Path(config.gmm))
     if base not in MIXED:
         return None
+    for name, members in faces.merged.items():
+        raise RequestError(
+            f"the mixture of --gmm has no class {name}={'+'.join(members)}; leave out --gmm, or "
+            "the merge in --classes"
+        )
     if scored.valence_arousal is None:
         raise RequestError(
             f"{faces.name} has no valence and arousal, which soft labels by the mixture of --gmm "

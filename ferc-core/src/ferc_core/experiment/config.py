@@ -83,6 +83,8 @@ class Config(BaseModel):
     data_root: Annotated[str, Setting(DATA, "PATH", "Dataset root directory.", RESOURCES)] = ""
     build: Annotated[str, Setting(DATA, "DIR", "Build whose images are read instead of made.", RESOURCES, option="")] = ""
     split: Annotated[str, Setting(DATA, "NAME", "Split to score. Default: test, or valid where there is no test.", choices=("train", "valid", "test"))] = ""
+    classes: Annotated[tuple[str, ...], Setting(DATA, "NAME", "Class to judge on, or a merge as in 'anger=anger+contempt'; faces of others are left out. Default: all.")] = ()
+    calibrate_on: Annotated[str, Setting(DATA, "SPLIT|R", "Split to fit calibrators on, or fraction of the scored split that is held out for it. Default: valid, or part of train.")] = ""
     limit: Annotated[int, Setting(DATA, "N", "At most N faces of each split, always the same.", low=0, high=10**9)] = 0
     on_bad_image: Annotated[str, Setting(DATA, "fail|skip", "An unusable image fails the run (default), or is counted and left out.", choices=("fail", "skip"))] = "fail"
 

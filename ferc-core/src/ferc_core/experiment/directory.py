@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,29 @@ LOGITS: dict[str, Any] = {  # columns of the files in predictions/
     "logits": ROWS,
 }
 LABEL: dict[str, Any] = {"label": pl.Int64}  # of validation, too
+WARNINGS = "ferc.warnings"  # in the metadata of the results
+LOST = "left_out"  # a column: the probability of outputs that the dataset lacks
 
 Logits = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of N images: logits [N, K] of the dataset's classes.
+
+    lost: the probability [N] of its other outputs, named by ``left_out``, or None where it has none
+    """
+
+    logits: Logits
+    lost: npt.NDArray[np.float64] | None = None
+    left_out: tuple[str, ...] = ()
+
+    @classmethod
+    def together(cls, parts: Sequence[Answers]) -> Answers:
+        """Return the answers of one model for several batches as one."""
+        lost = [part.lost for part in parts if part.lost is not None]
+        logits = np.concatenate([part.logits for part in parts])
+        return cls(logits, np.concatenate(lost) if lost else None, parts[0].left_out)
 
 
 class RunDirectory:
@@ -170,13 +192,15 @@ class RunDirectory:
         part: str,
         cell: Cell,
         ids: Sequence[str],
-        logits: Logits,
+        answers: Answers,
         labels: npt.NDArray[np.int64] | None = None,
     ) -> None:
-        """Store the logits [N, K] of a trial in a cell; validation keeps its ``labels``, too."""
-        known = {} if labels is None else {"label": labels}
+        """Store the logits of a trial in a cell; validation keeps its ``labels``, too."""
+        known: dict[str, Any] = {} if labels is None else {"label": labels}
+        if answers.lost is not None:
+            known[LOST] = answers.lost
         frame = pl.DataFrame(
-            {"sample": ids, "logits": column(logits.astype(np.float32)), **known}
+            {"sample": ids, "logits": column(answers.logits.astype(np.float32)), **known}
         ).select(
             "sample",
             pl.lit(cell.corruption).alias("corruption"),
@@ -185,6 +209,8 @@ class RunDirectory:
         )
         path = self.predictions(trial, part, cell)
         record = {"ferc.checkpoint": self.model(trial), "ferc.content": content_of(frame)}
+        if answers.left_out:
+            record["ferc.left_out"] = json.dumps(answers.left_out)
         write_parquet(path, frame, {**self.made_from(trial), **record})
         self._found[path] = True
 
@@ -197,6 +223,15 @@ class RunDirectory:
         """
         path = self.predictions(trial, "scored", cell)
         return matrix(self._stored(path, trial, cell, ids)["logits"])
+
+    def lost(self, trial: Trial, cell: Cell = CLEAN) -> tuple[tuple[str, ...], float]:
+        """Return the outputs of a model that the dataset lacks, and their mean probability."""
+        path = self.predictions(trial, "scored", cell)
+        frame, record = read_table(path)
+        if LOST not in frame.columns:
+            return (), 0.0
+        lost = checked(frame, {LOST: pl.Float64}, path)[LOST].to_numpy()
+        return tuple(json.loads(record.get("ferc.left_out", "[]"))), float(lost.mean())
 
     def validation(
         self, trial: Trial, domains: bool = False
@@ -277,12 +312,28 @@ class RunDirectory:
             )
         return checked_labels(labels, self.labels)
 
-    def finish(self, bench: Benchmark, results: pl.DataFrame, pooled: pl.DataFrame) -> None:
-        """Store the scores, and the date in the manifest."""
+    def finish(
+        self,
+        bench: Benchmark,
+        results: pl.DataFrame,
+        pooled: pl.DataFrame,
+        warnings: Sequence[str] = (),
+    ) -> None:
+        """Store the scores with what seems to be wrong with them, and the date in the manifest."""
         judged = self.record | records.mixture(bench) | {"ferc.labels": digest_of(self.labels)}
+        if warnings:
+            judged[WARNINGS] = json.dumps(warnings)
         write_parquet(self.results, results, judged)
         write_parquet(self.pooled, pooled, judged)
         self.note(ended=records.now())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What seemed to be wrong with the models that the results are of."""
+        try:
+            return tuple(map(str, json.loads(read_table(self.results)[1].get(WARNINGS, "[]"))))
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{self.results}: its metadata {WARNINGS} is damaged") from error
 
     def note(self, **circumstances: str) -> None:
         """Record a circumstance in the manifest."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ferc_core.base.calls import Call
 from ferc_core.base.paths import expanded
 from ferc_core.base.values import check_value
 from ferc_core.errors import DataError, RequestError, UnknownNameError
@@ -28,12 +29,15 @@ from ferc_core.spec import (
 )
 from ferc_core.suite.cells import Cell, cells
 
+LONGEST_LABEL = 60  # characters of what a method is called in tables
+
 
 @dataclass(frozen=True)
 class Entries:
     """The entries that a configuration names, with their options.
 
-    ``corruptions`` has those that were selected and those of the benchmark, by canonical call.
+    ``corruptions`` has those that were selected and those of the benchmark, by canonical call;
+    ``methods`` are by the name that results have for them.
     """
 
     dataset: Chosen[DatasetSource]
@@ -86,7 +90,7 @@ def resolve(
     executor = known.executors.choose(config.executor)
     official = [name for name, c in known.corruptions.items() if c.in_benchmark]
     selected = chosen(known.corruptions, config.corruptions or tuple(official))
-    methods = chosen(known.methods, config.methods) if training else {}
+    methods = labelled(known.methods, config.methods) if training else {}
     losses = tuple(dict.fromkeys(map(objective.canonical, config.losses))) if training else ()
     asked = tuple(text for text in config.calibrators if text.strip() != UNCALIBRATED)
     calibrators = chosen(known.calibrators, asked) if scoring else {}
@@ -111,7 +115,7 @@ def resolve(
     }
     if training:
         values |= {
-            "methods": tuple(methods),
+            "methods": tuple(map(str, chosen(known.methods, config.methods))),
             "losses": losses,
         }
     entries = Entries(
@@ -131,6 +135,31 @@ def chosen(entries: Registry[Any], texts: Any) -> dict[str, Chosen[Any]]:
     """Return entries by their canonical calls; two spellings of one call are one."""
     found = [entries.choose(text) for text in texts]
     return {str(each): each for each in found}
+
+
+def labelled(entries: Registry[Method], texts: Any) -> dict[str, Chosen[Method]]:
+    """Return methods by what results call them: the option ``name``, or else the whole call.
+
+    The option is not passed on. Raises `RequestError` for two methods of one name.
+    """
+    found: dict[str, Chosen[Method]] = {}
+    for text, method in chosen(entries, texts).items():
+        options = dict(method.call.options)
+        label = checked_label(options.pop("name", text), text)
+        if label in found:
+            raise RequestError(f"two methods are called {label!r}; give each a name= of its own")
+        found[label] = Chosen(method.entry, Call(method.name, options))
+    return found
+
+
+def checked_label(label: object, text: str) -> str:
+    """Return the name of a method; raises `RequestError` for one that is no short text."""
+    if not isinstance(label, str):
+        raise RequestError(f"option 'name' of {text!r} must be a text, not {label!r}")
+    check_value("the name of a method", label)
+    if label != text and len(label) > LONGEST_LABEL:
+        raise RequestError(f"option 'name' must have at most {LONGEST_LABEL} characters: {label!r}")
+    return label
 
 
 def absolute(path: str) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ferc_core.errors import DataError, FercError, RequestError, RunError, as_failure
 from ferc_core.experiment.benchmark import Benchmark
 from ferc_core.experiment.directory import RunDirectory
+from ferc_core.experiment.prediction import Named
 from ferc_core.faces import SUM_TOLERANCE
 from ferc_core.suite.cells import CLEAN
 
@@ -58,7 +59,7 @@ class GivenModel:
             raise RequestError(
                 f"model {self.name!r} returned {list(values.shape)} for {len(images)} images; "
                 f"it must return {list(shape)}, one value for each of the classes "
-                f"{', '.join(self.classes)}"
+                f"{', '.join(self.classes)}; if its outputs are others, name them with classes="
             )
         if not np.isfinite(values).all():
             raise RunError(f"model {self.name!r} returned values that are not finite")
@@ -98,13 +99,13 @@ def as_array(answer: Any, name: str) -> npt.NDArray[np.float64]:
 def check_same_model(bench: Benchmark, out: RunDirectory) -> None:
     """Try a given model on a few images, so that a wrong one is noticed at once.
 
-    Raises `RequestError` where the directory has predictions of another model of that name, and
-    what `GivenModel.logits` raises.
+    Raises `RequestError` where it lacks a class or the directory has predictions of another model
+    of that name, and what `GivenModel.logits` raises.
     """
     images = bench.images()["scored"]
     rows = np.arange(min(FEW, len(images)))
     for trial, model in bench.models.items():
-        found = model.logits(images(rows))
+        found = Named.of(model, bench, trial)(images(rows)).logits
         with suppress(DataError):  # there are none, or none that can be used
             few = out.logits(trial, CLEAN)[: len(rows)]
             if few.shape != found.shape or not np.allclose(few, found, rtol=CLOSE, atol=CLOSE):

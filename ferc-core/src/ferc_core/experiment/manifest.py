@@ -17,6 +17,7 @@ class TrialRecord(Checked):
     noise: float
     seed: int
     key: str
+    call: str = ""
     backbone: str = ""
     batch_size: int = 0
     learning_rate: float = 0.0

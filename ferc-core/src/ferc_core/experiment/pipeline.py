@@ -6,7 +6,7 @@ that was stopped anywhere, by whatever, is resumed and ends with the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,16 +26,19 @@ from ferc_core.experiment.jobs import train_missing
 from ferc_core.experiment.labelling import label_table, visibilities
 from ferc_core.experiment.prediction import predict_missing
 from ferc_core.experiment.probing import probe
+from ferc_core.experiment.sanity import signs
 from ferc_core.experiment.scoring import labels_of, score_run
+from ferc_core.suite.cells import CLEAN
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where the results are, the scores, and what failed."""
+    """Where the results are, the scores, what failed, and what seems to be wrong."""
 
     path: Path
     results: pl.DataFrame
     failures: Failures
+    warnings: tuple[str, ...] = ()
 
 
 def run(bench: Benchmark, out: RunDirectory) -> Outcome:
@@ -61,8 +64,9 @@ def run(bench: Benchmark, out: RunDirectory) -> Outcome:
         trials = to_score(bench, out, failures)
         by_cell = labels_of(labels, bench.cells)
         results, pooled = score_run(bench, out, trials, by_cell, failures)
-        out.finish(bench, results, pooled)
-    return Outcome(out.path, results, failures)
+        warnings = tuple(warnings_of(bench, out, trials))
+        out.finish(bench, results, pooled, warnings)
+    return Outcome(out.path, results, failures, warnings)
 
 
 def run_configs(configs: Sequence[Config]) -> Outcome:
@@ -89,7 +93,9 @@ def run_configs(configs: Sequence[Config]) -> Outcome:
             failures.add(name, error)
     if not outcomes:
         failures.raise_any()
-    return Outcome(root, pl.concat(outcome.results for outcome in outcomes), failures)
+    results = pl.concat(outcome.results for outcome in outcomes)
+    warnings = tuple(text for outcome in outcomes for text in outcome.warnings)
+    return Outcome(root, results, failures, warnings)
 
 
 def opened(config: Config) -> tuple[Benchmark, RunDirectory]:
@@ -129,6 +135,22 @@ def to_score(bench: Benchmark, out: RunDirectory, failures: Failures) -> list[Tr
     """Return the trials that have logits, with those of earlier calls."""
     done = [trial for trial in bench.trials if trial not in failures]
     return [*done, *earlier_trials(bench, out)]
+
+
+def warnings_of(bench: Benchmark, out: RunDirectory, trials: Sequence[Trial]) -> Iterator[str]:
+    """Yield what seems to be wrong with models that came from elsewhere."""
+    faces = bench.splits.scored
+    for trial in trials:
+        if trial.trains:
+            continue
+        left_out, lost = out.lost(trial)
+        if left_out:
+            yield (
+                f"{trial}: {', '.join(left_out)} left out, which {bench.faces.name} lacks: "
+                f"{100 * lost:.1f} % of its probability on clean faces"
+            )
+        for text in signs(out.logits(trial, CLEAN, faces.ids), faces.labels, bench.classes):
+            yield f"{trial}: {text}"
 
 
 def earlier_trials(bench: Benchmark, out: RunDirectory) -> list[Trial]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.base.failures import Failures
-from ferc_core.base.progress import Advance, track
+from ferc_core.base.progress import Advance, say, track
+from ferc_core.data.classes import Outputs, names_of, outputs_of
 from ferc_core.errors import PluginError
 from ferc_core.experiment.benchmark import Benchmark, Trial
-from ferc_core.experiment.directory import RunDirectory
+from ferc_core.experiment.directory import Answers, RunDirectory
+from ferc_core.experiment.sanity import signs
 from ferc_core.images.store import ImageStore, keep
 from ferc_core.spec import Predictor
-from ferc_core.suite.cells import Cell
+from ferc_core.suite.cells import CLEAN, Cell
 from ferc_core.suite.corrupt import Suite
 from ferc_core.suite.layout import open_build
 
@@ -32,6 +34,7 @@ def predict_missing(
     The scored images are predicted in all cells. So are those of validation where a calibrator
     is fitted on all cells, and else in the clean one alone.
     """
+    classes = bench.classes
     for part, cells in (("validation", bench.validation_cells), ("scored", bench.cells)):
         trials = [trial for trial in bench.trials if trial not in failures]
         todo = out.missing(trials, part, cells, images[part].ids)
@@ -44,10 +47,13 @@ def predict_missing(
             for group in groups:
                 models = Models(bench, out, failures)
                 these = {c: [t for t in ts if t in group] for c, ts in todo.items()}
-                for cell, logits in predictions(suite, these, models, step):
-                    for trial, found in logits.items():
+                for cell, answers in predictions(suite, these, models, step):
+                    for trial, found in answers.items():
                         labels = images[part].faces.labels if part == "validation" else None
                         out.add_logits(trial, part, cell, suite.ids, found, labels)
+                        if part == "scored" and cell == CLEAN and not trial.trains:
+                            for text in signs(found.logits, images[part].faces.labels, classes):
+                                say(f"  warning: {trial}: {text}")
 
 
 def suite_of(bench: Benchmark, images: ImageStore, part: str) -> Suite:
@@ -79,28 +85,54 @@ class Models:
 
     def __init__(self, bench: Benchmark, out: RunDirectory, failures: Failures) -> None:
         self.bench, self.out, self.failures = bench, out, failures
-        self.loaded: dict[Trial, Predictor] = dict(bench.models)
+        self.loaded = {t: Named.of(model, bench, t) for t, model in bench.models.items()}
 
-    def logits(self, trial: Trial, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32] | None:
-        """Return the logits of a trial, or None if it fails or has failed."""
+    def answers(self, trial: Trial, images: npt.NDArray[np.uint8]) -> Answers | None:
+        """Return what a trial says of images, or None if it fails or has failed."""
         if trial in self.failures:
             return None
         try:
             if trial not in self.loaded:
                 method = self.bench.entries.methods[trial.method].entry
                 path, device = self.out.checkpoint(trial), self.bench.config.device
-                self.loaded[trial] = model = method.load_predictor(path, device)
+                model = method.load_predictor(path, device)
+                self.loaded[trial] = Named.of(model, self.bench, trial)
                 self.out.note(device=str(getattr(model, "device", device)))
-            found = self.loaded[trial].logits(images)
-            check_logits(f"the model of {trial}", found, (len(images), len(self.bench.classes)))
-            return found
+            return self.loaded[trial](images)
         except BaseException as error:  # a method may raise anything; the others continue
             self.failures.add(trial, error)
             return None
 
 
+@dataclass(frozen=True)
+class Named:
+    """A model whose outputs are matched to the classes of a dataset, by name where it has names."""
+
+    what: str
+    model: Predictor
+    names: tuple[str, ...]
+    outputs: Outputs
+
+    @classmethod
+    def of(cls, model: Predictor, bench: Benchmark, trial: Trial) -> Named:
+        """Return the model of a trial; raises `RequestError` where it lacks a class."""
+        what = f"the model of {trial}"
+        names = names_of(model) or bench.classes
+        outputs = outputs_of(names, bench.classes, bench.faces.merged, what)
+        return cls(what, model, names, outputs)
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> Answers:
+        """Return logits of the dataset's classes; raises `PluginError` for what are none."""
+        found = self.model.logits(images)
+        check_logits(self.what, found, (len(images), len(self.names)))
+        if self.outputs.unchanged:
+            return Answers(found)
+        lost = self.outputs.lost(found) if self.outputs.left_out else None
+        return Answers(self.outputs.logits(found), lost, self.outputs.left_out)
+
+
 def check_logits(what: str, found: Any, shape: tuple[int, int]) -> None:
-    """Raise `PluginError` unless a model returned finite logits [B, K]."""
+    """Raise `PluginError` unless a model returned finite logits of this shape."""
     if not isinstance(found, np.ndarray) or found.shape != shape or found.dtype.kind not in "fiu":
         is_array = isinstance(found, np.ndarray)
         answer = f"{found.dtype} {list(found.shape)}" if is_array else type(found).__name__
@@ -111,16 +143,16 @@ def check_logits(what: str, found: Any, shape: tuple[int, int]) -> None:
 
 def predictions(
     suite: Suite, todo: Mapping[Cell, Sequence[Trial]], models: Models, step: Advance
-) -> Iterator[tuple[Cell, dict[Trial, npt.NDArray[np.float32]]]]:
-    """Yield each cell with the logits [N, K] of its trials."""
-    parts: dict[Trial, list[npt.NDArray[np.float32]]] = {}
+) -> Iterator[tuple[Cell, dict[Trial, Answers]]]:
+    """Yield each cell with the answers of its trials for all N images."""
+    parts: dict[Trial, list[Answers]] = {}
     for cell, rows, images in suite.chunks(list(todo)):
         for trial in todo[cell]:
-            logits = models.logits(trial, images)
-            if logits is not None:
-                parts.setdefault(trial, []).append(logits)
+            answers = models.answers(trial, images)
+            if answers is not None:
+                parts.setdefault(trial, []).append(answers)
         if rows.stop == len(suite.ids):
             good = {t: found for t, found in parts.items() if t not in models.failures}
-            yield cell, {trial: np.concatenate(found) for trial, found in good.items()}
+            yield cell, {trial: Answers.together(found) for trial, found in good.items()}
             parts.clear()
         step(len(images), str(cell))

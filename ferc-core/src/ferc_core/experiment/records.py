@@ -71,7 +71,7 @@ def circumstances(bench: Benchmark, known: Mapping[str, Any]) -> dict[str, Any]:
 
 def training_record(bench: Benchmark, trial: Trial) -> dict[str, Any]:
     """Return a trial with what it trains with, towards which objective, and the key of it all."""
-    known = {**vars(trial), "key": trial_key(bench, trial)}
+    known = {**vars(trial), **call_of(bench, trial), "key": trial_key(bench, trial)}
     if not trial.trains:
         return known
     how = bench.entries.settings(bench.config, trial.method)
@@ -86,9 +86,15 @@ def keys_of(bench: Benchmark) -> dict[Trial, str]:
 def trial_key(bench: Benchmark, trial: Trial) -> str:
     """Return the key of what a model and its predictions are made from, but for the versions."""
     how = bench.entries.settings(bench.config, trial.method) if trial.trains else {}
-    made = made_from(bench) | vars(trial) | how
+    made = made_from(bench) | vars(trial) | call_of(bench, trial) | how
     weights = Path(bench.config.weights)
     return key(json.dumps(made), digest_of(weights) if bench.config.weights else "").hex()
+
+
+def call_of(bench: Benchmark, trial: Trial) -> dict[str, str]:
+    """Return the method of a trial with its options, where it goes by another name."""
+    method = bench.entries.methods.get(trial.method)
+    return {} if method is None or str(method) == trial.method else {"call": str(method)}
 
 
 def visibility_record(bench: Benchmark, record: Mapping[str, str]) -> dict[str, str]:

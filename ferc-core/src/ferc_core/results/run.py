@@ -75,6 +75,11 @@ class Run:
         """The cells that have scores, the clean one first."""
         return tables.cells_of(self.scores)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What seems to be wrong with models that came from elsewhere, in sentences."""
+        return tuple(text for out in self.directories for text in out.warnings)
+
     def summary(self) -> Table:
         """Return the table that ``ferc run`` prints: clean beside corrupted scores."""
         return Table(tables.summary(self.scores))

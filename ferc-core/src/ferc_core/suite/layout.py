@@ -73,7 +73,9 @@ class Build:
     def settings(self) -> dict[str, Any]:
         """The settings of a configuration that the build was made with."""
         making = self.manifest["making"]
-        settings = {name: making[name] for name in MAKING} | {"split": self.manifest["split"]}
+        settings = {name: making[name] for name in MAKING if name in making} | {
+            "split": self.manifest["split"]
+        }
         if making.get("gmm"):  # the key of the mixture, of which the build has a copy
             settings["gmm"] = str(self.root / GMM)
         return settings

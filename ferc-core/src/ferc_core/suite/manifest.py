@@ -97,6 +97,7 @@ class Making(Checked):
     fusion: float
     format: Literal["png", "parquet"]
     gmm: str = ""
+    classes: Texts = Field(default_factory=list)
 
 
 # The fields of a configuration that say what a build is made from; a manifest can set no others.
