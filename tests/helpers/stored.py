@@ -15,7 +15,7 @@ from ferc_core.base.failures import Failures
 from ferc_core.base.files import digest_of, write_json, write_parquet
 from ferc_core.base.tables import column
 from ferc_core.experiment.benchmark import Trial
-from ferc_core.experiment.directory import RunDirectory
+from ferc_core.experiment.directory import Answers, RunDirectory
 from ferc_core.experiment.scoring import cases, labels_of, score
 from ferc_core.suite.cells import CLEAN, POOLED, Cell, cells
 
@@ -69,8 +69,9 @@ def make_run(
     write_json(out.manifest, manifest(trials))
     for trial in trials:
         for cell in there:
-            out.add_logits(trial, "scored", cell, ids, logits(trial, cell))
-        out.add_logits(trial, "validation", CLEAN, ids, logits(trial, CLEAN), LABELS)
+            out.add_logits(trial, "scored", cell, ids, Answers(logits(trial, cell)))
+        clean = Answers(logits(trial, CLEAN))
+        out.add_logits(trial, "validation", CLEAN, ids, clean, LABELS)
     chosen = [registry().calibrators.choose(name) for name in calibrators]
     each = cases(out, trials, chosen, labels_of(labels, there), failures)
     scores = score(each, list(registry().metrics.values()), dataset, failures)

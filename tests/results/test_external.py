@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ from helpers.commands import ferc_in, one_sentence
 from helpers.runs import OWN, TRIAL, folder_of_faces
 from helpers.stored import K, make_run
 
-from ferc_core import FercError, registry
+from ferc_core import FercError, open_dataset, registry
 from ferc_core.base.failures import Failures
 from ferc_core.base.progress import Silent, watching
 from ferc_core.base.tables import column, matrix
-from ferc_core.results.external import KEYS, read_predictions, score_predictions
+from ferc_core.results.external import Truth, score_predictions
+from ferc_core.results.predictions import KEYS, read_predictions
 
 METRICS = list(registry().metrics.values())
 DATA = ("--dataset", "folder", "--data-root", "faces", "--image-size", 32)
@@ -51,7 +53,9 @@ def scored(path: Path, labels: pl.DataFrame) -> pl.DataFrame:
     """The scores of the predictions in a file."""
     failures = Failures()
     predictions = read_predictions(path)
-    scores = score_predictions(predictions, labels, METRICS, "d", path.stem, failures)
+    names = tuple("abcdefgh"[: len(labels["target"][0])])
+    truth = Truth(labels, names)
+    scores, _ = score_predictions(predictions, truth, METRICS, "d", path.stem, failures)
     failures.raise_any()
     return scores
 
@@ -102,6 +106,74 @@ def test_the_predictions_of_a_run_score_the_same_from_outside(home):
     assert set(outside["loss"]) == {"-"}
 
 
+def columns_of(labels: pl.DataFrame, names: Sequence[str], stem: str = "prob") -> pl.DataFrame:
+    """Predictions of classes in an order of their own, and of one that the data lack."""
+    probs = np.random.default_rng(0).dirichlet(np.ones(len(names)), len(labels))
+    values = np.log(probs) if stem == "logit" else probs
+    return labels.select(KEYS).with_columns(
+        **{f"{stem}_{name}": values[:, k] for k, name in enumerate(names)}
+    )
+
+
+@pytest.mark.parametrize("stem", ["prob", "logit"])
+def test_columns_by_name_are_matched_and_others_left_out(labels, tmp_path, stem):
+    names = ["c", "boredom", "A", "b"]
+    table = columns_of(labels, names, stem)
+    table.write_csv(tmp_path / "m.csv")
+    truth = Truth(labels, ("a", "b", "c"))
+    failures = Failures()
+    given = read_predictions(tmp_path / "m.csv")
+    found, wrong = score_predictions(given, truth, METRICS, "d", "m", failures)
+    probs = np.random.default_rng(0).dirichlet(np.ones(4), len(labels))
+    kept = probs[:, [2, 3, 0]] / probs[:, [2, 3, 0]].sum(axis=1, keepdims=True)
+    labels.select(KEYS).with_columns(probs=column(kept)).write_parquet(tmp_path / "m.parquet")
+    both = scored(tmp_path / "m.parquet", labels)["value"]
+    np.testing.assert_allclose(found["value"], both)
+    lost = 100 * probs[:60, 1].mean()
+    assert wrong[0] == (
+        f"m: boredom left out, which the dataset lacks: {lost:.1f} % of the probability on clean "
+        "faces"
+    )
+
+
+def test_classes_in_another_order_are_noticed(home):
+    labels = pl.read_parquet(home / "build" / "labels.parquet")
+    names = json.loads((home / "build" / "manifest.json").read_text())["classes"]
+    targets = 0.9 * np.eye(len(names))[labels["label"]] + 0.1 / len(names)
+    order = [1, 0, *range(2, len(names))]
+    table = labels.select(KEYS).with_columns(
+        **{f"prob_{names[place]}": targets[:, k] for k, place in enumerate(order)}
+    )
+    table.write_parquet(home / "swapped.parquet")
+    done = ferc_in(home)("score", "swapped.parquet", "--dataset", "build", "--out", "s.parquet")
+    assert done.returncode == 0, done.stderr
+    assert "swapped: with its outputs in another order it would be right on 100.0 %" in done.stderr
+    assert f"{names[0]} and {names[1]} seem to be swapped" in done.stderr
+
+
+def test_some_classes_are_scored_as_by_hand(tmp_path):
+    dataset = "toyfaces(train=8,valid=8,test=24,size=40)"
+    faces = open_dataset(dataset)
+    test, names = faces.splits["test"], faces.classes
+    probs = np.random.default_rng(0).dirichlet(np.ones(8), 24)
+    keys = {"sample": test.ids, "corruption": ["clean"] * 24, "severity": [0] * 24}
+    columns = {f"prob_{name}": probs[:, k] for k, name in enumerate(names)}
+    pl.DataFrame({**keys, **columns}).write_parquet(tmp_path / "all.parquet")
+    asked = ("--classes", "happiness", "--classes", "upset=anger+sadness")
+    words = ("--dataset", dataset, "--image-size", 32, "--label-scheme", "one-hot", *asked)
+    done = ferc_in(tmp_path)("score", "all.parquet", *words, "--out", "two.parquet")
+    assert done.returncode == 0, done.stderr
+    happy, sad, anger = (names.index(name) for name in ("happy", "sad", "anger"))
+    kept = np.isin(test.labels, [happy, sad, anger])
+    assert f"{(~kept).sum()} predictions of faces of other classes left out" in done.stderr
+    two = np.column_stack([probs[:, happy], probs[:, sad] + probs[:, anger]])[kept]
+    two /= two.sum(axis=1, keepdims=True)
+    truth = (test.labels[kept] != happy).astype(int)
+    values = dict(pl.read_parquet(tmp_path / "two.parquet").select("metric", "value").iter_rows())
+    assert values["accuracy"] == np.mean(two.argmax(axis=1) == truth)
+    assert values["nll"] == pytest.approx(-np.log(two[np.arange(len(two)), truth]).mean())
+
+
 def test_scores_are_viewed_by_column_and_stored_in_full(home):
     rows = json_scores(
         home, "perfect.parquet", "--dataset", "build", "--by", "severity", "--metric", "accuracy",
@@ -127,8 +199,9 @@ def test_samples_of_a_text_table_keep_their_zeros_and_classes_their_numbers(tmp_
     (tmp_path / "m.csv").write_text(
         "prob_1,sample,prob_0,severity,corruption,note\n1,007,0,0,clean,x\n0.25,8,0.75,3,snow,y\n"
     )
-    frame = read_predictions(tmp_path / "m.csv")
-    assert frame.rows() == [("007", "clean", 0, [0.0, 1.0]), ("8", "snow", 3, [0.75, 0.25])]
+    found = read_predictions(tmp_path / "m.csv")
+    assert found.keys.rows() == [("007", "clean", 0), ("8", "snow", 3)]
+    assert found.values.tolist() == [[0.0, 1.0], [0.75, 0.25]]
 
 
 def test_probabilities_of_three_digits_are_renormalised_and_counted(labels, tmp_path):
@@ -139,7 +212,7 @@ def test_probabilities_of_three_digits_are_renormalised_and_counted(labels, tmp_
     labels.select(KEYS).with_columns(probs=column(printed)).write_parquet(file)
     watcher = Lines()
     with watching(watcher):
-        found = matrix(read_predictions(file)["probs"])
+        found = read_predictions(file).probs
     note = f"{file}: probabilities of {off.sum()} rows renormalised to sum to 1"
     assert watcher.lines == [note]
     np.testing.assert_allclose(found, printed / printed.sum(axis=1, keepdims=True))
@@ -210,6 +283,9 @@ def log(column: str = "probs") -> pl.Expr:
         (lambda f: f.with_columns(probs=pl.lit([1.0])), "one for each class"),
         (lambda f: f.with_columns(probs=pl.lit([0.25, 0.75])), "2 classes, the labels 3"),
         (lambda f: f.drop("probs").with_columns(logit_0=0.0, logit_2=1.0), "no 'logit_1'"),
+        (lambda f: columns_of(f, ["a", "b"]), "no output for c; judge it on the others with"),
+        (lambda f: columns_of(f, ["a", "b", "d"]), "unknown class of bad 'd'"),
+        (lambda f: columns_of(f, ["a", "A", "b"]), "two outputs for one class: 'a' and 'A'"),
         (lambda f: f.drop("probs").with_columns(prob_0=pl.lit("a"), prob_1=0.5), "hold numbers"),
         (lambda f: f[1:], "1 prediction is missing, such as sample 's0' in clean/0"),
         (lambda f: pl.concat([f, f[:1]]), "'s0' in clean/0 twice"),

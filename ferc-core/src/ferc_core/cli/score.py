@@ -12,8 +12,9 @@ from ferc_core.errors import RequestError
 from ferc_core.plugins.host import registry
 
 FIELDS = (
-    "dataset", "data_root", "split", "limit", "image_size", "max_pixels", "severity_table",
-    "suite_seed", "visibility", "visibility_scope", "label_scheme", "fusion", "gmm",
+    "dataset", "data_root", "classes", "split", "limit", "image_size", "max_pixels",
+    "severity_table", "suite_seed", "visibility", "visibility_scope", "label_scheme", "fusion",
+    "gmm",
 )  # fmt: skip
 
 app = o.new_app()
@@ -27,8 +28,9 @@ def score(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A .parquet or .csv table: sample, corruption, severity, and the list 'logits' or "
-            "'probs' (or logit_0, ... or prob_0, ...).",
+            help="A .parquet or .csv table: sample, corruption, severity, and a column for each "
+            "class, prob_anger, ... or logit_anger, ..., or the list 'probs' or 'logits' in the "
+            "order of the classes.",
         ),
     ],
     format: o.Format = "table",
@@ -56,7 +58,9 @@ def score(
     from ferc_core.base.failures import Failures
     from ferc_core.base.files import check_output, write_parquet
     from ferc_core.experiment.config import read_config
-    from ferc_core.results.external import labels_for, read_predictions, score_predictions
+    from ferc_core.experiment.directory import warnings_record
+    from ferc_core.results.external import score_predictions, truth_for
+    from ferc_core.results.predictions import read_predictions
     from ferc_core.results.tables import view
 
     config, failures = read_config(None, settings), Failures()
@@ -65,12 +69,14 @@ def score(
         check_output(out)
     with o.showing(quiet, log_file):
         predictions = read_predictions(file)
-        labels = labels_for(config, predictions)
+        truth = truth_for(config, predictions.keys)
         metrics = list(registry().metrics.values())
-        results = score_predictions(
-            predictions, labels, metrics, config.dataset, file.stem, failures
+        results, wrong = score_predictions(
+            predictions, truth, metrics, config.dataset, file.stem, failures
         )
     if out is not None:
-        write_parquet(out, results, {})
+        write_parquet(out, results, warnings_record(wrong))
     o.echo(reporter(view(results, by, metric)))
+    for text in wrong:
+        o.echo(f"ferc: warning: {text}", err=True)
     failures.raise_any()

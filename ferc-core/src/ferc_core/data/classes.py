@@ -184,6 +184,16 @@ def with_classes(faces: FaceSet, asked: Sequence[str]) -> FaceSet:
     return chosen(faces, {name: groups[name] for name in order})
 
 
+def merges_in(asked: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the members of the merges among classes that were asked for.
+
+    >>> merges_in(["fear", "upset = anger + sad"])
+    {'upset': ('anger', 'sad')}
+    """
+    pairs = [text.partition("=") for text in asked if "=" in text]
+    return {name.strip(): tuple(p.strip() for p in summed.split("+")) for name, _, summed in pairs}
+
+
 def class_of(faces: FaceSet, name: str) -> str:
     """Return the dataset's own name of a class; raises `UnknownNameError` for none."""
     for known in faces.classes:

@@ -321,8 +321,7 @@ class RunDirectory:
     ) -> None:
         """Store the scores with what seems to be wrong with them, and the date in the manifest."""
         judged = self.record | records.mixture(bench) | {"ferc.labels": digest_of(self.labels)}
-        if warnings:
-            judged[WARNINGS] = json.dumps(warnings)
+        judged |= warnings_record(warnings)
         write_parquet(self.results, results, judged)
         write_parquet(self.pooled, pooled, judged)
         self.note(ended=records.now())
@@ -407,6 +406,11 @@ class RunDirectory:
             write_text(self.config, bench.config.to_toml())
             self.record = records.of_tables(identity)
             yield self
+
+
+def warnings_record(warnings: Sequence[str]) -> dict[str, str]:
+    """Return what the metadata of scores say of what seems to be wrong with them."""
+    return {WARNINGS: json.dumps(warnings)} if warnings else {}
 
 
 def checked_logits(frame: pl.DataFrame, path: Path, classes: int) -> pl.DataFrame:

@@ -1,238 +1,130 @@
-"""Predictions made elsewhere, by whatever model, read from a table and scored like our own.
-
-A row for each image: ``sample``, ``corruption``, ``severity`` (the clean set is ``clean``, 0),
-and what the model said about the K classes, in their order. Its name says what it is, for a guess
-would be wrong sooner or later: ``logits`` or ``probs`` as a list, or a column for each class,
-``logit_0`` ... or ``prob_0`` ...
-"""
+"""Predictions made elsewhere, scored like our own against a build or a dataset."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from ferc_core.base.failures import Failures
-from ferc_core.base.files import UNREADABLE, read_bytes, read_parquet
-from ferc_core.base.paths import no_file
 from ferc_core.base.progress import say
-from ferc_core.base.tables import column, matrix
+from ferc_core.base.tables import matrix
 from ferc_core.base.text import number
-from ferc_core.errors import DataError, RequestError, suggest
+from ferc_core.data.classes import merges_in
+from ferc_core.errors import DataError
 from ferc_core.experiment import labelling
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.config import JUDGING, SETTINGS, Config
 from ferc_core.experiment.entries import names_build
-from ferc_core.experiment.scoring import Array, Case, score, softmax
-from ferc_core.faces import SUM_TOLERANCE
+from ferc_core.experiment.sanity import signs, signs_of_probs
+from ferc_core.experiment.scoring import Case, score
+from ferc_core.results.predictions import KEYS, Predictions, described
 from ferc_core.spec import UNCALIBRATED, Metric
 from ferc_core.suite.cells import CLEAN, Cell
 from ferc_core.suite.layout import LABELS, open_build
 
-KEYS = ["sample", "corruption", "severity"]
-CLASS_COLUMN = re.compile(r"(logit|prob)_\d+")
-EXACT = 1e-6  # sums this close to 1 are of exact probabilities, others of rounded ones
 
-
-def read_predictions(path: Path) -> pl.DataFrame:
-    """Return a table with ``KEYS`` and ``probs``, a list of K probabilities.
-
-    Raises `RequestError` or `DataError` with one sentence when the file is not as described above.
+@dataclass(frozen=True)
+class Truth:
+    """What predictions are judged against: the labels of every sample in every cell, as in
+    ``labels.parquet``, and the names of the classes; ``merged`` has the members of merged ones.
+    Labels ``of_some_classes`` leave out the faces of others.
     """
-    frame = read_table(path)
-    for name in KEYS:
-        if name not in frame.columns:
-            raise RequestError(f"{path} has no column {name!r}; {suggest(name, frame.columns)}")
-    if frame.is_empty():
-        raise DataError(f"{path} has no rows")
-    check_types(frame, path)
-    severity = frame["severity"].cast(pl.Int64, strict=False)
-    if severity.null_count() > frame["severity"].null_count():
-        raise DataError(f"{path}: column 'severity' holds {frame['severity'].max()!r}")
-    frame = frame.with_columns(pl.col("sample", "corruption").cast(pl.String), severity)
-    if frame.select(KEYS).null_count().sum_horizontal().item():
-        raise DataError(f"{path} has empty fields in {', '.join(KEYS)}")
-    twice = frame.filter(frame.select(KEYS).is_duplicated())
-    if len(twice):
-        raise DataError(f"{path} has {describe(twice.row(0, named=True))} twice")
-    probs = probabilities(frame, path)
-    return frame.select(*KEYS, probs=column(probs))
 
-
-def read_table(path: Path) -> pl.DataFrame:
-    """Return the table in a .parquet or .csv file; the numbers of a .csv file become numbers."""
-    if reason := no_file(path):
-        raise RequestError(f"cannot read {path}: {reason}")
-    if path.suffix == ".parquet":
-        return read_parquet(path)
-    if path.suffix != ".csv":
-        raise RequestError(f"{path} must be a .parquet or a .csv file")
-    try:
-        # As text, because a sample named 007 is not a number.
-        frame = pl.read_csv(read_bytes(path), infer_schema=False)
-    except UNREADABLE as error:
-        cause = str(error).partition("\n")[0]  # polars adds advice about its own arguments
-        raise DataError(f"{path} cannot be read as a table: {cause}") from error
-    types = {name: pl.Float64() for name in frame.columns if CLASS_COLUMN.fullmatch(name)}
-    for name, wanted in {"severity": pl.Int64(), **types}.items():
-        if name in frame.columns:
-            numbers = frame[name].cast(wanted, strict=False)
-            strange = frame[name].filter(numbers.is_null() & frame[name].is_not_null())
-            if len(strange):
-                kind = "whole number" if name == "severity" else "number"
-                raise DataError(
-                    f"{path}: column {name!r} holds {strange[0]!r}, which is not a {kind}"
-                )
-            frame = frame.with_columns(numbers)
-    return frame
-
-
-def check_types(frame: pl.DataFrame, path: Path) -> None:
-    """Raise `DataError` unless the keys hold names and whole numbers."""
-    schema = frame.schema
-    for name, kind in (("sample", "text"), ("corruption", "text"), ("severity", "whole numbers")):
-        is_text = schema[name] in (pl.String, pl.Categorical, pl.Enum)
-        is_whole = schema[name].is_integer()
-        if not (is_whole if name == "severity" else is_text or (is_whole and name == "sample")):
-            raise DataError(f"{path}: column {name!r} must hold {kind}, not {schema[name]}")
-
-
-def probabilities(frame: pl.DataFrame, path: Path) -> Array:
-    """Return the probabilities [N, K] of a table that has them or logits."""
-    values, are_logits = class_values(frame, path)
-    if values.shape[1] < 2:
-        raise DataError(f"{path} has one value for an image; give one for each class")
-
-    def name(row: np.signedinteger) -> str:
-        return f"{path}: {describe(frame.row(int(row), named=True))}"
-
-    for row in np.flatnonzero(~np.isfinite(values).all(axis=1)):
-        raise DataError(f"{name(row)} has values that are not finite")
-    if are_logits:
-        return softmax(values)
-    for row in np.flatnonzero(values.min(axis=1) < 0):
-        raise DataError(
-            f"{name(row)} has a negative probability; if these are logits, call them so"
-        )
-    sums = values.sum(axis=1)
-    for row in np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE):
-        raise DataError(
-            f"{name(row)} has probabilities that sum to {sums[row]:g}, not 1; "
-            "if these are logits, call them so"
-        )
-    rounded = np.abs(sums - 1) > EXACT
-    if rounded.any():
-        count = number(int(rounded.sum()), "row")
-        say(f"{path}: probabilities of {count} renormalised to sum to 1")
-        values = np.where(rounded[:, None], values / sums[:, None], values)
-    return values
-
-
-def class_values(frame: pl.DataFrame, path: Path) -> tuple[Array, bool]:
-    """Return the values [N, K] of the classes, and whether they are logits."""
-    found = []
-    for stem, are_logits in (("logit", True), ("prob", False)):
-        if f"{stem}s" in frame.columns:
-            found.append((from_lists(frame[f"{stem}s"], path), are_logits))
-        columns = [n for n in frame.columns if CLASS_COLUMN.fullmatch(n) and n.startswith(stem)]
-        if columns:
-            found.append((from_columns(frame, stem, columns, path), are_logits))
-    if len(found) != 1:
-        raise DataError(
-            f"{path} must have one of: a list column 'logits' or 'probs', or a column for each "
-            f"class named logit_0, ... or prob_0, ...; it has {len(found)} of them"
-        )
-    return found[0]
-
-
-def from_lists(column: pl.Series, path: Path) -> Array:
-    """Return a column of lists as an array [N, K]."""
-    inner = getattr(column.dtype, "inner", None)
-    if inner is None or not inner.is_numeric():
-        raise DataError(
-            f"{path}: column {column.name!r} must hold lists of numbers, not {column.dtype}; "
-            f"without lists, write a column for each class: {column.name[:-1]}_0, ..."
-        )
-    lists = column.cast(pl.List(pl.Float64))
-    if lists.list.len().n_unique() > 1:
-        raise DataError(f"{path}: the lists in {column.name!r} differ in length")
-    return matrix(lists)
-
-
-def from_columns(frame: pl.DataFrame, stem: str, columns: list[str], path: Path) -> Array:
-    """Return the columns ``stem_0``, ``stem_1``, ... as an array [N, K], whatever their order."""
-    wanted = [f"{stem}_{k}" for k in range(len(columns))]
-    for name in wanted:
-        if name not in columns:
-            raise DataError(
-                f"{path} has {len(columns)} columns {stem}_..., but no {name!r} among them; "
-                "the classes are numbered from 0"
-            )
-        if not frame.schema[name].is_numeric():
-            raise DataError(f"{path}: column {name!r} must hold numbers, not {frame.schema[name]}")
-    values: Array = frame.select(pl.col(wanted).cast(pl.Float64)).to_numpy()
-    return values
+    labels: pl.DataFrame
+    classes: tuple[str, ...]
+    merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    of_some_classes: bool = False
 
 
 def score_predictions(
-    predictions: pl.DataFrame,
-    labels: pl.DataFrame,
+    predictions: Predictions,
+    truth: Truth,
     metrics: Sequence[Metric],
     dataset: str,
     name: str,
     failures: Failures,
-) -> pl.DataFrame:
-    """Return tidy scores of the cells that the predictions have, against their labels.
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Return tidy scores of the cells that the predictions have, and what seems to be wrong.
 
-    ``labels`` is the ``labels.parquet`` of a build or run directory. Every sample of a cell must
-    be there, once; raises `DataError` otherwise.
+    Every sample of a cell must be there, once; raises `DataError` otherwise.
     """
-    unknown = predictions.join(labels, on=KEYS, how="anti")
-    if len(unknown):
-        example = describe(unknown.row(0, named=True))
-        count = number(len(unknown), "prediction has", "predictions have")
-        raise DataError(f"{count} no label, such as {example}")
-    cells = predictions.select(KEYS[1:]).unique(maintain_order=True)
-    wanted = labels.join(cells, on=KEYS[1:], how="semi")
-    missing = wanted.join(predictions, on=KEYS, how="anti")
-    if len(missing):
-        example = describe(missing.row(0, named=True))
-        count = number(len(missing), "prediction is", "predictions are")
-        raise DataError(f"{count} missing, such as {example}")
-    joined = wanted.join(predictions, on=KEYS, how="left", maintain_order="left")
-    known, said = len(labels["target"][0]), len(joined["probs"][0])
-    if known != said:
-        raise DataError(f"the predictions have {said} classes, the labels {known}")
-    parts = joined.group_by(KEYS[1:], maintain_order=True)
+    predictions, note = predictions.of_classes(truth.classes, truth.merged, name)
+    k = predictions.values.shape[1]
+    if k != len(truth.classes):
+        raise DataError(
+            f"the predictions have {k} classes, the labels {len(truth.classes)}: "
+            f"{', '.join(truth.classes)}; name the columns after their classes, as in "
+            f"prob_{truth.classes[0]}"
+        )
+    rows = aligned(predictions.keys, truth)
+    parts = {
+        Cell(str(corruption), int(severity)): part
+        for (corruption, severity), part in rows.group_by(KEYS[1:], maintain_order=True)
+    }
+    probs, trial = predictions.probs, Trial(name)
     cases = (
         Case(
-            Trial(name),
+            trial,
             UNCALIBRATED,
-            Cell(str(corruption), int(severity)),
-            matrix(part["probs"]),
+            cell,
+            probs[part["row"].to_numpy()],
             part["label"].to_numpy(),
             matrix(part["target"]),
         )
-        for (corruption, severity), part in parts
+        for cell, part in parts.items()
     )
-    return score(cases, metrics, dataset, failures)
+    scores = score(cases, metrics, dataset, failures)
+    wrong = [note] if note else []
+    if CLEAN in parts:
+        of, labels = parts[CLEAN]["row"].to_numpy(), parts[CLEAN]["label"].to_numpy()
+        look = signs if predictions.are_logits else signs_of_probs
+        wrong += look(predictions.values[of], labels, truth.classes)
+    return scores, tuple(f"{name}: {text}" for text in wrong)
 
 
-def labels_for(config: Config, predictions: pl.DataFrame) -> pl.DataFrame:
-    """Return the labels of the cells that a table of predictions has.
+def aligned(keys: pl.DataFrame, truth: Truth) -> pl.DataFrame:
+    """Return the labels of the cells that predictions are of, with the ``row`` of each of them.
+
+    Raises `DataError` for a prediction without a label, but where these are of some classes alone,
+    and for a label without a prediction.
+    """
+    labels = truth.labels
+    given = keys.with_row_index("row")
+    unknown = given.join(labels, on=KEYS, how="anti")
+    if len(unknown) and truth.of_some_classes:
+        say(f"{number(len(unknown), 'prediction')} of faces of other classes left out")
+    elif len(unknown):
+        example = described(unknown.row(0, named=True))
+        count = number(len(unknown), "prediction has", "predictions have")
+        raise DataError(f"{count} no label, such as {example}")
+    cells = keys.select(KEYS[1:]).unique(maintain_order=True)
+    wanted = labels.join(cells, on=KEYS[1:], how="semi")
+    missing = wanted.join(keys, on=KEYS, how="anti")
+    if len(missing):
+        example = described(missing.row(0, named=True))
+        count = number(len(missing), "prediction is", "predictions are")
+        raise DataError(f"{count} missing, such as {example}")
+    if wanted.is_empty():
+        raise DataError("the predictions and the labels have no cell in common")
+    return wanted.join(given, on=KEYS, how="left", maintain_order="left")
+
+
+def truth_for(config: Config, keys: pl.DataFrame) -> Truth:
+    """Return the labels of the cells that predictions are of.
 
     They are those of the build that ``config.dataset`` names, unless the configuration asks for
     other ones; or they are made from the dataset.
     """
     judging = {name for name, setting in SETTINGS.items() if setting.role == JUDGING}
-    if names_build(config) and not config.model_fields_set & judging:
+    if names_build(config) and not config.model_fields_set & {*judging, "classes"}:
         build = open_build(Path(config.dataset))
         _ = build.content(LABELS)  # raises unless it is the one that was built
-        return build.labels
-    corruptions = sorted(set(predictions["corruption"]) - {CLEAN.corruption})
+        asked = build.settings.get("classes", ())
+        return Truth(build.labels, tuple(build.manifest["classes"]), merges_in(asked), bool(asked))
+    corruptions = sorted(set(keys["corruption"]) - {CLEAN.corruption})
     bench = Benchmark.open(
         config.model_copy(update={"corruptions": tuple(corruptions)}), training=False
     )
@@ -241,9 +133,5 @@ def labels_for(config: Config, predictions: pl.DataFrame) -> pl.DataFrame:
     visible = None
     if bench.entries.label_scheme.entry.uses_visibility:
         visible = labelling.measured(bench, bench.images()["scored"])
-    return labelling.label_table(bench, visible)
-
-
-def describe(row: dict[str, object]) -> str:
-    """Return the key of a row in words."""
-    return f"sample {row['sample']!r} in {row['corruption']}/{row['severity']}"
+    table = labelling.label_table(bench, visible)
+    return Truth(table, bench.classes, bench.faces.merged, bool(bench.config.classes))
