@@ -101,3 +101,46 @@ def test_without_training_any_split_is_scored_and_the_others_may_be_empty():
 def test_impossible_divisions_are_refused(splits, wanted, message):
     with pytest.raises(FercError, match=message):
         divide(face_set(**splits), wanted)
+
+
+def test_a_fraction_of_the_scored_split_is_held_out_by_class():
+    test = split([0] * 40 + [1] * 20, "t")
+    parts = divide(face_set(test=test), calibrate_on="0.25", training=False)
+    assert np.bincount(parts.validation.labels).tolist() == [10, 5]
+    assert not set(parts.validation.ids) & set(parts.scored.ids)
+    assert len(parts.scored) == 45
+    assert parts.notes == ("validation: 15 faces of 'test' held out of scoring, by class",)
+
+
+def test_subjects_are_held_out_whole():
+    subjects = tuple(f"p{i // 5}" for i in range(100))
+    test = split([0, 1] * 50, "t", subjects)
+    parts = divide(face_set(test=test), calibrate_on="0.2", training=False)
+    assert not set(parts.validation.identities) & set(parts.scored.identities)
+    assert "by subject" in parts.notes[0]
+
+
+def test_a_split_to_calibrate_on_is_chosen():
+    splits = {"train": split([0, 1] * 9), "valid": split([0, 1], "v"), "test": split([0, 1], "t")}
+    chosen = divide(face_set(**splits), "valid", calibrate_on="test")
+    assert chosen.validation.ids == ("t0", "t1")
+    alone = divide(face_set(**splits), calibrate_on="train", training=False)
+    assert alone.validation.ids == splits["train"].ids
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("tset", "unknown split 'tset': did you mean 'test'"),
+        ("test", "would fit calibrators on the faces they are judged on; hold a part of them out"),
+        ("train", "would validate on the faces that are learned from"),
+        ("1", "a fraction of the scored one between 0 and 1, not 1"),
+        ("-0.2", "a fraction of the scored one between 0 and 1, not -0.2"),
+        ("nan", "a fraction of the scored one between 0 and 1, not nan"),
+        ("0.999", "leaves nothing to score"),
+    ],
+)
+def test_what_cannot_be_calibrated_on_is_refused(asked, message):
+    faces = face_set(train=split([0, 1] * 9), test=split([0, 1] * 5, "t"))
+    with pytest.raises(FercError, match=message):
+        divide(faces, calibrate_on=asked)

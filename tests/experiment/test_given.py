@@ -191,3 +191,26 @@ def test_nothing_is_warned_of_where_all_is_well(faces, tmp_path):
 def test_the_command_line_says_that_a_given_model_is_not_there(ferc, evaluated):
     message = one_sentence(ferc("run", evaluated.path.resolve()), 2)
     assert "a run of ferc.evaluate is made from Python" in message
+
+
+def test_a_dataset_with_a_test_split_alone_is_scored_without_calibrators(faces, tmp_path):
+    alone = ferc.FaceSet(faces.name, faces.classes, {"test": faces.splits["test"]})
+    run = ferc.evaluate(brightness, alone, out=tmp_path / "run", quiet=True, **CELLS)
+    assert set(run.scores["calibrator"]) == {"none"}
+    assert set(run.scores["n"]) == {12}
+
+
+def test_a_fraction_of_the_scored_split_fits_the_calibrators(faces, tmp_path, capsys):
+    alone = ferc.FaceSet(faces.name, faces.classes, {"test": faces.splits["test"]})
+    out = tmp_path / "run"
+    run = ferc.evaluate(brightness, alone, out=out, calibrate_on="0.25", **CELLS)
+    said = capsys.readouterr().err
+    assert "faces of 'test' held out of scoring, by subject" in said
+    assert set(run.scores["calibrator"]) == {"none", "temperature"}
+    (file,) = out.glob("predictions/*/validation.parquet")
+    held = pl.read_parquet(file)
+    scored = run.labels()["sample"].unique().to_list()
+    assert not set(held["sample"]) & set(scored)
+    assert len(held) + len(scored) == 12
+    with pytest.raises(RequestError, match="was made with calibrate_on '0.25', not '0.5'"):
+        ferc.evaluate(brightness, alone, out=out, calibrate_on="0.5", quiet=True, **CELLS)
