@@ -212,5 +212,5 @@ def test_a_fraction_of_the_scored_split_fits_the_calibrators(faces, tmp_path, ca
     scored = run.labels()["sample"].unique().to_list()
     assert not set(held["sample"]) & set(scored)
     assert len(held) + len(scored) == 12
-    with pytest.raises(RequestError, match="was made with calibrate_on '0.25', not '0.5'"):
+    with pytest.raises(RequestError, match=r"was made with calibrate_on '0\.25', not '0\.5'"):
         ferc.evaluate(brightness, alone, out=out, calibrate_on="0.5", quiet=True, **CELLS)

@@ -339,3 +339,59 @@ def test_the_command_refuses_in_one_sentence(home):
     (home / "m.json").write_text("{}")
     refused = ferc_in(home)("score", "m.json", "--dataset", "build")
     assert "m.json must be a .parquet or a .csv file" in one_sentence(refused, 2)
+
+
+# With faces to fit calibrators on
+
+
+@pytest.fixture
+def toys(tmp_path):
+    """Tables of logits of toy faces that are too sure, and a command that scores them."""
+    dataset = "toyfaces(train=24,valid=160,test=160,size=40)"
+    faces = open_dataset(dataset)
+    for part in ("valid", "test"):
+        split, rng = faces.splits[part], np.random.default_rng(len(part))
+        logits = 9 * np.eye(8)[np.where(rng.random(160) < 0.6, split.labels, 0)]
+        table = pl.DataFrame(
+            {
+                "sample": split.ids,
+                "corruption": ["clean"] * 160,
+                "severity": [0] * 160,
+                **{f"logit_{name}": logits[:, k] for k, name in enumerate(faces.classes)},
+            }
+        )
+        table.write_csv(tmp_path / f"{part}.csv")
+
+    def score(*options: object):
+        words = ("test.csv", "--dataset", dataset, "--image-size", 32, "--label-scheme", "one-hot")
+        return ferc_in(tmp_path)("score", *words, *options, "--out", "scores.parquet")
+
+    return tmp_path, score
+
+
+def test_calibrators_are_fitted_on_a_second_table(toys):
+    folder, score = toys
+    done = score("--validation", "valid.csv", "--calibrator", "temperature", "--calibrator", "none")
+    assert done.returncode == 0, done.stderr
+    scores = pl.read_parquet(folder / "scores.parquet").filter(metric="ece")
+    ece = dict(scores.select("calibrator", "value").iter_rows())
+    assert ece.keys() == {"none", "temperature"}
+    assert ece["none"] > 0.25
+    assert ece["temperature"] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "code"),
+    [
+        (("--calibrator", "temperature"), "add --validation FILE", 2),
+        (("--validation", "test.csv"), "which is scored; calibrators are fitted on other faces", 1),
+        (("--validation", "none.csv"), "cannot read none.csv: it does not exist", 2),
+        (("--validation", "valid.csv", "--calibrator", "temprature"), "did you mean 'temp", 2),
+        (("--validation", "strange.csv"), "which the dataset lacks", 1),
+    ],
+)
+def test_what_calibrators_cannot_be_fitted_on_is_refused(toys, options, message, code):
+    folder, score = toys
+    table = pl.read_csv(folder / "valid.csv")
+    table.with_columns(sample="x" + pl.col("sample")).write_csv(folder / "strange.csv")
+    assert message in one_sentence(score(*options), code)

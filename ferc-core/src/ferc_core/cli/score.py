@@ -10,11 +10,12 @@ import typer
 from ferc_core.cli import options as o
 from ferc_core.errors import RequestError
 from ferc_core.plugins.host import registry
+from ferc_core.spec import UNCALIBRATED
 
 FIELDS = (
     "dataset", "data_root", "classes", "split", "limit", "image_size", "max_pixels",
     "severity_table", "suite_seed", "visibility", "visibility_scope", "label_scheme", "fusion",
-    "gmm",
+    "gmm", "calibrators",
 )  # fmt: skip
 
 app = o.new_app()
@@ -33,6 +34,14 @@ def score(
             "order of the classes.",
         ),
     ],
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A table of the same kind, of faces of other splits, that calibrators are fitted "
+            "on.",
+        ),
+    ] = None,
     format: o.Format = "table",
     by: o.By = None,
     metric: o.Metrics = None,
@@ -48,7 +57,8 @@ def score(
 
     With `--dataset DIR`, a directory of `ferc build`, its labels are used; otherwise the labels
     are made from the dataset as `ferc run` would make them. The cells that the file has are
-    scored; of each of them every sample must be there.
+    scored; of each of them every sample must be there. With `--validation` there are scores after
+    calibration, too.
     """
     o.begin(plugin)
     o.check_view(by, metric)
@@ -59,20 +69,28 @@ def score(
     from ferc_core.base.files import check_output, write_parquet
     from ferc_core.experiment.config import read_config
     from ferc_core.experiment.directory import warnings_record
-    from ferc_core.results.external import score_predictions, truth_for
+    from ferc_core.results.external import fit_on, score_predictions, truth_for
     from ferc_core.results.predictions import read_predictions
     from ferc_core.results.tables import view
 
+    if settings.get("calibrators") and validation is None:
+        raise RequestError("--calibrator needs faces to fit it on: add --validation FILE")
     config, failures = read_config(None, settings), Failures()
     registry().metrics.require()
+    asked = [name for name in config.calibrators if name != UNCALIBRATED]
+    calibrators = [registry().calibrators.choose(n) for n in asked] if validation else []
     if out is not None:
         check_output(out)
     with o.showing(quiet, log_file):
         predictions = read_predictions(file)
-        truth = truth_for(config, predictions.keys)
+        held_out = read_predictions(validation) if validation else None
+        truth = truth_for(config, predictions.keys, validation is not None)
+        transforms = {}
+        if held_out is not None:
+            transforms = fit_on(held_out, truth, calibrators, str(validation), failures)
         metrics = list(registry().metrics.values())
         results, wrong = score_predictions(
-            predictions, truth, metrics, config.dataset, file.stem, failures
+            predictions, truth, metrics, config.dataset, file.stem, failures, transforms
         )
     if out is not None:
         write_parquet(out, results, warnings_record(wrong))

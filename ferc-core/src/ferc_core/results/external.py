@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from ferc_core.base.failures import Failures
@@ -19,9 +20,10 @@ from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.config import JUDGING, SETTINGS, Config
 from ferc_core.experiment.entries import names_build
 from ferc_core.experiment.sanity import signs, signs_of_probs
-from ferc_core.experiment.scoring import Case, score
+from ferc_core.experiment.scoring import Array, Case, Transform, distributions, score
+from ferc_core.plugins.registry import Chosen
 from ferc_core.results.predictions import KEYS, Predictions, described
-from ferc_core.spec import UNCALIBRATED, Metric
+from ferc_core.spec import UNCALIBRATED, Calibrator, Metric
 from ferc_core.suite.cells import CLEAN, Cell
 from ferc_core.suite.layout import LABELS, open_build
 
@@ -30,13 +32,15 @@ from ferc_core.suite.layout import LABELS, open_build
 class Truth:
     """What predictions are judged against: the labels of every sample in every cell, as in
     ``labels.parquet``, and the names of the classes; ``merged`` has the members of merged ones.
-    Labels ``of_some_classes`` leave out the faces of others.
+    Labels ``of_some_classes`` leave out the faces of others. ``others`` are the classes of the
+    faces of the other splits, by sample, where calibrators are to be fitted on them.
     """
 
     labels: pl.DataFrame
     classes: tuple[str, ...]
     merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     of_some_classes: bool = False
+    others: Mapping[str, int] = field(default_factory=dict)
 
 
 def score_predictions(
@@ -46,34 +50,30 @@ def score_predictions(
     dataset: str,
     name: str,
     failures: Failures,
+    transforms: Mapping[str, Transform] | None = None,
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Return tidy scores of the cells that the predictions have, and what seems to be wrong.
 
-    Every sample of a cell must be there, once; raises `DataError` otherwise.
+    ``transforms`` are fitted calibrators, whose scores stand beside those of the predictions as
+    they are. Every sample of a cell must be there, once; raises `DataError` otherwise.
     """
-    predictions, note = predictions.of_classes(truth.classes, truth.merged, name)
-    k = predictions.values.shape[1]
-    if k != len(truth.classes):
-        raise DataError(
-            f"the predictions have {k} classes, the labels {len(truth.classes)}: "
-            f"{', '.join(truth.classes)}; name the columns after their classes, as in "
-            f"prob_{truth.classes[0]}"
-        )
+    predictions, note = judged(predictions, truth, name)
     rows = aligned(predictions.keys, truth)
     parts = {
         Cell(str(corruption), int(severity)): part
         for (corruption, severity), part in rows.group_by(KEYS[1:], maintain_order=True)
     }
-    probs, trial = predictions.probs, Trial(name)
+    trial = Trial(name)
     cases = (
         Case(
             trial,
-            UNCALIBRATED,
+            calibrator,
             cell,
             probs[part["row"].to_numpy()],
             part["label"].to_numpy(),
             matrix(part["target"]),
         )
+        for calibrator, probs in calibrated(predictions, trial, transforms or {}, failures)
         for cell, part in parts.items()
     )
     scores = score(cases, metrics, dataset, failures)
@@ -83,6 +83,72 @@ def score_predictions(
         look = signs if predictions.are_logits else signs_of_probs
         wrong += look(predictions.values[of], labels, truth.classes)
     return scores, tuple(f"{name}: {text}" for text in wrong)
+
+
+def judged(predictions: Predictions, truth: Truth, whose: str) -> tuple[Predictions, str]:
+    """Return predictions of the classes of the labels, and a sentence about what is left out."""
+    found, note = predictions.of_classes(truth.classes, truth.merged, whose)
+    k = found.values.shape[1]
+    if k != len(truth.classes):
+        raise DataError(
+            f"the predictions have {k} classes, the labels {len(truth.classes)}: "
+            f"{', '.join(truth.classes)}; name the columns after their classes, as in "
+            f"prob_{truth.classes[0]}"
+        )
+    return found, note
+
+
+def calibrated(
+    predictions: Predictions, trial: Trial, transforms: Mapping[str, Transform], failures: Failures
+) -> Iterator[tuple[str, Array]]:
+    """Yield the probabilities [N, K] as they are, and by each fitted calibrator."""
+    yield UNCALIBRATED, predictions.probs
+    for name, transform in transforms.items():
+        try:
+            logits = predictions.logits
+            yield name, distributions(transform(logits), logits.shape)
+        except BaseException as error:  # a calibrator may raise anything; the others continue
+            failures.add(f"{trial}, calibrator {name}", error)
+
+
+def fit_on(
+    predictions: Predictions,
+    truth: Truth,
+    calibrators: Sequence[Chosen[Calibrator]],
+    whose: str,
+    failures: Failures,
+) -> dict[str, Transform]:
+    """Return calibrators that are fitted on predictions of faces that are not scored.
+
+    On the clean ones, or for ``domains`` on those of every cell. Raises `DataError` for a face
+    that is scored or unknown.
+    """
+    predictions, _ = judged(predictions, truth, whose)
+    samples = predictions.keys["sample"].to_list()
+    scored = set(truth.labels["sample"])
+    for sample in samples:
+        if sample in scored:
+            raise DataError(
+                f"{whose} has the sample {sample!r}, which is scored; calibrators are fitted on "
+                "other faces"
+            )
+        if sample not in truth.others and not truth.of_some_classes:
+            raise DataError(f"{whose} has the sample {sample!r}, which the dataset lacks")
+    known = np.array([sample in truth.others for sample in samples])
+    clean = (predictions.keys["severity"] == 0).to_numpy() & known
+    if not clean.any():
+        raise DataError(f"{whose} has no predictions of clean faces to fit calibrators on")
+    labels = np.array([truth.others.get(sample, 0) for sample in samples])
+    cells = predictions.keys.select(pl.struct(KEYS[1:]).rank("dense"))[KEYS[1]].to_numpy()
+    found = {}
+    for calibrator in calibrators:
+        rows = known if calibrator.entry.domains else clean
+        domains = {"domains": cells[rows].astype(np.int64)} if calibrator.entry.domains else {}
+        try:
+            found[str(calibrator)] = calibrator(predictions.logits[rows], labels[rows], **domains)
+        except BaseException as error:  # a calibrator may raise anything; the others continue
+            failures.add(f"{whose}, calibrator {calibrator}", error)
+    return found
 
 
 def aligned(keys: pl.DataFrame, truth: Truth) -> pl.DataFrame:
@@ -112,8 +178,9 @@ def aligned(keys: pl.DataFrame, truth: Truth) -> pl.DataFrame:
     return wanted.join(given, on=KEYS, how="left", maintain_order="left")
 
 
-def truth_for(config: Config, keys: pl.DataFrame) -> Truth:
-    """Return the labels of the cells that predictions are of.
+def truth_for(config: Config, keys: pl.DataFrame, validation: bool = False) -> Truth:
+    """Return the labels of the cells that predictions are of, for ``validation`` those of the
+    other splits, too.
 
     They are those of the build that ``config.dataset`` names, unless the configuration asks for
     other ones; or they are made from the dataset.
@@ -123,7 +190,9 @@ def truth_for(config: Config, keys: pl.DataFrame) -> Truth:
         build = open_build(Path(config.dataset))
         _ = build.content(LABELS)  # raises unless it is the one that was built
         asked = build.settings.get("classes", ())
-        return Truth(build.labels, tuple(build.manifest["classes"]), merges_in(asked), bool(asked))
+        others = others_of(Benchmark.open(config, training=False)) if validation else {}
+        classes = tuple(build.manifest["classes"])
+        return Truth(build.labels, classes, merges_in(asked), bool(asked), others)
     corruptions = sorted(set(keys["corruption"]) - {CLEAN.corruption})
     bench = Benchmark.open(
         config.model_copy(update={"corruptions": tuple(corruptions)}), training=False
@@ -134,4 +203,16 @@ def truth_for(config: Config, keys: pl.DataFrame) -> Truth:
     if bench.entries.label_scheme.entry.uses_visibility:
         visible = labelling.measured(bench, bench.images()["scored"])
     table = labelling.label_table(bench, visible)
-    return Truth(table, bench.classes, bench.faces.merged, bool(bench.config.classes))
+    others = others_of(bench) if validation else {}
+    return Truth(table, bench.classes, bench.faces.merged, bool(bench.config.classes), others)
+
+
+def others_of(bench: Benchmark) -> dict[str, int]:
+    """Return the classes of the faces that are not scored, by sample."""
+    scored = bench.splits.scored_name
+    return {
+        sample: int(label)
+        for name, split in bench.faces.splits.items()
+        if name != scored
+        for sample, label in zip(split.ids, split.labels, strict=True)
+    }
