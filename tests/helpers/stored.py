@@ -14,8 +14,9 @@ from ferc_core import registry
 from ferc_core.base.failures import Failures
 from ferc_core.base.files import digest_of, write_json, write_parquet
 from ferc_core.base.tables import column
+from ferc_core.experiment.answers import Answers
 from ferc_core.experiment.benchmark import Trial
-from ferc_core.experiment.directory import Answers, RunDirectory
+from ferc_core.experiment.directory import RunDirectory
 from ferc_core.experiment.scoring import cases, labels_of, score
 from ferc_core.suite.cells import CLEAN, POOLED, Cell, cells
 

@@ -22,7 +22,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,6 @@ from ferc_core.base.files import (
     UNFINISHED,
     Held,
     claim,
-    digest,
     digest_of,
     names_in,
     read_json,
@@ -49,45 +47,25 @@ from ferc_core.base.files import (
 from ferc_core.base.paths import expanded
 from ferc_core.base.progress import say
 from ferc_core.base.seeds import key, slug
-from ferc_core.base.tables import ROWS, checked, column, matrix
+from ferc_core.base.tables import matrix
 from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment import records
+from ferc_core.experiment.answers import (
+    Answers,
+    Logits,
+    as_table,
+    checked_logits,
+    content_of,
+    lost_in,
+    record_of,
+    unlike,
+)
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.manifest import checked_manifest
 from ferc_core.suite.cells import CLEAN, Cell
 from ferc_core.suite.layout import checked_labels
 
-CELL = ("corruption", "severity")
-LOGITS: dict[str, Any] = {  # columns of the files in predictions/
-    "sample": pl.String,
-    "corruption": pl.String,
-    "severity": pl.Int64,
-    "logits": ROWS,
-}
-LABEL: dict[str, Any] = {"label": pl.Int64}  # of validation, too
 WARNINGS = "ferc.warnings"  # in the metadata of the results
-LOST = "left_out"  # a column: the probability of outputs that the dataset lacks
-
-Logits = npt.NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What a model says of N images: logits [N, K] of the dataset's classes.
-
-    lost: the probability [N] of its other outputs, named by ``left_out``, or None where it has none
-    """
-
-    logits: Logits
-    lost: npt.NDArray[np.float64] | None = None
-    left_out: tuple[str, ...] = ()
-
-    @classmethod
-    def together(cls, parts: Sequence[Answers]) -> Answers:
-        """Return the answers of one model for several batches as one."""
-        lost = [part.lost for part in parts if part.lost is not None]
-        logits = np.concatenate([part.logits for part in parts])
-        return cls(logits, np.concatenate(lost) if lost else None, parts[0].left_out)
 
 
 class RunDirectory:
@@ -196,21 +174,9 @@ class RunDirectory:
         labels: npt.NDArray[np.int64] | None = None,
     ) -> None:
         """Store the logits of a trial in a cell; validation keeps its ``labels``, too."""
-        known: dict[str, Any] = {} if labels is None else {"label": labels}
-        if answers.lost is not None:
-            known[LOST] = answers.lost
-        frame = pl.DataFrame(
-            {"sample": ids, "logits": column(answers.logits.astype(np.float32)), **known}
-        ).select(
-            "sample",
-            pl.lit(cell.corruption).alias("corruption"),
-            pl.lit(cell.severity, pl.Int64).alias("severity"),
-            pl.exclude("sample"),
-        )
+        frame = as_table(cell, ids, answers, labels)
         path = self.predictions(trial, part, cell)
-        record = {"ferc.checkpoint": self.model(trial), "ferc.content": content_of(frame)}
-        if answers.left_out:
-            record["ferc.left_out"] = json.dumps(answers.left_out)
+        record = {"ferc.checkpoint": self.model(trial), **record_of(frame, answers)}
         write_parquet(path, frame, {**self.made_from(trial), **record})
         self._found[path] = True
 
@@ -227,11 +193,7 @@ class RunDirectory:
     def lost(self, trial: Trial, cell: Cell = CLEAN) -> tuple[tuple[str, ...], float]:
         """Return the outputs of a model that the dataset lacks, and their mean probability."""
         path = self.predictions(trial, "scored", cell)
-        frame, record = read_table(path)
-        if LOST not in frame.columns:
-            return (), 0.0
-        lost = checked(frame, {LOST: pl.Float64}, path)[LOST].to_numpy()
-        return tuple(json.loads(record.get("ferc.left_out", "[]"))), float(lost.mean())
+        return lost_in(*read_table(path), path)
 
     def validation(
         self, trial: Trial, domains: bool = False
@@ -411,34 +373,6 @@ class RunDirectory:
 def warnings_record(warnings: Sequence[str]) -> dict[str, str]:
     """Return what the metadata of scores say of what seems to be wrong with them."""
     return {WARNINGS: json.dumps(warnings)} if warnings else {}
-
-
-def checked_logits(frame: pl.DataFrame, path: Path, classes: int) -> pl.DataFrame:
-    """Return a table of logits that was read; raises `DataError` for one of something else."""
-    validation = path.name.startswith("validation")
-    table = checked(frame, LOGITS | (LABEL if validation else {}), path, undefined=("logits",))
-    if table["logits"].list.len().unique().to_list() != [classes]:
-        raise DataError(f"{path}: column 'logits' must hold lists of {classes} numbers")
-    if validation and not table["label"].is_between(0, classes - 1).all():
-        raise DataError(f"{path}: column 'label' has a number that is none of its classes")
-    return table
-
-
-def unlike(frame: pl.DataFrame, cell: Cell | None, ids: Sequence[str] | None) -> str:
-    """Say why a table is not one of logits in this cell, of these samples; "" where it is."""
-    if cell and any(Cell(*row) != cell for row in frame.select(CELL).unique().rows()):
-        return f"it is not of {cell}"
-    if ids is not None and frame["sample"].to_list() != list(ids):
-        return "it has other samples, or in another order"
-    return ""
-
-
-def content_of(frame: pl.DataFrame) -> str:
-    """Return a hash of samples, logits and labels, which tells damage that parquet does not."""
-    samples = "\0".join(frame["sample"]).encode(errors="surrogateescape")
-    logits = frame["logits"].explode().to_numpy().astype(np.float32)
-    labels = frame["label"].to_numpy() if "label" in frame.columns else np.empty(0)
-    return digest(samples + logits.tobytes() + labels.astype(np.int64).tobytes())
 
 
 def default_path(bench: Benchmark) -> Path:

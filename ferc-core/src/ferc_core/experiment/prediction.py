@@ -14,8 +14,9 @@ from ferc_core.base.failures import Failures
 from ferc_core.base.progress import Advance, say, track
 from ferc_core.data.classes import Outputs, names_of, outputs_of
 from ferc_core.errors import PluginError
+from ferc_core.experiment.answers import Answers
 from ferc_core.experiment.benchmark import Benchmark, Trial
-from ferc_core.experiment.directory import Answers, RunDirectory
+from ferc_core.experiment.directory import RunDirectory
 from ferc_core.experiment.sanity import signs
 from ferc_core.images.store import ImageStore, keep
 from ferc_core.spec import Predictor

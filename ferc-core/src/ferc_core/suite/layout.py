@@ -73,7 +73,7 @@ class Build:
     def settings(self) -> dict[str, Any]:
         """The settings of a configuration that the build was made with."""
         making = self.manifest["making"]
-        settings = {name: making[name] for name in MAKING if name in making} | {
+        settings = {name: making.get(name, ()) for name in MAKING} | {
             "split": self.manifest["split"]
         }
         if making.get("gmm"):  # the key of the mixture, of which the build has a copy
