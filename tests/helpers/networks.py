@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ferc_core.task import Examples, Task
-from ferc_models.ready.predictor import Convention
+from ferc_models.ready.convention import Convention
 
 SIDE, CLASSES = 32, ("happy", "sad", "neutral")
 RNG = np.random.default_rng(0)
@@ -83,6 +83,7 @@ def linear_onnx(
     answers: tuple[str, ...] = ("logits",),
     inputs: tuple[str, ...] = ("images",),
     factor: float = 1.0,
+    metadata: dict[str, str] | None = None,
 ) -> Path:
     """Write the model in ONNX; its weights are in the order channels, rows, columns.
 
@@ -120,7 +121,9 @@ def linear_onnx(
         ],
     )
     opset = [onnx.helper.make_opsetid("", 17)]
-    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+    model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=9)
+    onnx.helper.set_model_props(model, metadata or {})
+    onnx.save(model, path)
     return path
 
 

@@ -27,7 +27,7 @@ from helpers.networks import (
 from ferc_core.errors import DataError, RequestError, RunError
 from ferc_models.methods.onnx import check, fit, load
 from ferc_models.ready import ready_made
-from ferc_models.ready.predictor import Convention
+from ferc_models.ready.convention import Convention
 from ferc_models.saved.tensors import write_tensors
 
 onnx = pytest.importorskip("onnx")
@@ -121,22 +121,43 @@ def of_shape(*shape: int | str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        (of_shape(3, 48, 48), {}, r"float \[\?, 3, 48, 48\].* 32x32; add --image-size 48"),
-        (of_shape(3, "height", 96), {}, r"\[\?, 3, \?, 96\].* 32x32; add --image-size 96"),
+        (of_shape(3, 48, 48), {"size": 32}, r"float \[\?, 3, 48, 48\]; leave out size=32"),
+        (of_shape(3, "height", 96), {"size": 64}, r"\[\?, 3, \?, 96\]; leave out size=64"),
         (of_shape(3, 48, 32), {}, "it must take square images"),
-        (of_shape(1, 32, 32), {}, "not 3 channels with layout=nchw; images have 3"),
+        (of_shape(1, 32, 32), {}, "normalise=imagenet is for three channels; .* use half"),
+        (of_shape(1, 32, 32), {"channels": "bgr"}, "not 3 channels .*; use channels=grey"),
+        (of_shape(2, 32, 32), {}, "not 3 channels with layout=nchw; images have 3, or 1 with"),
+        ({}, {"channels": "grey", "normalise": "half"}, "not 1 channel .*; leave out channels=gr"),
         ({}, {"layout": "nhwc"}, "not 3 channels with layout=nhwc; use layout=nchw"),
         ({"layout": "nhwc"}, {}, "not 3 channels with layout=nchw; use layout=nhwc"),
-        ({"takes": "UINT8"}, {}, r"takes uint8 \[\?, 3, 32, 32\]; it must take a batch of float"),
+        ({"takes": "INT8"}, {}, r"takes int8 \[\?, 3, 32, 32\]; it must take a batch of images"),
+        ({"takes": "UINT8"}, {"normalise": "unit"}, r"raw pixels \(uint8\); leave out normalise="),
         ({"inputs": ("images", "more")}, {}, r"has 2 inputs \(images, more\)"),
-        ({"answers": ("logits", "probs")}, {}, r"has 2 outputs \(logits, probs\)"),
+        ({"answers": ("logits", "probs")}, {}, r"has 2 outputs \(logits, probs\); choose"),
+        ({"answers": ("logits", "probs")}, {"output_name": "prob"}, "did you mean 'probs'"),
         ({"answers": ("class",)}, {}, r"returns tensor\(int64\); it must return floats \[\?, K\]"),
         ({"answers": ("deep",)}, {}, r"returns an array \[8, 3, 1\] for 8 images; .* \[8, 3\]"),
         ({"weights": WEIGHTS[:, :2], "bias": BIAS[:2]}, {}, "has 2 classes, but the dataset has 3"),
         ({"weights": WEIGHTS[:99], "shape": ("C", "H", "W")}, {}, "fails on 32x32 images"),
         ({}, {"output": "probs"}, "must return probabilities that sum to 1.*use output=logits"),
         ({}, {"output": "softmax"}, "'output' must be logits or probs"),
-        ({}, {"normalise": True}, "'normalise' must be imagenet or half or unit or raw"),
+        ({}, {"normalise": True}, "option 'normalise' must be a text, not True"),
+        ({}, {"normalise": "imagnet"}, "'normalise' must be imagenet or half or unit or raw"),
+        ({}, {"normalise": "1,2:3"}, "normalise must be mean:deviation in units of 0 to 255"),
+        ({}, {"normalise": "1:0"}, "deviations above 0"),
+        ({}, {"normalise": "1:a"}, "normalise must be mean:deviation"),
+        ({}, {"normalise": "nan:1"}, "normalise must be mean:deviation"),
+        ({}, {"size": 0}, "option 'size' must be a whole number from 1 to"),
+        ({}, {"batch": 0}, "option 'batch' must be a whole number from 1 to"),
+        ({}, {"providers": "tensorrt"}, r"unknown provider of onnxruntime.* 'tensorrt': known are"),
+        ({}, {"classes": "happy"}, "option 'classes' must be two names or more"),
+        ({}, {"classes": 3}, "option 'classes' must be two names or more"),
+        ({}, {"classes": "happy sad"}, "has 3 outputs, but 2 names|no output for neutral"),
+        ({}, {"classes": "happy sad joy"}, "two outputs for one class: 'happy' and 'joy'"),
+        ({}, {"classes": "happy sad netural"}, "did you mean 'neutral'"),
+        ({}, {"classes": "happy sad fear"}, "no output for neutral; judge it on the others with"),
+        ({}, {"classes": "happy,sad,neutral,fear"}, "has 3 outputs, but 4 names for them"),
+        ({"metadata": {"classes": "[1, 2]"}}, {}, "has 'classes', which is no list of names"),
         ({}, {"channels": "gbr"}, "'channels' must be rgb or bgr"),
         ({}, {"layout": "hwc"}, "'layout' must be nchw or nhwc"),
         ({}, {"fiel": "x"}, "unknown option of 'onnx' 'fiel'"),

@@ -30,7 +30,7 @@ from torch import nn
 from ferc_core.errors import DataError, RequestError
 from ferc_core.spec import resolve
 from ferc_models.ready import ready_made
-from ferc_models.ready.predictor import Convention
+from ferc_models.ready.convention import Convention
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -133,7 +133,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, state, message):
     ("network", "changes", "message"),
     [
         (lambda k: Linear(3072, 8), {}, "mine has 8 classes, but the dataset has 3: happy, sad"),
-        (lambda k: Linear(99, k), {}, "mine fails on 32x32 images .*--image-size"),
+        (lambda k: Linear(99, k), {}, "mine fails on 32x32 images: mat1 and mat2 .*; size="),
         (
             lambda k: Linear(3072, k, lambda z: (z, z)),
             {},

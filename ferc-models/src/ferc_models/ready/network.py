@@ -16,14 +16,9 @@ from ferc_core.base.text import listed
 from ferc_core.errors import DataError, RequestError
 from ferc_core.task import Task
 from ferc_models.options import check_options
-from ferc_models.ready.predictor import (
-    Convention,
-    Floats,
-    ReadyCard,
-    ReadyPredictor,
-    introduce,
-    read_ready,
-)
+from ferc_models.ready.convention import Convention, Floats
+from ferc_models.ready.predictor import ReadyCard, ReadyPredictor, introduce, read_ready
+from ferc_models.ready.request import COMMON, batch_in, outputs_in, size_in
 from ferc_models.runtime import choose_device, seeded
 from ferc_models.weights import read_weights
 
@@ -31,20 +26,39 @@ Build = Callable[[int], nn.Module]
 
 
 def open_network(
-    task: Task, name: str, build: Build, weights: str | Path | None, convention: Convention
+    task: Task,
+    name: str,
+    build: Build,
+    weights: str | Path | None,
+    convention: Convention,
+    given: Mapping[str, Any],
 ) -> ReadyPredictor:
-    """Return the network with its weights as a predictor; see `ferc_models.ready.ready_made`."""
-    check_options(name, task.options, ["weights"])
-    network = built(build, len(task.classes), name)
-    chosen = task.options.get("weights", weights)
-    if chosen is not None:
-        path = expanded(str(chosen))
+    """Return the network with its weights as a predictor; see `ferc_models.ready.ready_made`.
+
+    ``given`` are the author's own values of the options that all ready-made models have.
+    """
+    check_options(name, task.options, ["weights", *COMMON])
+    options = {**given, **task.options}
+    chosen = options.get("weights", weights)
+    path = None if chosen is None else expanded(str(chosen))
+    outputs = outputs_in(options, task, path)
+    network = built(build, len(outputs or task.classes), name)
+    if path is not None:
         tensors = read_weights(path)
         if misfit := misfits(network, tensors):
             raise RequestError(f"{path} does not fit the network of {name!r}: {misfit}")
         network.load_state_dict(tensors)
         task.say(f"all {len(tensors)} tensors are from {path}")
-    card = ReadyCard(name, name, task.classes, task.image_size, convention)
+    card = ReadyCard(
+        method=name,
+        name=name,
+        classes=task.classes,
+        image_size=task.image_size,
+        convention=convention,
+        outputs=outputs,
+        size=size_in(options),
+        batch=batch_in(options),
+    )
     predictor = as_predictor(network, card, task.device)
     introduce(predictor, task)
     return predictor
@@ -56,7 +70,7 @@ def load_network(path: Path, name: str, build: Build, device: str) -> ReadyPredi
     Raises `RequestError` if there is no such file, `DataError` if it is not of this network.
     """
     tensors, card = read_ready(path, name)
-    network = built(build, len(card.classes), name)
+    network = built(build, len(card.outputs or card.classes), name)
     if misfit := misfits(network, tensors):
         raise DataError(f"{path} does not fit the network of {name!r}: {misfit}")
     network.load_state_dict(tensors)

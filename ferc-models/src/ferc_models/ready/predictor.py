@@ -1,7 +1,8 @@
-"""A model that was trained elsewhere: its input and output conventions, and its predictor."""
+"""The predictor of a model that was trained elsewhere, and what is stored of it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,79 +14,35 @@ from pydantic import Field
 from torch import Tensor
 
 from ferc_core.base.schemas import Checked, Texts, validated
-from ferc_core.base.text import shortened
+from ferc_core.base.text import number, shortened
+from ferc_core.data.classes import check_outputs
 from ferc_core.errors import DataError, FercError, RequestError, RunError
+from ferc_core.images.io import resize
 from ferc_core.spec import LARGEST_SIDE
 from ferc_core.task import Task
-from ferc_models.images import MEAN, STD, Images
-from ferc_models.options import choice
+from ferc_models.images import Images
+from ferc_models.ready.convention import Convention, Floats, are_probabilities
 from ferc_models.saved.tensors import check_format, read_tensors, write_tensors
 
 FORMAT = 1
 BATCH = 128  # images that go through a model at once
+LARGEST_BATCH = 100_000
 FEW = 8  # images that it is tried on
-SUM_TOLERANCE = 1e-3  # how far probabilities may be from a sum of 1
-
-Floats = npt.NDArray[np.float32]
-
-# (offset, scale) of R, G, B: a value v in 0 .. 255 becomes (v - offset) / scale
-NORMALISATIONS = {
-    "imagenet": ([255 * m for m in MEAN], [255 * s for s in STD]),
-    "half": ([127.5] * 3, [127.5] * 3),  # -1 .. 1
-    "unit": ([0.0] * 3, [255.0] * 3),  # 0 .. 1
-    "raw": ([0.0] * 3, [1.0] * 3),  # 0 .. 255
-}
-CHANNELS = ("rgb", "bgr")
-OUTPUTS = ("logits", "probs")
-
-
-@dataclass(frozen=True)
-class Convention:
-    """The input and output of a model; raises `RequestError` for other words.
-
-    normalise: imagenet (mean and standard deviation of ImageNet), half (-1 to 1), unit (0 to 1)
-               or raw (0 to 255); the statistics follow the colours, whatever their order
-    channels:  rgb, or bgr for models that take blue first
-    output:    logits, or probs if a softmax is part of the model
-    """
-
-    normalise: str = "imagenet"
-    channels: str = "rgb"
-    output: str = "logits"
-
-    def __post_init__(self) -> None:
-        choice("normalise", self.normalise, NORMALISATIONS)
-        choice("channels", self.channels, CHANNELS)
-        choice("output", self.output, OUTPUTS)
-
-    def pixels(self, images: Images) -> Floats:
-        """Return uint8 RGB images [B, S, S, 3] as the model takes them, in the same shape."""
-        offset, scale = np.array(NORMALISATIONS[self.normalise], dtype=np.float32)
-        pixels: Floats = (images.astype(np.float32) - offset) / scale
-        return pixels if self.channels == "rgb" else pixels[..., ::-1]
-
-    def logits(self, values: Floats) -> Floats:
-        """Return the model's outputs [B, K] as logits: the logarithms, if they are probabilities.
-
-        A probability of 0 counts as the smallest normal float32. Raises `RequestError` if the
-        model does not return probabilities although it should.
-        """
-        if self.output == "logits":
-            return values
-        if not are_probabilities(values):
-            raise RequestError(
-                "with output=probs the model must return probabilities that sum to 1; if it does "
-                "not end with a softmax, use output=logits"
-            )
-        smallest = np.finfo(np.float32).tiny
-        return np.log(np.maximum(values, smallest))
+# What an error of a model says where the size of the images is its cause.
+OF_SIZE = re.compile(r"dimension|shape|size|stride|kernel", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class ReadyCard:
     """What a ready-made model is: its method, and how it is used.
 
-    ``name`` is for messages; ``options`` are what the method needs to load it again.
+    name:       for messages
+    classes:    of the dataset that it was opened for
+    image_size: of the images that it is given
+    outputs:    the names of its own outputs, or () where they are ``classes`` in their order
+    size:       of the images that it takes, or 0 for ``image_size``
+    batch:      images that go through it at once, at most
+    options:    what the method needs to load it again
     """
 
     method: str
@@ -93,32 +50,46 @@ class ReadyCard:
     classes: tuple[str, ...]
     image_size: int
     convention: Convention
+    outputs: tuple[str, ...] = ()
+    size: int = 0
+    batch: int = BATCH
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def side(self) -> int:
+        """The side of the images that it takes."""
+        return self.size or self.image_size
 
 
 @dataclass(frozen=True)
 class ReadyPredictor:
     """A model with its convention.
 
-    ``compute`` maps pixels float32 [B, S, S, 3], B at least 1, to values [B, K]; the model is
-    stored as ``tensors``.
+    ``compute`` maps pixels float32 [B, S, S, 3], or 1 for grey, B at least 1, to values [B, K];
+    the model is stored as ``tensors``.
     """
 
     card: ReadyCard
     compute: Callable[[Floats], npt.NDArray[Any]]
     tensors: Mapping[str, Tensor]
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of its outputs, () where these are the classes of the dataset in order."""
+        return self.card.outputs
+
     def logits(self, images: Images) -> Floats:
-        """Return logits float32 [B, K] for uint8 RGB images [B, S, S, 3].
+        """Return logits float32 [B, K] of its outputs for uint8 RGB images [B, S, S, 3].
 
         Raises `RequestError` for images or outputs of another shape and if the model fails on the
         images, and `RunError` for outputs that are not finite.
         """
         parts = [
-            self.card.convention.logits(self.values(images[start : start + BATCH]))
-            for start in range(0, len(images), BATCH)
+            self.card.convention.logits(self.values(images[start : start + self.card.batch]))
+            for start in range(0, len(images), self.card.batch)
         ]
-        return np.concatenate([np.empty((0, len(self.card.classes)), np.float32), *parts])
+        k = len(self.card.outputs or self.card.classes)
+        return np.concatenate([np.empty((0, k), np.float32), *parts])
 
     def values(self, images: Images) -> Floats:
         """Return the model's own outputs [B, K] for a few images."""
@@ -129,13 +100,17 @@ class ReadyPredictor:
                 f"not {images.dtype} {list(images.shape)}; resize them first"
             )
         try:
-            values = self.compute(card.convention.pixels(images))
+            resized = (
+                images if card.side == side else np.stack([resize(i, card.side) for i in images])
+            )
+            values = self.compute(card.convention.pixels(resized))
         except FercError:
             raise
         except Exception as error:  # a model may raise anything
+            said = in_one_line(error)
+            remedy = "; size= changes their size" if OF_SIZE.search(said) else ""
             raise RequestError(
-                f"{card.name} fails on {side}x{side} images ({in_one_line(error)}); "
-                "--image-size changes their size"
+                f"{card.name} fails on {card.side}x{card.side} images: {said}{remedy}"
             ) from error
         check_shape(card, values, len(images))
         if not np.isfinite(values).all():
@@ -166,43 +141,55 @@ class Header(Checked):
     classes: Annotated[Texts, Field(min_length=1)]
     image_size: Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
     convention: Words
+    outputs: Texts = Field(default_factory=list)
+    size: Annotated[int, Field(ge=0, le=LARGEST_SIDE)] = 0
+    batch: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = BATCH
     options: Annotated[dict[str, bool | int | float | str], Field(max_length=100)]
 
 
 def check_shape(card: ReadyCard, values: npt.NDArray[Any], count: int) -> None:
     """Raise `RequestError` unless there is a value for each image and class."""
+    k = len(card.outputs or card.classes)
     if values.ndim != 2 or len(values) != count:
         raise RequestError(
             f"{card.name} returns an array {list(values.shape)} for {count} images; "
-            f"it must return [{count}, {len(card.classes)}], a row of logits for each"
+            f"it must return [{count}, {k}], a row of logits for each"
         )
-    if values.shape[1] != len(card.classes):
+    if values.shape[1] != k and card.outputs:
         raise RequestError(
-            f"{card.name} has {values.shape[1]} classes, but the dataset has {len(card.classes)}: "
-            f"{', '.join(card.classes)}"
+            f"{card.name} has {values.shape[1]} outputs, but {number(k, 'name')} for them: "
+            f"{', '.join(card.outputs)}"
+        )
+    if values.shape[1] != k:
+        raise RequestError(
+            f"{card.name} has {values.shape[1]} classes, but the dataset has {k}: "
+            f"{', '.join(card.classes)}; name its outputs with classes="
         )
 
 
 def introduce(predictor: ReadyPredictor, task: Task) -> None:
     """Try a model on a few validation images, and tell the user what to know about it.
 
-    Without validation images, a black one is taken.
+    Without validation images, a black one is taken. Raises `RequestError` for a model that cannot
+    be used, or whose outputs do not answer for the classes of the dataset.
     """
+    card = predictor.card
+    if card.outputs:
+        check_outputs(card.outputs, task.classes, task.merged, card.name)
     rows, side = np.arange(min(FEW, len(task.validation))), task.image_size
     black = np.zeros((1, side, side, 3), np.uint8)
     values = predictor.values(task.validation.images(rows) if len(rows) else black)
-    predictor.card.convention.logits(values)
-    task.say(f"its outputs are taken to be {', '.join(task.classes)}, in this order")
-    if predictor.card.convention.output == "logits" and are_probabilities(values):
+    card.convention.logits(values)
+    if not card.outputs:
+        task.say(f"its outputs are taken to be {', '.join(task.classes)}, in this order")
+    if card.side != side:
+        task.say(
+            f"images are corrupted at {side}x{side}, then resized to {card.side}x{card.side} for it"
+        )
+    if card.convention.output == "logits" and are_probabilities(values):
         task.say("its outputs look like probabilities; if they are, use output=probs")
     if task.weights:
         task.say("--weights is ignored: it is for methods that are trained")
-
-
-def are_probabilities(values: Floats) -> bool:
-    """Return whether all rows [B, K] are non-negative and sum to 1."""
-    off = np.abs(values.sum(axis=1) - 1)
-    return bool((values >= 0).all() and (off <= SUM_TOLERANCE).all())
 
 
 def read_ready(path: Path, method: str) -> tuple[dict[str, Tensor], ReadyCard]:
@@ -227,10 +214,13 @@ def read_ready(path: Path, method: str) -> tuple[dict[str, Tensor], ReadyCard]:
         classes=tuple(header["classes"]),
         image_size=header["image_size"],
         convention=convention,
+        outputs=tuple(header.get("outputs", ())),
+        size=header.get("size", 0),
+        batch=header.get("batch", BATCH),
         options=header["options"],
     )
 
 
-def in_one_line(error: Exception, longest: int = 200) -> str:
-    """Return an error's message in one line, shortened."""
-    return shortened(" ".join(str(error).split()), longest)
+def in_one_line(error: Exception) -> str:
+    """Return an error's message, whole, in one line."""
+    return " ".join(str(error).split())
