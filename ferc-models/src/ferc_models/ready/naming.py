@@ -22,8 +22,8 @@ LONGEST = 100_000  # characters of a list
 def named_in(entries: Mapping[str, Any], where: str) -> tuple[str, ...]:
     """Return the names of classes that metadata have under one of ``KEYS``, () where none has.
 
-    A list, a mapping from 0, 1, ... to names, or the text of one of these. Raises `RequestError` for
-    anything else; ``where`` is what the sentence calls the metadata.
+    A list, a mapping from 0, 1, ... to names, or the text of one of these. Raises `RequestError`
+    for anything else; ``where`` is what the sentence calls the metadata.
     """
     for key in KEYS:
         if key in entries:
