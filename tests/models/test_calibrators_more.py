@@ -33,10 +33,9 @@ NAMES = (
     "multi-domain-ts(target=linear)",
 )
 
-# those for which n samples alike are one of weight n: no folds, batches, or places j/n
-COUNTING = [
-    name for name in NAMES if not any(word in name for word in ("cv", "ada", "mass", "spline"))
-]
+# those for which n samples alike are one of weight n: no folds, batches, or smoothing by n
+OTHERS = ("cv", "ada", "isotonic", "histogram", "spline")
+COUNTING = [name for name in NAMES if not any(word in name for word in OTHERS)]
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -16,6 +16,7 @@ from ferc_models.calibrators.score_maps import (
     TopLabel,
     fit_one_vs_rest,
     fit_top_label,
+    smoothed,
 )
 from ferc_models.options import choice, flag, whole
 
@@ -53,7 +54,8 @@ def fit_histogram(
     bins: their number, 15 as in the metrics. binning: "equal-width", or "equal-mass" with equally
     many samples in each bin, where ties are never split. top_label: as for ``isotonic``.
 
-    Bins are (lo, hi], the first closed at 0; the value of an empty bin is its centre. Raises
+    Bins are (lo, hi], the first closed at 0; the value of an empty bin is its centre, that of one
+    with n samples stays 1/(n + 2) away from 0 and 1. Raises
     `DataError` for empty or broken input, `RequestError` for a wrong option.
 
     Source: Zadrozny and Elkan 2001, "Obtaining calibrated probability estimates from decision trees
@@ -78,7 +80,8 @@ def histogram_map(
     count = np.bincount(index, minlength=len(edges) - 1)
     total = np.bincount(index, outcomes, minlength=len(edges) - 1)
     centres = (edges[:-1] + edges[1:]) / 2
-    return Bins(edges, np.divide(total, count, out=centres, where=count > 0))
+    means = np.divide(total, count, out=centres, where=count > 0)
+    return Bins(edges, np.where(count > 0, smoothed(means, count), means))
 
 
 def bin_of(scores: Floats, edges: Floats) -> npt.NDArray[np.intp]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 
 from ferc_models.calibrators.inputs import Floats, check_samples
-from ferc_models.calibrators.score_maps import Interpolated, TopLabel, fit_top_label
+from ferc_models.calibrators.score_maps import Interpolated, TopLabel, fit_top_label, smoothed
 from ferc_models.options import whole
 
 KNOTS = 6  # Gupta et al.
@@ -25,8 +25,9 @@ def fit_spline(logits: npt.ArrayLike, targets: npt.ArrayLike, *, knots: int = KN
     With scores s_1 <= ... <= s_n and hits a_j, H_0 = 0 and H_j = (1/n) sum_{i <= j} (a_i - s_i) at
     t_j = j/n; S is the least-squares natural cubic spline of H. Tied scores get the mean of their
     hits and the mean of their corrections. The map is linear between fitted scores, constant
-    outside, and clipped to [0, 1]; it need not increase everywhere. The other classes divide the
-    rest in their old proportions. Raises `DataError` for empty or broken input, `RequestError` for
+    outside, and stays 1/(n + 2) away from 0 and 1; it need not increase everywhere. The predicted
+    class stays the predicted one, and the others divide the rest in their old proportions; see
+    `ferc_models.calibrators.score_maps`. Raises `DataError` for empty or broken input, `RequestError` for
     a wrong option.
 
     Source: Gupta et al. 2021, arXiv:2006.12800. Their code puts t_j at (j - 1)/(n - 1), omits H_0,
@@ -46,7 +47,7 @@ def spline_map(scores: Floats, hits: Floats, *, knots: int) -> Interpolated:
     slope = natural_spline(t, summed, knots).derivative()(t[1:])
     first_of_tie = np.cumsum(count) - count
     correction = np.add.reduceat(slope, first_of_tie) / count
-    return Interpolated(distinct, np.clip(distinct + correction, 0, 1))
+    return Interpolated(distinct, smoothed(distinct + correction, n))
 
 
 def natural_spline(t: Floats, values: Floats, knots: int) -> CubicSpline:
