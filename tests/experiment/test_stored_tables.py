@@ -33,7 +33,7 @@ def refusal(run: RunDirectory, path: Path, frame: pl.DataFrame) -> str:
     (trial,) = run.known_trials
     try:
         with pytest.raises(DataError) as raised:
-            run.logits(trial, SNOW) if "snow" in path.name else run.validation(trial)
+            run.logits(trial, SNOW) if "snow" in path.name else run.validation(trial, [CLEAN])
     finally:
         write_parquet(path, whole, kept)
     assert str(raised.value).startswith(str(path))

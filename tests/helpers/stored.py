@@ -18,10 +18,12 @@ from ferc_core.experiment.answers import Answers
 from ferc_core.experiment.benchmark import Trial
 from ferc_core.experiment.directory import RunDirectory
 from ferc_core.experiment.scoring import cases, labels_of, score
+from ferc_core.faces import FaceSplit
 from ferc_core.suite.cells import CLEAN, POOLED, Cell, cells
 
 N, K = 60, 3  # images and classes
 LABELS = np.random.default_rng(7).integers(K, size=N)
+FACES = FaceSplit(tuple(f"s{i}" for i in range(N)), LABELS, lambda _: None)
 SOFT = 0.7 * np.eye(K)[LABELS] + 0.1
 
 Logits = Callable[[Trial, Cell], np.ndarray]
@@ -72,7 +74,7 @@ def make_run(
         for cell in there:
             out.add_logits(trial, "scored", cell, ids, Answers(logits(trial, cell)))
         clean = Answers(logits(trial, CLEAN))
-        out.add_logits(trial, "validation", CLEAN, ids, clean, LABELS)
+        out.add_logits(trial, "validation", CLEAN, ids, clean, FACES)
     chosen = [registry().calibrators.choose(name) for name in calibrators]
     each = cases(out, trials, chosen, labels_of(labels, there), failures)
     scores = score(each, list(registry().metrics.values()), dataset, failures)

@@ -240,6 +240,7 @@ def test_a_fault_at_run_time_has_one_sentence_with_the_name(
         "--dataset": "toyfaces(train=16,valid=8,test=8,size=40)",
         "--method": "softmax_regression",
         "--corruption": "contrast",
+        "--calibrator": "vector",
     }
     words = options.split()
     more = [word for name, value in usual.items() if name not in words for word in (name, value)]

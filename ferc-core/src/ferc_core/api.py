@@ -159,7 +159,7 @@ def run(
     warned of, and named in ``run.failures``. Raises `FercError` where nothing can be scored.
 
     >>> small = {"dataset": "toyfaces(train=48,valid=16,test=8)", "epochs": 1, "image_size": 32}
-    >>> cells = {"corruptions": "contrast", "severities": [1, 5]}
+    >>> cells = {"corruptions": "contrast", "severities": [1, 5], "calibrators": "none"}
     >>> made = run(**small, **cells, losses="ce", out="small-run", quiet=True)
     >>> made
     Run('small-run'): 1 trial in 3 cells
@@ -209,6 +209,7 @@ def evaluate(
     >>> def brightness(images):
     ...     return images.mean(axis=(1, 2, 3))[:, None] * np.arange(8) / 255
     >>> cells = {"corruptions": "contrast", "severities": 3, "image_size": 32}
+    >>> cells["calibrators"] = "none"
     >>> evaluate(brightness, faces, name="brightness", out="bright", quiet=True, **cells)
     Run('bright'): 1 trial in 2 cells
     """

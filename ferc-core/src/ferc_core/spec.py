@@ -181,6 +181,9 @@ class Predictor(Protocol):
         """Return logits [B, K] for uint8 RGB images [B, H, W, 3]."""
         ...
 
+    # optional, for --keep-features: def logits_and_features(self, images), which returns logits
+    # [B, K] and what the last layer makes them of, features [B, D], or None where it has none
+
     def save(self, path: Path) -> None:
         """Write the model to ``path`` as tensors, no pickles."""
 
@@ -251,14 +254,34 @@ class Calibrator(Entry):
     """``fit(logits [N,K], targets [N] or [N,K]) -> transform(logits [M,K]) -> probs [M,K]``.
 
     One with ``domains=True`` is fitted on the validation images in all cells, clean and
-    corrupted, and is given the number of the cell of each row: ``fit(..., domains=int [N])``.
+    corrupted, and is given the number of the cell of each row: ``fit(..., domains=int [N])``. One
+    with ``features=True`` is given the penultimate features of the model where predictions keep
+    them: ``fit(..., features=[N, D]) -> transform(logits, features=[M, D])``. Targets are the
+    annotated classes [N], or with the option ``targets=soft``, which every calibrator has, the
+    dataset's label distributions [N, K]. ``keeps_prediction`` says that the class with the largest
+    logit always keeps the largest probability.
     """
 
     function: Callable[[Floats, Any], Callable[[Floats], Floats]] | str
     domains: bool = field(default=False, kw_only=True)
+    features: bool = field(default=False, kw_only=True)
+    keeps_prediction: bool = field(default=False, kw_only=True)
 
     kind, singular, home = "calibrators", "calibrator", "ferc-models"
-    reserved = ("domains",)
+    reserved = ("domains", "features")
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise `RequestError` for an option that the function lacks or of a wrong type."""
+        targets = options.get("targets", "hard")
+        if targets not in ("hard", "soft"):
+            raise RequestError(
+                f"option 'targets' of {self.name!r} must be hard or soft, not {targets!r}"
+            )
+        super().check_options({k: v for k, v in options.items() if k != "targets"})
+
+    def __call__(self, logits: Any, truth: Any, *, targets: str = "hard", **options: Any) -> Any:
+        """Fit; ``targets`` says what ``truth`` is, and is not passed on."""
+        return self.loaded(logits, truth, **options)
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,10 @@ CALIBRATORS = (
         "Joy et al. 2023, arXiv:2207.06211",
     ),
 )
+# the penultimate features of a model are theirs where predictions keep them
+WITH_FEATURES = ("ada-ts", "multi-domain-ts")
+# the largest logit keeps the largest probability; so it does with top_label=true in the others
+KEEPING = ("temperature", "spline", *WITH_FEATURES)
 # the same; they are fitted on the validation images in all cells, and given the cell of each
 DOMAIN_CALIBRATORS = (
     (
@@ -210,7 +214,17 @@ def register_calibrators(register: Callable[[Calibrator], None]) -> None:
     for rows, domains in ((CALIBRATORS, False), (DOMAIN_CALIBRATORS, True)):
         for name, place, summary, source in rows:
             function = f"ferc_models.calibrators.{place}"
-            register(Calibrator(name, function, domains=domains, summary=summary, source=source))
+            register(
+                Calibrator(
+                    name,
+                    function,
+                    domains=domains,
+                    features=name in WITH_FEATURES,
+                    keeps_prediction=name in KEEPING,
+                    summary=summary,
+                    source=source,
+                )
+            )
 
 
 @hookimpl

@@ -85,12 +85,12 @@ def score(
         predictions = read_predictions(file)
         held_out = read_predictions(validation) if validation else None
         truth = truth_for(config, predictions.keys, validation is not None)
-        transforms = {}
+        fitted = {}
         if held_out is not None:
-            transforms = fit_on(held_out, truth, calibrators, str(validation), failures)
+            fitted = fit_on(held_out, truth, calibrators, str(validation), failures)
         metrics = list(registry().metrics.values())
         results, wrong = score_predictions(
-            predictions, truth, metrics, config.dataset, file.stem, failures, transforms
+            predictions, truth, metrics, config.dataset, file.stem, failures, fitted
         )
     if out is not None:
         write_parquet(out, results, warnings_record(wrong))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ferc_core.base.files import digest
-from ferc_core.base.tables import ROWS, checked, column
+from ferc_core.base.files import digest, read_table
+from ferc_core.base.tables import ROWS, checked, column, matrix
 from ferc_core.errors import DataError
+from ferc_core.faces import FaceSplit
 from ferc_core.suite.cells import Cell
 
 CELL = ("corruption", "severity")
@@ -26,6 +27,8 @@ LOGITS: dict[str, Any] = {  # columns of the files in predictions/
 }
 LABEL: dict[str, Any] = {"label": pl.Int64}  # of validation, too
 LEFT_OUT = "ferc.left_out"  # in the metadata: the names of these outputs
+TARGET = "target"  # a column of validation: the dataset's label distributions
+FEATURES = "features"  # a column: float16, as bytes
 LOST = "left_out"  # a column: the probability of outputs that the dataset lacks
 
 Logits = npt.NDArray[np.floating[Any]]
@@ -35,28 +38,40 @@ Logits = npt.NDArray[np.floating[Any]]
 class Answers:
     """What a model says of N images: logits [N, K] of the dataset's classes.
 
-    lost: the probability [N] of its other outputs, named by ``left_out``, or None where it has none
+    lost:     the probability [N] of its other outputs, named by ``left_out``, or None where it has
+              none
+    features: its penultimate features [N, D], or None where they are not kept
     """
 
     logits: Logits
     lost: npt.NDArray[np.float64] | None = None
     left_out: tuple[str, ...] = ()
+    features: npt.NDArray[np.float16] | None = None
 
     @classmethod
     def together(cls, parts: Sequence[Answers]) -> Answers:
         """Return the answers of one model for several batches as one."""
-        lost = [part.lost for part in parts if part.lost is not None]
+        lost, features = (
+            np.concatenate(each) if each[0] is not None else None
+            for each in zip(*((part.lost, part.features) for part in parts), strict=True)
+        )
         logits = np.concatenate([part.logits for part in parts])
-        return cls(logits, np.concatenate(lost) if lost else None, parts[0].left_out)
+        return cls(logits, lost, parts[0].left_out, features)
 
 
 def as_table(
-    cell: Cell, ids: Sequence[str], answers: Answers, labels: npt.NDArray[np.int64] | None
+    cell: Cell, ids: Sequence[str], answers: Answers, faces: FaceSplit | None
 ) -> pl.DataFrame:
-    """Return answers for the images of a cell as a table; validation keeps its ``labels``, too."""
-    known: dict[str, Any] = {} if labels is None else {"label": labels}
+    """Return answers for the images of a cell as a table; validation keeps the labels of its
+    ``faces``, too.
+    """
+    known: dict[str, Any] = {} if faces is None else {"label": faces.labels}
+    if faces is not None and faces.distributions is not None:
+        known[TARGET] = column(faces.distributions)
     if answers.lost is not None:
         known[LOST] = answers.lost
+    if answers.features is not None:
+        known[FEATURES] = [row.tobytes() for row in answers.features]
     return pl.DataFrame(
         {"sample": ids, "logits": column(answers.logits.astype(np.float32)), **known}
     ).select(
@@ -73,10 +88,19 @@ def record_of(frame: pl.DataFrame, answers: Answers) -> dict[str, str]:
     return {"ferc.content": content_of(frame), **left_out}
 
 
-def lost_in(
-    frame: pl.DataFrame, record: Mapping[str, str], path: Path
-) -> tuple[tuple[str, ...], float]:
+def features_in(frame: pl.DataFrame, path: Path) -> npt.NDArray[np.float16] | None:
+    """Return the features [N, D] in a table, None where it has none."""
+    if FEATURES not in frame.columns:
+        return None
+    rows = frame[FEATURES]
+    if rows.dtype != pl.Binary or rows.null_count() or rows.bin.size().n_unique() != 1:
+        raise DataError(f"{path}: column {FEATURES!r} must hold as many bytes in every row")
+    return np.frombuffer(b"".join(rows.to_list()), np.float16).reshape(len(rows), -1)
+
+
+def lost_in(path: Path) -> tuple[tuple[str, ...], float]:
     """Return the outputs that a table says were left out, and their mean probability."""
+    frame, record = read_table(path)
     if LOST not in frame.columns:
         return (), 0.0
     lost = checked(frame, {LOST: pl.Float64}, path)[LOST].to_numpy()
@@ -91,6 +115,10 @@ def checked_logits(frame: pl.DataFrame, path: Path, classes: int) -> pl.DataFram
         raise DataError(f"{path}: column 'logits' must hold lists of {classes} numbers")
     if validation and not table["label"].is_between(0, classes - 1).all():
         raise DataError(f"{path}: column 'label' has a number that is none of its classes")
+    if validation and TARGET in table.columns:
+        table = checked(table, {TARGET: ROWS}, path)
+        if table[TARGET].list.len().unique().to_list() != [classes]:
+            raise DataError(f"{path}: column {TARGET!r} must hold lists of {classes} numbers")
     return table
 
 
@@ -109,5 +137,7 @@ def content_of(frame: pl.DataFrame) -> str:
     logits = frame["logits"].explode().to_numpy().astype(np.float32)
     labels = frame["label"].to_numpy() if "label" in frame.columns else np.empty(0)
     lost = frame[LOST].to_numpy() if LOST in frame.columns else np.empty(0)
-    numbers = logits, labels.astype(np.int64), lost
-    return digest(samples + b"".join(each.tobytes() for each in numbers))
+    soft = matrix(frame[TARGET]) if TARGET in frame.columns else np.empty(0)
+    numbers = logits, labels.astype(np.int64), lost, soft
+    features = frame[FEATURES].to_list() if FEATURES in frame.columns else []
+    return digest(b"".join([samples, *(each.tobytes() for each in numbers), *features]))

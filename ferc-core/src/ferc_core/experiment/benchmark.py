@@ -12,6 +12,7 @@ from ferc_core.base.seeds import slug
 from ferc_core.data.opening import divided, open_divided
 from ferc_core.data.splits import Splits
 from ferc_core.errors import DataError, RequestError
+from ferc_core.experiment.calibration import takes_soft
 from ferc_core.experiment.config import Config
 from ferc_core.experiment.entries import Entries, resolve
 from ferc_core.faces import FaceSet, FaceSplit
@@ -137,6 +138,12 @@ class Benchmark:
                 f"of '{splits.scored_name}'; --calibrate-on 0.2 holds some of these out"
             )
             splits = replace(splits, notes=(*splits.notes, note))
+        for calibrator in entries.calibrators:
+            if takes_soft(calibrator) and splits.validation.distributions is None:
+                raise RequestError(
+                    f"calibrator {calibrator} needs label distributions, which {faces.name} does "
+                    "not have; leave out targets=soft"
+                )
         external = external_mixture(config, entries.label_scheme.entry.base, faces, splits.scored)
         return cls(
             config=config,

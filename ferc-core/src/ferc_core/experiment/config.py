@@ -116,6 +116,8 @@ class Config(BaseModel):
     gmm: Annotated[str, Setting(SCORING, "FILE", "External valence-arousal mixture, from 'ferc gmm fit'. Default: fitted on the training split.", JUDGING)] = ""
     calibrators: Annotated[tuple[str, ...], Setting(SCORING, "NAME", "Post-hoc calibrator beside the plain softmax; 'none' for none. Default: temperature.", JUDGING, "calibrator", kind="calibrators")] = ("temperature",)
 
+    keep_features: Annotated[bool, Setting(SCORING, "", "Store each image's penultimate features beside its logits, for calibrators that use them.", SELECTION)] = False
+
     cache: Annotated[bool, Setting(WHERE, "", "Decode and resize each image once, into files of the run directory.", RESOURCES)] = False
     device: Annotated[str, Setting(WHERE, "auto|cpu|cuda", "Device of the models. Default: auto.", RESOURCES, choices=("auto", "cpu", "cuda"))] = "auto"
     jobs: Annotated[int, Setting(WHERE, "N", "Trainings that run in parallel. Default: 1.", RESOURCES, low=1, high=1024)] = 1

@@ -10,6 +10,7 @@ visibility/FUNCTION-SCOPE.parquet               degradation and visibility of ev
 labels.parquet         hard and soft label of every sample in every cell
 results.parquet        tidy scores: a row for each trial, calibrator, cell and metric
 pooled.parquet         the same, pooled over all corrupted images
+calibrators.parquet    what was fitted: temperatures and other small parameters
 checked.json, skipped.txt   with ``--on-bad-image skip``: images that cannot be used
 cache/                 with ``--cache``: resized images; may be deleted
 
@@ -51,21 +52,26 @@ from ferc_core.base.tables import matrix
 from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment import records
 from ferc_core.experiment.answers import (
+    FEATURES,
+    TARGET,
     Answers,
-    Logits,
     as_table,
     checked_logits,
     content_of,
+    features_in,
     lost_in,
     record_of,
     unlike,
 )
 from ferc_core.experiment.benchmark import Benchmark, Trial
+from ferc_core.experiment.calibration import Validation
 from ferc_core.experiment.manifest import checked_manifest
+from ferc_core.faces import FaceSplit
 from ferc_core.suite.cells import CLEAN, Cell
 from ferc_core.suite.layout import checked_labels
 
 WARNINGS = "ferc.warnings"  # in the metadata of the results
+HAS_FEATURES = "ferc.features"  # in the metadata of logits: "no" where the model has none
 
 
 class RunDirectory:
@@ -78,11 +84,13 @@ class RunDirectory:
         self.labels = path / "labels.parquet"
         self.results = path / "results.parquet"
         self.pooled = path / "pooled.parquet"
+        self.calibrators = path / "calibrators.parquet"
         self.skipped = path / "skipped.txt"
         self.checked = path / "checked.json"
         self.cache = path / "cache"
         self.record: dict[str, str] = {}  # what the metadata of every file says about its making
         self.held: Held | None = None  # while it is claimed
+        self.keep_features = False
         self._found: dict[Path, bool] = {}  # files of logits, and whether they can be used
 
     def checkpoint(self, trial: Trial) -> Path:
@@ -171,12 +179,14 @@ class RunDirectory:
         cell: Cell,
         ids: Sequence[str],
         answers: Answers,
-        labels: npt.NDArray[np.int64] | None = None,
+        faces: FaceSplit | None = None,
     ) -> None:
-        """Store the logits of a trial in a cell; validation keeps its ``labels``, too."""
-        frame = as_table(cell, ids, answers, labels)
+        """Store the logits of a trial in a cell; validation keeps the labels of its ``faces``."""
+        frame = as_table(cell, ids, answers, faces)
         path = self.predictions(trial, part, cell)
         record = {"ferc.checkpoint": self.model(trial), **record_of(frame, answers)}
+        if self.keep_features and answers.features is None:
+            record[HAS_FEATURES] = "no"
         write_parquet(path, frame, {**self.made_from(trial), **record})
         self._found[path] = True
 
@@ -187,34 +197,37 @@ class RunDirectory:
 
         Raises `DataError` where the file is damaged, of other samples, or of another trial.
         """
+        return self.answers(trial, cell, ids).logits.astype(np.float64)
+
+    def answers(
+        self, trial: Trial, cell: Cell, ids: Sequence[str] | None, features: bool = False
+    ) -> Answers:
+        """Return what `logits` returns, and where asked for the features that are kept."""
         path = self.predictions(trial, "scored", cell)
-        return matrix(self._stored(path, trial, cell, ids)["logits"])
+        frame = self._stored(path, trial, cell, ids)
+        return Answers(
+            matrix(frame["logits"]), features=features_in(frame, path) if features else None
+        )
 
     def lost(self, trial: Trial, cell: Cell = CLEAN) -> tuple[tuple[str, ...], float]:
         """Return the outputs of a model that the dataset lacks, and their mean probability."""
-        path = self.predictions(trial, "scored", cell)
-        return lost_in(*read_table(path), path)
+        return lost_in(self.predictions(trial, "scored", cell))
 
-    def validation(
-        self, trial: Trial, domains: bool = False
-    ) -> tuple[Logits, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return logits [M, K], labels [M] and numbers of the cells [M] of the validation split.
+    def validation(self, trial: Trial, cells: Sequence[Cell]) -> Validation:
+        """Return what a trial says of the validation split in some cells, the first of them clean.
 
-        In the clean cell, or for ``domains`` in all cells that are stored.
+        Raises `DataError` where a file is damaged, of other samples, or of another trial.
         """
-        clean = self.predictions(trial, "validation", CLEAN)
-        files = [clean]
-        if domains:
-            names = (name for name in names_in(clean.parent) if name.startswith("validation-"))
-            files += [clean.with_name(name) for name in names]
-        tables = [self._stored(clean, trial, CLEAN)]
-        ids = tables[0]["sample"].to_list()
-        tables += [self._stored(path, trial, None, ids) for path in files[1:]]
-        return (
-            np.concatenate([matrix(table["logits"]) for table in tables]),
-            np.concatenate([table["label"].to_numpy() for table in tables]),
-            np.repeat(np.arange(len(tables)), [len(table) for table in tables]),
-        )
+        ids, parts = None, []
+        for number, cell in enumerate(cells):
+            path = self.predictions(trial, "validation", cell)
+            frame = self._stored(path, trial, cell, ids)
+            ids = frame["sample"].to_list()
+            logits, labels = matrix(frame["logits"]), frame["label"].to_numpy()
+            soft = matrix(frame[TARGET]) if TARGET in frame.columns else None
+            domains, features = np.full(len(frame), number), features_in(frame, path)
+            parts.append(Validation(logits, labels, domains, soft, features))
+        return Validation.together(parts)
 
     def _stored(
         self, path: Path, trial: Trial, cell: Cell | None, ids: Sequence[str] | None = None
@@ -235,6 +248,8 @@ class RunDirectory:
         reason = reason or unlike(frame, cell, ids)
         if not reason and content_of(frame) != record.get("ferc.content"):
             reason = "it is damaged"
+        if self.keep_features and FEATURES not in frame.columns and HAS_FEATURES not in record:
+            reason = reason or "it lacks the features that --keep-features asks for"
         if reason:
             raise DataError(f"{path} cannot be used, since {reason}")
         return frame
@@ -279,6 +294,7 @@ class RunDirectory:
         bench: Benchmark,
         results: pl.DataFrame,
         pooled: pl.DataFrame,
+        parameters: pl.DataFrame,
         warnings: Sequence[str] = (),
     ) -> None:
         """Store the scores with what seems to be wrong with them, and the date in the manifest."""
@@ -286,6 +302,7 @@ class RunDirectory:
         judged |= warnings_record(warnings)
         write_parquet(self.results, results, judged)
         write_parquet(self.pooled, pooled, judged)
+        write_parquet(self.calibrators, parameters, judged)
         self.note(ended=records.now())
 
     @property
@@ -367,6 +384,7 @@ class RunDirectory:
             write_json(self.manifest, {**identity, **circumstances})
             write_text(self.config, bench.config.to_toml())
             self.record = records.of_tables(identity)
+            self.keep_features = bench.config.keep_features
             yield self
 
 

@@ -19,6 +19,7 @@ from ferc_core.errors import FercError, RequestError
 from ferc_core.experiment import training
 from ferc_core.experiment.bad_images import without_bad_images
 from ferc_core.experiment.benchmark import Benchmark, Trial
+from ferc_core.experiment.calibration import at_bounds
 from ferc_core.experiment.config import Config
 from ferc_core.experiment.directory import RunDirectory, default_path
 from ferc_core.experiment.entries import resolve
@@ -63,9 +64,9 @@ def run(bench: Benchmark, out: RunDirectory) -> Outcome:
         out.write_labels(bench, labels)
         trials = to_score(bench, out, failures)
         by_cell = labels_of(labels, bench.cells)
-        results, pooled = score_run(bench, out, trials, by_cell, failures)
-        warnings = tuple(warnings_of(bench, out, trials))
-        out.finish(bench, results, pooled, warnings)
+        results, pooled, parameters = score_run(bench, out, trials, by_cell, failures)
+        warnings = (*warnings_of(bench, out, trials), *at_bounds(parameters))
+        out.finish(bench, results, pooled, parameters, warnings)
     return Outcome(out.path, results, failures, warnings)
 
 

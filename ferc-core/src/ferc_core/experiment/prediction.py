@@ -50,8 +50,8 @@ def predict_missing(
                 these = {c: [t for t in ts if t in group] for c, ts in todo.items()}
                 for cell, answers in predictions(suite, these, models, step):
                     for trial, found in answers.items():
-                        labels = images[part].faces.labels if part == "validation" else None
-                        out.add_logits(trial, part, cell, suite.ids, found, labels)
+                        faces = images[part].faces if part == "validation" else None
+                        out.add_logits(trial, part, cell, suite.ids, found, faces)
                         if part == "scored" and cell == CLEAN and not trial.trains:
                             for text in signs(found.logits, images[part].faces.labels, classes):
                                 say(f"  warning: {trial}: {text}")
@@ -113,6 +113,7 @@ class Named:
     model: Predictor
     names: tuple[str, ...]
     outputs: Outputs
+    features: bool = False
 
     @classmethod
     def of(cls, model: Predictor, bench: Benchmark, trial: Trial) -> Named:
@@ -120,16 +121,25 @@ class Named:
         what = f"the model of {trial}"
         names = names_of(model) or bench.classes
         outputs = outputs_of(names, bench.classes, bench.faces.merged, what)
-        return cls(what, model, names, outputs)
+        features = hasattr(model, "logits_and_features")
+        if bench.config.keep_features and not features:
+            say(f"  {trial}: the model has no features to keep; calibrators take its logits")
+        return cls(what, model, names, outputs, bench.config.keep_features and features)
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> Answers:
         """Return logits of the dataset's classes; raises `PluginError` for what are none."""
-        found = self.model.logits(images)
+        features = None
+        if self.features:
+            found, features = self.model.logits_and_features(images)  # type: ignore[attr-defined]
+            if features is not None:
+                features = checked_features(self.what, features, len(images))
+        else:
+            found = self.model.logits(images)
         check_logits(self.what, found, (len(images), len(self.names)))
         if self.outputs.unchanged:
-            return Answers(found)
+            return Answers(found, features=features)
         lost = self.outputs.lost(found) if self.outputs.left_out else None
-        return Answers(self.outputs.logits(found), lost, self.outputs.left_out)
+        return Answers(self.outputs.logits(found), lost, self.outputs.left_out, features)
 
 
 def check_logits(what: str, found: Any, shape: tuple[int, int]) -> None:
@@ -140,6 +150,16 @@ def check_logits(what: str, found: Any, shape: tuple[int, int]) -> None:
         raise PluginError(f"{what} returned {answer}, not logits {list(shape)}")
     if not np.isfinite(found).all():
         raise PluginError(f"{what} returned logits that are not finite")
+
+
+def checked_features(what: str, found: Any, n: int) -> npt.NDArray[np.float16]:
+    """Return features [B, D] as float16; raises `PluginError` for something else."""
+    if not isinstance(found, np.ndarray) or found.ndim != 2 or len(found) != n:
+        raise PluginError(f"{what} returned features that are no array [{n}, D]")
+    largest = float(np.finfo(np.float16).max)
+    if not np.isfinite(found).all():
+        raise PluginError(f"{what} returned features that are not finite")
+    return np.clip(found, -largest, largest).astype(np.float16)
 
 
 def predictions(

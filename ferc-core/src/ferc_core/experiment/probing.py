@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ferc_core.base.seeds import generator
 from ferc_core.errors import FercError, PluginError, as_failure
 from ferc_core.experiment.benchmark import Benchmark
+from ferc_core.experiment.calibration import takes_soft
 from ferc_core.suite.layout import open_build
 
 SIDE = 64  # pixels of the image that corruptions and visibility are tried on
@@ -60,7 +61,8 @@ def attempts(bench: Benchmark) -> Iterator[tuple[str, Callable[[], object]]]:
     logits, labels = np.random.default_rng(0).normal(0, 2, (ROWS, k)), np.arange(ROWS) % k
     for calibrator in entries.calibrators:
         domains = {"domains": np.arange(ROWS) % 2} if calibrator.entry.domains else {}
-        fit = partial(calibrator, logits, labels, **domains)
+        truth = np.eye(k)[labels] if takes_soft(calibrator) else labels
+        fit = partial(calibrator, logits, truth, **domains)
         what = f"calibrator {calibrator}"
         yield what, partial(check_rows, what, partial(fit_and_apply, fit, logits), logits.shape)
 

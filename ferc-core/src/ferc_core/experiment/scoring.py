@@ -18,10 +18,11 @@ import polars as pl
 from ferc_core.base.failures import Failures
 from ferc_core.base.progress import Advance, ignore, track
 from ferc_core.base.tables import matrix
-from ferc_core.errors import DataError, PluginError
+from ferc_core.errors import DataError
 from ferc_core.experiment.benchmark import Benchmark, Trial
+from ferc_core.experiment.calibration import SCHEMA as PARAMETERS
+from ferc_core.experiment.calibration import Fitted, fit, softmax
 from ferc_core.experiment.directory import RunDirectory
-from ferc_core.faces import SUM_TOLERANCE
 from ferc_core.plugins.registry import Chosen
 from ferc_core.spec import UNCALIBRATED, Calibrator, Metric
 from ferc_core.suite.cells import CLEAN, POOLED, Cell
@@ -38,8 +39,6 @@ class CellLabels(NamedTuple):
 
 
 Labels = Mapping[Cell, CellLabels]
-Transform = Callable[[Array], Array]
-
 SCHEMA = {
     "dataset": pl.String,
     "method": pl.String,
@@ -69,15 +68,22 @@ class Case:
 
 def score_run(
     bench: Benchmark, out: RunDirectory, trials: Sequence[Trial], labels: Labels, failures: Failures
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the scores of a run: of every cell, and pooled over all corrupted images."""
-    calibrators = bench.entries.calibrators
-    each = cases(out, trials, calibrators, labels, failures)
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Return the scores of a run, of every cell and pooled over all corrupted images, and what
+    was fitted.
+    """
+    calibrators, rows = bench.entries.calibrators, []
+
+    def note(trial: Trial, name: str, found: Fitted) -> None:
+        rows.extend(parameters_of(bench.config.dataset, trial, name, found))
+
+    each = cases(out, trials, calibrators, labels, failures, note)
     steps = len(trials) * (1 + len(calibrators)) * (len(labels) + (len(labels) > 1))
     with track("score", steps) as step:
         scores = score(each, bench.entries.metrics, bench.config.dataset, failures, step)
     pooled = scores["corruption"] == POOLED.corruption
-    return scores.filter(~pooled), scores.filter(pooled)
+    parameters = pl.DataFrame(rows, PARAMETERS)
+    return scores.filter(~pooled), scores.filter(pooled), parameters
 
 
 def score(
@@ -124,22 +130,28 @@ def cases(
     calibrators: Sequence[Chosen[Calibrator]],
     labels: Labels,
     failures: Failures,
+    note: Callable[[Trial, str, Fitted], None] = lambda *_: None,
 ) -> Iterator[Case]:
     """Yield the cells of each trial and calibrator, and then all its corrupted images pooled.
 
-    A calibrator that cannot be fitted or applied goes into ``failures``.
+    A calibrator that cannot be fitted or applied goes into ``failures``; the others are given to
+    ``note``.
     """
+    with_features = any(calibrator.entry.features for calibrator in calibrators)
     corrupted = [cell for cell in labels if cell != CLEAN]
     if corrupted:
         hard, soft = (np.concatenate([labels[c][part] for c in corrupted]) for part in (1, 2))
     for trial in trials:
-        logits = {cell: out.logits(trial, cell, labels[cell].samples) for cell in labels}
-        for name, transform in fitted(out, trial, calibrators, failures).items():
+        answers = {
+            cell: out.answers(trial, cell, labels[cell].samples, with_features) for cell in labels
+        }
+        for name, found in fitted(out, trial, calibrators, list(labels), failures).items():
             try:
-                probs = {cell: distributions(transform(x), x.shape) for cell, x in logits.items()}
+                probs = {cell: found(each) for cell, each in answers.items()}
             except BaseException as error:
                 failures.add(f"{trial}, calibrator {name}", error)
                 continue
+            note(trial, name, found)
             for cell in labels:
                 yield Case(trial, name, cell, probs[cell], labels[cell].hard, labels[cell].soft)
             if corrupted:
@@ -147,40 +159,33 @@ def cases(
                 yield Case(trial, name, POOLED, together, hard, soft)
 
 
-def distributions(found: Any, shape: tuple[int, ...]) -> Array:
-    """Return what a calibrator makes of logits; raises `PluginError` unless rows sum to 1."""
-    probs = np.asarray(found)
-    if probs.shape != shape or probs.dtype.kind != "f":
-        raise PluginError(f"it returned {probs.dtype} {list(probs.shape)} for {list(shape)}")
-    if not (probs >= 0).all() or np.abs(probs.sum(axis=1) - 1).max(initial=0) > SUM_TOLERANCE:
-        raise PluginError("it returned rows that are not distributions, which sum to 1")
-    return probs
-
-
 def fitted(
     out: RunDirectory,
     trial: Trial,
     calibrators: Sequence[Chosen[Calibrator]],
+    cells: Sequence[Cell],
     failures: Failures,
-) -> dict[str, Transform]:
-    """Return the plain softmax and every calibrator, fitted on the validation split."""
-    transforms: dict[str, Transform] = {UNCALIBRATED: softmax}
+) -> dict[str, Fitted]:
+    """Return the plain softmax and every calibrator, fitted on the validation split: in its clean
+    cell, or for ``domains`` in these cells.
+    """
+    found = {UNCALIBRATED: Fitted(softmax)}
     for calibrator in calibrators:
         try:
-            logits, labels, domains = out.validation(trial, calibrator.entry.domains)
-            options = {"domains": domains} if calibrator.entry.domains else {}
-            transforms[str(calibrator)] = calibrator(logits, labels, **options)
+            known = out.validation(trial, cells if calibrator.entry.domains else [CLEAN])
+            found[str(calibrator)] = fit(calibrator, known)
         except BaseException as error:  # a calibrator may raise anything; the others continue
             failures.add(f"{trial}, calibrator {calibrator}", error)
-    return transforms
+    return found
 
 
-def softmax(logits: npt.NDArray[np.floating[Any]]) -> Array:
-    """Return probabilities [N, K] of logits [N, K], in float64."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    weights = np.exp(shifted)
-    probs: Array = weights / weights.sum(axis=1, keepdims=True)
-    return probs
+def parameters_of(dataset: str, trial: Trial, name: str, found: Fitted) -> list[dict[str, Any]]:
+    """Return what was fitted, as rows with the columns of ``calibration.SCHEMA``."""
+    head = {"dataset": dataset, **vars(trial), "calibrator": name}
+    try:
+        return [{**head, "parameter": p, "value": v} for p, v in found.parameters().items()]
+    except Exception:  # a plugin's; its scores are what matters
+        return []
 
 
 def labels_of(table: pl.DataFrame, cells: Collection[Cell]) -> Labels:

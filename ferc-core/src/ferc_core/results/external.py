@@ -14,13 +14,15 @@ from ferc_core.base.progress import say
 from ferc_core.base.tables import matrix
 from ferc_core.base.text import number
 from ferc_core.data.classes import merges_in
-from ferc_core.errors import DataError
+from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment import labelling
+from ferc_core.experiment.answers import Answers
 from ferc_core.experiment.benchmark import Benchmark, Trial
+from ferc_core.experiment.calibration import Fitted, Validation, fit, takes_soft
 from ferc_core.experiment.config import JUDGING, SETTINGS, Config
 from ferc_core.experiment.entries import names_build
 from ferc_core.experiment.sanity import signs, signs_of_probs
-from ferc_core.experiment.scoring import Array, Case, Transform, distributions, score
+from ferc_core.experiment.scoring import Array, Case, score
 from ferc_core.plugins.registry import Chosen
 from ferc_core.results.predictions import KEYS, Predictions, described
 from ferc_core.spec import UNCALIBRATED, Calibrator, Metric
@@ -32,15 +34,16 @@ from ferc_core.suite.layout import LABELS, open_build
 class Truth:
     """What predictions are judged against: the labels of every sample in every cell, as in
     ``labels.parquet``, and the names of the classes; ``merged`` has the members of merged ones.
-    Labels ``of_some_classes`` leave out the faces of others. ``others`` are the classes of the
-    faces of the other splits, by sample, where calibrators are to be fitted on them.
+    Labels ``of_some_classes`` leave out the faces of others. ``others`` are the classes and
+    label distributions of the faces of other splits, by sample, where calibrators are to be fitted
+    on them.
     """
 
     labels: pl.DataFrame
     classes: tuple[str, ...]
     merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     of_some_classes: bool = False
-    others: Mapping[str, int] = field(default_factory=dict)
+    others: Mapping[str, tuple[int, Array | None]] = field(default_factory=dict)
 
 
 def score_predictions(
@@ -50,11 +53,11 @@ def score_predictions(
     dataset: str,
     name: str,
     failures: Failures,
-    transforms: Mapping[str, Transform] | None = None,
+    calibrators: Mapping[str, Fitted] | None = None,
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Return tidy scores of the cells that the predictions have, and what seems to be wrong.
 
-    ``transforms`` are fitted calibrators, whose scores stand beside those of the predictions as
+    ``calibrators`` are fitted ones, whose scores stand beside those of the predictions as
     they are. Every sample of a cell must be there, once; raises `DataError` otherwise.
     """
     predictions, note = judged(predictions, truth, name)
@@ -73,7 +76,7 @@ def score_predictions(
             part["label"].to_numpy(),
             matrix(part["target"]),
         )
-        for calibrator, probs in calibrated(predictions, trial, transforms or {}, failures)
+        for calibrator, probs in calibrated(predictions, trial, calibrators or {}, failures)
         for cell, part in parts.items()
     )
     scores = score(cases, metrics, dataset, failures)
@@ -99,14 +102,13 @@ def judged(predictions: Predictions, truth: Truth, whose: str) -> tuple[Predicti
 
 
 def calibrated(
-    predictions: Predictions, trial: Trial, transforms: Mapping[str, Transform], failures: Failures
+    predictions: Predictions, trial: Trial, calibrators: Mapping[str, Fitted], failures: Failures
 ) -> Iterator[tuple[str, Array]]:
     """Yield the probabilities [N, K] as they are, and by each fitted calibrator."""
     yield UNCALIBRATED, predictions.probs
-    for name, transform in transforms.items():
+    for name, fitted in calibrators.items():
         try:
-            logits = predictions.logits
-            yield name, distributions(transform(logits), logits.shape)
+            yield name, fitted(Answers(predictions.logits))
         except BaseException as error:  # a calibrator may raise anything; the others continue
             failures.add(f"{trial}, calibrator {name}", error)
 
@@ -117,7 +119,7 @@ def fit_on(
     calibrators: Sequence[Chosen[Calibrator]],
     whose: str,
     failures: Failures,
-) -> dict[str, Transform]:
+) -> dict[str, Fitted]:
     """Return calibrators that are fitted on predictions of faces that are not scored.
 
     On the clean ones, or for ``domains`` on those of every cell. Raises `DataError` for a face
@@ -138,14 +140,24 @@ def fit_on(
     clean = (predictions.keys["severity"] == 0).to_numpy() & known
     if not clean.any():
         raise DataError(f"{whose} has no predictions of clean faces to fit calibrators on")
-    labels = np.array([truth.others.get(sample, 0) for sample in samples])
     cells = predictions.keys.select(pl.struct(KEYS[1:]).rank("dense"))[KEYS[1]].to_numpy()
+    rows = [truth.others[sample] for sample in samples if sample in truth.others]
+    soft = [distribution for _, distribution in rows if distribution is not None]
+    validation = Validation(
+        predictions.logits[known],
+        np.array([label for label, _ in rows]),
+        np.where(clean, 0, cells)[known].astype(np.int64),
+        np.array(soft) if len(soft) == len(rows) else None,
+    )
     found = {}
     for calibrator in calibrators:
-        rows = known if calibrator.entry.domains else clean
-        domains = {"domains": cells[rows].astype(np.int64)} if calibrator.entry.domains else {}
+        if takes_soft(calibrator) and validation.distributions is None:
+            raise RequestError(
+                f"calibrator {calibrator} needs label distributions, which the dataset does not "
+                "have; leave out targets=soft"
+            )
         try:
-            found[str(calibrator)] = calibrator(predictions.logits[rows], labels[rows], **domains)
+            found[str(calibrator)] = fit(calibrator, validation)
         except BaseException as error:  # a calibrator may raise anything; the others continue
             failures.add(f"{whose}, calibrator {calibrator}", error)
     return found
@@ -207,12 +219,11 @@ def truth_for(config: Config, keys: pl.DataFrame, validation: bool = False) -> T
     return Truth(table, bench.classes, bench.faces.merged, bool(bench.config.classes), others)
 
 
-def others_of(bench: Benchmark) -> dict[str, int]:
-    """Return the classes of the faces that are not scored, by sample."""
-    scored = bench.splits.scored_name
+def others_of(bench: Benchmark) -> dict[str, tuple[int, Array | None]]:
+    """Return classes and label distributions of the faces that are not scored, by sample."""
     return {
-        sample: int(label)
+        face.id: (face.label, face.distribution)
         for name, split in bench.faces.splits.items()
-        if name != scored
-        for sample, label in zip(split.ids, split.labels, strict=True)
+        if name != bench.splits.scored_name
+        for face in split
     }

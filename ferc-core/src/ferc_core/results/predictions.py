@@ -23,7 +23,7 @@ from ferc_core.base.tables import matrix
 from ferc_core.base.text import number
 from ferc_core.data.classes import outputs_of
 from ferc_core.errors import DataError, RequestError, suggest
-from ferc_core.experiment.scoring import Array, softmax
+from ferc_core.experiment.calibration import Array, softmax
 from ferc_core.faces import SUM_TOLERANCE
 
 KEYS = ["sample", "corruption", "severity"]

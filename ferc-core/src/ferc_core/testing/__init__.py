@@ -198,6 +198,9 @@ def check_calibrator(entry: spec.Calibrator, **options: Any) -> None:
     probs, again = (entry(logits, labels, **options)(new) for _ in range(2))
     check_distributions(entry.name, probs, new.shape)
     assert (probs == again).all(), f"{entry.name} differs when fitted again"
+    if entry.keeps_prediction:
+        same = probs.argmax(axis=1) == new.argmax(axis=1)
+        assert same.all(), f"{entry.name} changes the predicted class of {(~same).sum()} images"
 
 
 def check_metric(entry: spec.Metric, **options: Any) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
+from ferc_core.errors import DataError
 from ferc_models.calibrators.inputs import (
     Floats,
     canonical_order,
+    check_features,
     check_logits,
     check_samples,
 )
@@ -35,17 +37,24 @@ class AdaTS:
     scale: Floats
     settings: dict[str, int]
     fitted_temperatures: tuple[float, float, float]  # smallest, mean, largest of the samples
+    classes: int
 
-    def __call__(self, logits: npt.ArrayLike) -> Floats:
+    def __call__(self, logits: npt.ArrayLike, features: npt.ArrayLike | None = None) -> Floats:
         """Return softmax(logits / T), float64 [M, K], with a T for each of the logits [M, K]."""
-        scores = check_logits(logits, len(self.mean))
-        probs: Floats = softmax(scores / self.temperatures(scores)[:, None], axis=1)
+        scores = check_logits(logits, self.classes)
+        temperatures = self.temperatures(scores, features)
+        probs: Floats = softmax(scores / temperatures[:, None], axis=1)
         return probs
 
-    def temperatures(self, logits: npt.ArrayLike) -> Floats:
+    def temperatures(self, logits: npt.ArrayLike, features: npt.ArrayLike | None = None) -> Floats:
         """Return the temperature of each row, float64 [M], at least 0.001."""
-        scores = check_logits(logits, len(self.mean))
-        return self.networks.temperatures(standardised(scores, self.mean, self.scale))
+        scores = check_logits(logits, self.classes)
+        rows = scores if features is None else check_features(features, len(scores))
+        if rows.shape[1] != len(self.mean):
+            raise DataError(
+                f"it was fitted on {len(self.mean)} features, and is given {rows.shape[1]}"
+            )
+        return self.networks.temperatures(standardised(rows, self.mean, self.scale))
 
     def parameters(self) -> dict[str, Any]:
         """What was fitted, for the record; seed and samples determine the networks' weights."""
@@ -57,6 +66,7 @@ def fit_ada_ts(
     logits: npt.ArrayLike,
     targets: npt.ArrayLike,
     *,
+    features: npt.ArrayLike | None = None,
     epochs: int = EPOCHS,
     latent: int = LATENT,
     width: int = WIDTH,
@@ -70,9 +80,10 @@ def fit_ada_ts(
 
     A VAE with a prior p(z | y) for each class models the features; T is the output of a small
     network for the K densities p(z | y). Both are trained together on the sum of the VAE's loss and
-    the NLL of ``softmax(logits / T)``. The paper's features are those of the penultimate layer.
-    Only logits are stored, so the features here are the logits, standardised by their mean and
-    standard deviation over the samples and clipped at 10 standard deviations.
+    the NLL of ``softmax(logits / T)``. The features are those of the penultimate
+    layer, [N, D], as in the paper, which a run keeps with ``--keep-features``; without them they
+    are the logits. They are standardised by their mean and standard deviation over the samples and
+    clipped at 10 standard deviations.
 
     T is always computed at the posterior mean of z, in training and afterwards. If it is trained on
     samples of z, as in the authors' code, it is wrong at the mean, and at new samples it is random.
@@ -89,19 +100,21 @@ def fit_ada_ts(
         "seed": whole("seed", seed, 0, 2**63 - 1),
     }
     scores, soft = check_samples(logits, targets)
+    rows = scores if features is None else check_features(features, len(scores))
     order = canonical_order(scores, soft)
-    scores, soft = scores[order], soft[order]
-    mean, scale = scores.mean(axis=0), scores.std(axis=0)
+    scores, soft, rows = scores[order], soft[order], rows[order]
+    mean, scale = rows.mean(axis=0), rows.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
 
     from ferc_models.calibrators.ada_ts_networks import train  # torch comes with it
 
-    features = standardised(scores, mean, scale)
-    networks = train(features, scores, soft, **settings)
-    t = networks.temperatures(features)
-    return AdaTS(networks, mean, scale, settings, (float(t.min()), float(t.mean()), float(t.max())))
+    seen = standardised(rows, mean, scale)
+    networks = train(seen, scores, soft, **settings)
+    t = networks.temperatures(seen)
+    fitted = float(t.min()), float(t.mean()), float(t.max())
+    return AdaTS(networks, mean, scale, settings, fitted, scores.shape[1])
 
 
-def standardised(scores: Floats, mean: Floats, scale: Floats) -> Floats:
-    """Return logits in standard deviations from the mean, clipped at ten."""
-    return np.clip((scores - mean) / scale, -FARTHEST, FARTHEST)
+def standardised(features: Floats, mean: Floats, scale: Floats) -> Floats:
+    """Return features in standard deviations from the mean, clipped at ten."""
+    return np.clip((features - mean) / scale, -FARTHEST, FARTHEST)

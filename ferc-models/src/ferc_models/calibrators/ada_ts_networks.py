@@ -1,6 +1,6 @@
 """The networks of adaptive temperature scaling, and their training.
 
-f are features [B, K], y targets [B, K], z latent [B, D]. Source: Joy et al. 2023,
+f are features [B, F], y targets [B, K], z latent [B, D]. Source: Joy et al. 2023,
 arXiv:2207.06211; the soft-target form is the expectation over a label drawn from y.
 """
 
@@ -29,13 +29,13 @@ class Networks(nn.Module):
     likelihood p(f | z) is a Laplace distribution of scale 1.
     """
 
-    def __init__(self, classes: int, latent: int, width: int) -> None:
+    def __init__(self, features: int, classes: int, latent: int, width: int) -> None:
         super().__init__()
         half = width // 2
-        self.encoder = trunk(classes, width)
+        self.encoder = trunk(features, width)
         self.posterior_mean = nn.Linear(half, latent)
         self.posterior_scale = nn.Linear(half, latent)
-        self.decoder = nn.Sequential(trunk(latent, width), nn.Linear(half, classes))
+        self.decoder = nn.Sequential(trunk(latent, width), nn.Linear(half, features))
         self.prior_mean = nn.Linear(classes, latent, bias=False)
         self.prior_scale = nn.Linear(classes, latent, bias=False)
         self.temperature = nn.Sequential(
@@ -80,7 +80,7 @@ class Networks(nn.Module):
 
     @torch.no_grad()
     def temperatures(self, features: Floats) -> Floats:
-        """Return the temperature of each row of features [M, K], float64 [M]."""
+        """Return the temperature of each row of features [M, F], float64 [M]."""
         mean, _ = self.posterior(torch.from_numpy(features).float())
         return self.temperature_at(mean)[:, 0].numpy().astype(np.float64)
 
@@ -113,11 +113,11 @@ def train(
     width: int,
     seed: int,
 ) -> Networks:
-    """Return the networks fitted on the CPU to features, logits and targets, each [N, K]."""
+    """Return the networks fitted on the CPU to features [N, F], logits and targets [N, K]."""
     f, y = (torch.from_numpy(values).float() for values in (features, soft))
     logits = torch.from_numpy(scores - scores.max(axis=1, keepdims=True)).float()
     with seeded(seed), deterministic(torch.device("cpu")), torch.enable_grad():
-        networks = Networks(scores.shape[1], latent, width)
+        networks = Networks(f.shape[1], scores.shape[1], latent, width)
         optimizer = torch.optim.Adam(networks.parameters(), lr=LEARNING_RATE)
         for _ in range(epochs):
             for rows in torch.randperm(len(f)).split(BATCH):

@@ -66,6 +66,15 @@ def check_samples(logits: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats
     return scores, soft / soft.sum(axis=1, keepdims=True)
 
 
+def check_features(features: npt.ArrayLike, n: int) -> Floats:
+    """Return features as float64 [n, D], or raise `DataError`."""
+    found = np.asarray(features, dtype=np.float64)
+    if found.ndim != 2 or len(found) != n or found.shape[1] == 0:
+        raise DataError(f"features must have the shape [{n}, D], not {list(found.shape)}")
+    check_finite(found, "the features")
+    return found
+
+
 def check_finite(values: Floats, what: str) -> None:
     """Raise `DataError` naming the first row with NaN or infinity."""
     bad = ~np.isfinite(values).all(axis=1)

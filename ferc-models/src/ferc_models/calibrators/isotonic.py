@@ -29,8 +29,8 @@ def fit_isotonic(
     predicted class, which stays the predicted one, and the others divide the rest.
 
     Scores beyond the fitted range get the value at the nearer end. A value that was pooled from n
-    samples stays 1/(n + 2) away from 0 and 1; see `ferc_models.calibrators.score_maps`. Raises `DataError` for empty or
-    broken input, `RequestError` for a wrong option.
+    samples stays 1/(n + 2) away from 0 and 1; see `ferc_models.calibrators.score_maps`. Raises
+    `DataError` for empty or broken input, `RequestError` for a wrong option.
 
     Source: Zadrozny and Elkan 2002, "Transforming classifier scores into accurate multiclass
     probability estimates".

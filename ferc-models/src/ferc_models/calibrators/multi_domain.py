@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import softmax
 
 from ferc_core.errors import DataError, RequestError
-from ferc_models.calibrators.inputs import Floats, Ints, check_logits, check_samples
+from ferc_models.calibrators.inputs import Floats, Ints, check_features, check_logits, check_samples
 from ferc_models.calibrators.temperature import HIGHEST, LOWEST, fit_temperature
 from ferc_models.options import choice, number
 
@@ -22,8 +22,9 @@ RIDGE = 1e-3
 class MultiDomain:
     """A fitted regression of the temperature, to be called with logits.
 
-    The features of a row are its logits minus their mean, in descending order, then standardised by
-    ``mean`` and ``scale`` [K]; ``intercept + features @ slopes`` is log T, or T for "linear".
+    The features of a row are those of the last layer, or else its logits minus their mean, in
+    descending order; they are standardised by ``mean`` and ``scale`` [D]. ``intercept + features @
+    slopes`` is log T, or T for "linear".
     """
 
     slopes: Floats
@@ -32,17 +33,24 @@ class MultiDomain:
     scale: Floats
     target: str
     domain_temperatures: dict[int, float]
+    classes: int
 
-    def __call__(self, logits: npt.ArrayLike) -> Floats:
+    def __call__(self, logits: npt.ArrayLike, features: npt.ArrayLike | None = None) -> Floats:
         """Return softmax(logits / T), float64 [M, K], with a T for each of the logits [M, K]."""
-        scores = check_logits(logits, len(self.slopes))
-        probs: Floats = softmax(scores / self.temperatures(scores)[:, None], axis=1)
+        scores = check_logits(logits, self.classes)
+        temperatures = self.temperatures(scores, features)
+        probs: Floats = softmax(scores / temperatures[:, None], axis=1)
         return probs
 
-    def temperatures(self, logits: npt.ArrayLike) -> Floats:
+    def temperatures(self, logits: npt.ArrayLike, features: npt.ArrayLike | None = None) -> Floats:
         """Return the temperature in [0.05, 20] of each row, float64 [M]."""
-        scores = check_logits(logits, len(self.slopes))
-        found = self.intercept + (shape_of(scores) - self.mean) / self.scale @ self.slopes
+        scores = check_logits(logits, self.classes)
+        rows = shape_of(scores) if features is None else check_features(features, len(scores))
+        if rows.shape[1] != len(self.slopes):
+            raise DataError(
+                f"it was fitted on {len(self.slopes)} features, and is given {rows.shape[1]}"
+            )
+        found = self.intercept + (rows - self.mean) / self.scale @ self.slopes
         if self.target == "linear":
             return np.clip(found, LOWEST, HIGHEST)
         bounded: Floats = np.exp(np.clip(found, np.log(LOWEST), np.log(HIGHEST)))
@@ -65,6 +73,7 @@ def fit_multi_domain(
     targets: npt.ArrayLike,
     *,
     domains: npt.ArrayLike | None = None,
+    features: npt.ArrayLike | None = None,
     target: str = "log",
     ridge: float = RIDGE,
 ) -> MultiDomain:
@@ -77,10 +86,12 @@ def fit_multi_domain(
     itself as in the paper. ridge: weight of the squared slopes against the mean squared error, on
     features of unit variance; the intercept is not penalised.
 
-    The paper's features are those of the last layer. Only logits are stored, so the features here
-    are the logits of a row minus their mean, sorted: how confident the model is and between how
-    many classes, but not which ones. Raises `RequestError` without domains or for a wrong option,
-    `DataError` for empty or broken input.
+    features: [N, D], those of the last layer, as in the paper; a run keeps them with
+    ``--keep-features``. Without them they are the logits of a row minus their mean, sorted: how
+    confident the model is and between how many classes, but not which ones.
+
+    Raises `RequestError` without domains or for a wrong option, `DataError` for empty or broken
+    input.
 
     Source: Yu et al. 2022, arXiv:2206.02757.
 
@@ -104,11 +115,12 @@ def fit_multi_domain(
     wanted = np.array([fitted[d] for d in domain.tolist()])
     if target == "log":
         wanted = np.log(wanted)
-    features = shape_of(scores)
-    mean, scale = features.mean(axis=0), features.std(axis=0)
+    rows = shape_of(scores) if features is None else check_features(features, len(scores))
+    mean, scale = rows.mean(axis=0), rows.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
-    slopes = ridge_slopes((features - mean) / scale, wanted - wanted.mean(), strength)
-    return MultiDomain(slopes, float(wanted.mean()), mean, scale, target, fitted)
+    slopes = ridge_slopes((rows - mean) / scale, wanted - wanted.mean(), strength)
+    k = scores.shape[1]
+    return MultiDomain(slopes, float(wanted.mean()), mean, scale, target, fitted, k)
 
 
 def check_domains(domains: npt.ArrayLike, n: int) -> Ints:

@@ -27,8 +27,8 @@ def fit_spline(logits: npt.ArrayLike, targets: npt.ArrayLike, *, knots: int = KN
     hits and the mean of their corrections. The map is linear between fitted scores, constant
     outside, and stays 1/(n + 2) away from 0 and 1; it need not increase everywhere. The predicted
     class stays the predicted one, and the others divide the rest in their old proportions; see
-    `ferc_models.calibrators.score_maps`. Raises `DataError` for empty or broken input, `RequestError` for
-    a wrong option.
+    `ferc_models.calibrators.score_maps`. Raises `DataError` for empty or broken input,
+    `RequestError` for a wrong option.
 
     Source: Gupta et al. 2021, arXiv:2006.12800. Their code puts t_j at (j - 1)/(n - 1), omits H_0,
     and swaps the weights between two scores.

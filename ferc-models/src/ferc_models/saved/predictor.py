@@ -18,6 +18,7 @@ from ferc_core.base.schemas import Checked, Count, Texts, shown, validated
 from ferc_core.errors import DataError, FercError, RequestError, as_failure
 from ferc_core.spec import LARGEST_SIDE
 from ferc_models.images import Images, normalise
+from ferc_models.penultimate import penultimate
 from ferc_models.runtime import choose_device
 from ferc_models.saved.tensors import check_format, read_tensors, write_tensors
 
@@ -72,6 +73,17 @@ class NetworkPredictor:
             for start in range(0, len(images), BATCH)
         ]
         return np.concatenate([np.empty((0, len(self.card.classes)), np.float32), *parts])
+
+    def logits_and_features(
+        self, images: Images
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+        """Return logits [B, K] and what the last layer makes them of, [B, D]; None where there is
+        no such layer.
+        """
+        with penultimate(self.network, len(self.card.classes)) as found:
+            logits = self.logits(images)
+        rows = [part.float().cpu().numpy() for part in found]
+        return logits, np.concatenate(rows) if rows else None
 
     def save(self, path: Path) -> None:
         """Write tensors and card to ``path``, a .safetensors file, atomically."""
