@@ -80,7 +80,7 @@ def test_latex_escapes_what_it_reads_itself():
 
 def test_csv_has_the_plain_values(run):
     lines = show(run, "--format", "csv").splitlines()
-    assert lines[0].startswith("method,loss,calibrator,clean_macro_f1,")
+    assert lines[0].startswith("method,loss,calibrator,clean_accuracy,clean_macro_f1,")
     assert "0.5" in lines[1].split(",")
 
 

@@ -26,6 +26,7 @@ from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment.benchmark import Trial
 from ferc_core.plugins.host import registry
 from ferc_core.results.intervals import FILE, Request, make_intervals
+from ferc_core.results.side_by_side import opened
 from ferc_core.results.tables import summary
 
 ONE = Trial("baseline", "ce")
@@ -48,7 +49,8 @@ def register_metrics(register):
 def intervals(folder: Path, work: Callable = map, **request: object) -> pl.DataFrame:
     """Return the intervals of a run directory, from 200 draws unless asked otherwise."""
     failures = Failures()
-    frame = make_intervals(folder, Request(**{"resamples": 200, **request}), work, failures)
+    sources = opened([folder], failures)
+    frame = make_intervals(sources, Request(**{"resamples": 200, **request}), work, failures)
     failures.raise_any()
     return frame
 
@@ -81,7 +83,7 @@ def test_values_are_those_of_the_results(run):
         (value,) = table.filter(loss=row["loss"])[prefix + row["metric"]]
         assert row["value"] == pytest.approx(value, abs=1e-12)
         assert row["low"] <= row["high"]
-    assert len(scores(frame)) == 2 * 8
+    assert len(scores(frame)) == 2 * 10
     assert frame.select("n", "seeds", "resamples", "level").unique().rows() == [(N, 1, 20, 0.95)]
 
 
@@ -109,7 +111,7 @@ def test_identical_trials_do_not_differ_at_all(tmp_path):
     folder = make_run(tmp_path, lambda trial, cell: random_logits(ONE, cell))
     frame = intervals(folder, resamples=50)
     differences = frame.filter(against="loss ce")
-    assert len(differences) == 8
+    assert len(differences) == 10
     assert differences.select("value", "low", "high").unique().rows() == [(0.0, 0.0, 0.0)]
     assert (scores(frame)["low"] < scores(frame)["high"]).all()
 
@@ -256,7 +258,7 @@ def test_directories_without_results_or_predictions_are_refused(run_copy, tmp_pa
     with pytest.raises(DataError, match="has no results yet"):
         intervals(tmp_path / "empty")
     (run_copy / "labels.parquet").unlink()
-    with pytest.raises(DataError, match=r"lacks labels\.parquet"):
+    with pytest.raises(DataError, match=r"has scores alone, without labels"):
         intervals(run_copy)
 
 

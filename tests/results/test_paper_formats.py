@@ -102,7 +102,6 @@ def test_a_table_is_written_where_out_says(tmp_path):
         (["--paper", "figure6", "--out", "a.jpg"], ".pdf, not a.jpg"),
         (["--paper", "table1", "--out", "a.png"], "is a table, not a figure"),
         (["--paper-dataset", "rafdb"], "--paper-dataset goes with --paper"),
-        (["--calibrator", "none"], "--calibrator goes with --paper"),
     ],
 )
 def test_a_wrong_request_is_refused(tmp_path, arguments, message):

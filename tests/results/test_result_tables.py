@@ -21,7 +21,8 @@ from ferc_core import open_run
 from ferc_core.base.failures import Failures
 from ferc_core.base.files import digest_of, write_parquet
 from ferc_core.errors import DataError, RequestError, UnknownNameError
-from ferc_core.results.tables import means, metrics_of, read_results, summary
+from ferc_core.results.side_by_side import opened, together
+from ferc_core.results.tables import means, metrics_of, summary
 
 FAILING = """
 from ferc_core import Metric, hookimpl
@@ -39,6 +40,11 @@ def register_metrics(register):
 def seeds(tmp_path_factory) -> Path:
     """A run of two losses and two seeds."""
     return make_run(tmp_path_factory.mktemp("seeds"), seeds=(0, 1))
+
+
+def read_results(path: Path | str) -> pl.DataFrame:
+    """Return the scores of a run directory, or of all in a folder."""
+    return together(opened([path], Failures()))
 
 
 def of_seed(frame: pl.DataFrame, seed: int, metric: str, **where: object) -> float:
@@ -81,7 +87,8 @@ def test_one_seed_has_no_spread_and_no_column_of_seeds(seeds):
     assert not [name for name in summary(one).columns if name.endswith("_sd")]
     assert "seeds" not in summary(one).columns
     by_seed = means(read_results(seeds), ["seed"], ["accuracy"])
-    assert by_seed.columns == ["method", "loss", "calibrator", "seed", "accuracy", "n"]
+    head = ["method", "loss", "calibrator", "seed", "images"]
+    assert by_seed.columns == [*head, "accuracy", "n"]
 
 
 def test_a_trial_with_fewer_seeds_counts_its_own(seeds):
@@ -174,13 +181,10 @@ def test_a_folder_of_run_directories_is_read_as_one(tmp_path):
     assert read_results(tmp_path / "all")["dataset"].unique().to_list() == ["ferplus"]
 
 
-def test_the_same_trial_in_two_directories_is_refused_by_name(tmp_path):
+def test_the_same_trial_in_two_directories_is_told_apart_by_their_names(tmp_path):
     for name in ("a", "b"):
         store(tmp_path / "all" / name, rows(methods=["rul"], losses=["ce"]))
-    with pytest.raises(
-        RequestError, match=r"all/a and .*all/b both hold dataset rafdb, method rul"
-    ):
-        read_results(tmp_path / "all")
+    assert summary(read_results(tmp_path / "all"))["run"].to_list() == ["a", "b"]
 
 
 def test_a_folder_without_results_and_a_missing_one_are_told_apart(tmp_path):
@@ -188,7 +192,7 @@ def test_a_folder_without_results_and_a_missing_one_are_told_apart(tmp_path):
         read_results(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="has no results yet"):
-        read_results(tmp_path / "empty", Failures())
+        read_results(tmp_path / "empty")
 
 
 # What is read back is checked

@@ -169,7 +169,7 @@ def run(
     with showing(quiet, log_file):
         outcome = pipeline.run_configs(read_configs(path, settings))
     warn(outcome.failures, outcome.warnings)
-    return Run(outcome.path, outcome.failures)
+    return Run(outcome.path, failures=outcome.failures)
 
 
 def evaluate(
@@ -231,19 +231,23 @@ def evaluate(
         check_same_model(bench, directory)
         outcome = pipeline.run(bench, directory)
     warn(outcome.failures, outcome.warnings)
-    return Run(outcome.path, outcome.failures)
+    return Run(outcome.path, failures=outcome.failures)
 
 
-def open_run(path: str | Path) -> Run:
-    """Open a run directory, or a folder of several side by side; raises `FercError` for another.
+def open_run(path: str | Path, *others: str | Path) -> Run:
+    """Open a run directory, or several side by side; raises `FercError` for something else.
+
+    A folder of run directories stands for all of them, a .parquet file of `ferc score --out` for
+    its scores.
 
     >>> open_run("nowhere")
     Traceback (most recent call last):
     ferc_core.errors.RequestError: nowhere is not a run directory
     """
-    where = expanded(path)
-    check_value("the run directory", where)
-    return Run(where)
+    paths = [expanded(each) for each in (path, *others)]
+    for each in paths:
+        check_value("the run directory", each)
+    return Run(*paths)
 
 
 @contextmanager

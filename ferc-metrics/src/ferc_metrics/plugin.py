@@ -48,7 +48,7 @@ METRICS = {
 NATS = ("nll", "soft_nll")
 RESAMPLED = ("accuracy", "macro_f1", "nll", "ece", "kse", "soft_nll", "soft_ece", "soft_kse")
 VIEWS: Mapping[str, tuple[Literal["clean", "corrupted", "by"], ...]] = {
-    "accuracy": ("by",),
+    "accuracy": ("clean", "corrupted", "by"),
     "macro_f1": ("clean", "corrupted", "by"),
     **dict.fromkeys(("ece", "kse", "nll"), ("clean",)),
     **dict.fromkeys(("soft_ece", "soft_kse", "soft_nll"), ("corrupted", "by")),

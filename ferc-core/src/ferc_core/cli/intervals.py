@@ -1,4 +1,4 @@
-"""``ferc intervals``: how sure the scores of a run directory are."""
+"""``ferc intervals``: how sure the scores of runs are, and their differences."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ app = o.new_app()
 
 @app.command()
 def intervals(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.")],
+    directory: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR...", help="Run directories, or folders of several."),
+    ],
     resamples: Annotated[
         int | None,
         typer.Option(metavar="B", help="How often the images are drawn anew. Default: 1000."),
@@ -52,6 +55,13 @@ def intervals(
             autocompletion=lambda incomplete: o.completions("metrics", incomplete),
         ),
     ] = None,
+    method: o.Methods = None,
+    loss: o.Losses = None,
+    corruption: o.Corruptions = None,
+    calibrator: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Show this calibrator alone.")
+    ] = None,
+    where: o.Where = None,
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Processes in parallel. Default: all cores.")
     ] = None,
@@ -59,11 +69,12 @@ def intervals(
     log_file: o.LogFile = None,
     plugin: o.PluginFiles = None,
 ) -> None:
-    """Show the scores of a run directory with their intervals, and those of differences.
+    """Show the scores of runs with their intervals, and those of differences.
 
     A paired bootstrap: images are drawn with replacement, the same ones for every cell, method,
-    loss, calibrator and seed. Each loss is compared with the first, each calibrator with the
-    plain softmax. All numbers go to DIR/intervals.parquet; no model is needed.
+    loss, calibrator and seed. Each loss is compared with the first, each calibrator with the plain
+    softmax, each run of several with the first. All numbers of a run go to DIR/intervals.parquet;
+    no model is needed.
     """
     o.begin(plugin)
     reporter = registry().reporters[format]
@@ -73,17 +84,22 @@ def intervals(
         raise RequestError(f"resamples must be at most {MOST_RESAMPLES}, not {resamples}")
     from ferc_core.base.failures import Failures
     from ferc_core.base.parallel import processes
+    from ferc_core.results.filters import Filters
     from ferc_core.results.intervals import LEVEL, RESAMPLES, Request, make_intervals
+    from ferc_core.results.side_by_side import opened
 
     request = Request(
         by or (),
         metric or (),
         RESAMPLES if resamples is None else resamples,
         LEVEL if level is None else level,
+        Filters(method or (), loss or (), calibrator or (), corruption or (), where or ()),
     )
+    request.check()
     work, failures = partial(processes, workers=workers or os.cpu_count() or 1), Failures()
     with o.showing(quiet, log_file):
-        frame = make_intervals(directory, request, work, failures)
+        sources = opened(directory, failures)
+        frame = make_intervals(sources, request, work, failures)
     if format not in PEOPLE:
         o.echo(reporter(frame))
     elif len(frame):
@@ -94,10 +110,12 @@ def intervals(
             o.echo("\n" + reporter(readable(differences, "difference")))
         o.echo(
             f"Intervals span {100 * request.level:g} % of {request.resamples} draws of the N "
-            "images; F1, ECE and KSE in percent, NLL in nats; scores are means over "
+            "images; Accuracy, F1, ECE and KSE in percent, NLL in nats; scores are means over "
             f"{seeds_of(frame)}. Corrupted: the mean over all cells.",
             err=True,
         )
+    for note in o.footer(sources):
+        o.echo(note, err=True)
     failures.raise_any()
 
 

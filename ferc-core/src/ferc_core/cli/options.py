@@ -6,11 +6,11 @@ import inspect
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -18,6 +18,9 @@ from ferc_core.base.signals import stop, stop_on
 from ferc_core.base.text import printable, sentence
 from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.plugins.host import host, registry, use_plugin_files
+
+if TYPE_CHECKING:
+    from ferc_core.results.reading import Source
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -45,8 +48,26 @@ By = Annotated[
     list[str] | None,
     typer.Option(
         metavar="COLUMN",
-        help="Means for each value of a column: corruption, severity, seed, ...; repeat it "
-        "to combine. Default: clean beside corrupted.",
+        help="Means for each value of a column: corruption, severity, group, class, seed, ...; "
+        "repeat it to combine. Default: clean beside corrupted.",
+    ),
+]
+Methods = Annotated[
+    list[str] | None, typer.Option("--method", metavar="NAME", help="Show this method alone.")
+]
+Losses = Annotated[
+    list[str] | None, typer.Option("--loss", metavar="NAME", help="Show this loss alone.")
+]
+Corruptions = Annotated[
+    list[str] | None,
+    typer.Option("--corruption", metavar="NAME", help="Show this corruption beside the clean set."),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COMPARISON",
+        help='Show scores for which this holds, as in "noise=0" or "severity>=3"; repeat it to '
+        "demand several.",
     ),
 ]
 Metrics = Annotated[
@@ -173,6 +194,15 @@ def interrupt(number: int, frame: FrameType | None) -> None:
         sys.stderr.write("\nferc: stopping, which may take some seconds\n")
         sys.stderr.flush()
     stop(number, frame)
+
+
+def footer(sources: Sequence[Source]) -> list[str]:
+    """Return what people should know of a table of these scores, and warnings about the models."""
+    from ferc_core.results.reading import sizes_of
+
+    size = sizes_of(source.config for source in sources)
+    wrong = dict.fromkeys(text for source in sources for text in source.warnings)
+    return [*filter(None, [size]), *(f"ferc: warning: {text}" for text in wrong)]
 
 
 def check_view(by: list[str] | None, metric: list[str] | None) -> None:

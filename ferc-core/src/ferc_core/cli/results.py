@@ -1,4 +1,4 @@
-"""``ferc results``: the scores of a run directory, alone or beside the paper's."""
+"""``ferc results``: the scores of runs, alone, side by side, or beside the paper's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import typer
 from ferc_core.cli import options as o
 from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.plugins.host import registry
-from ferc_core.results.paper.values import DATASETS, FIGURE_FORMATS, FIGURES, LAYOUTS, TABLES, notes
+from ferc_core.results.paper.values import DATASETS, FIGURE_FORMATS, FIGURES, LAYOUTS, TABLES
+from ferc_core.results.paper.values import notes as paper_notes
 
 PAPER = "The paper"
 
@@ -20,8 +21,11 @@ app = o.new_app()
 @app.command()
 def results(
     directory: Annotated[
-        Path,
-        typer.Argument(metavar="DIR", help="A run directory, or a folder of several."),
+        list[Path],
+        typer.Argument(
+            metavar="DIR...",
+            help="Run directories, folders of several, or files of ferc score --out.",
+        ),
     ],
     format: Annotated[
         str | None,
@@ -33,6 +37,23 @@ def results(
     ] = None,
     by: o.By = None,
     metric: o.Metrics = None,
+    method: o.Methods = None,
+    loss: o.Losses = None,
+    corruption: o.Corruptions = None,
+    calibrator: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Show this calibrator alone; with --paper, further rows with it.",
+        ),
+    ] = None,
+    where: o.Where = None,
+    fitted: Annotated[
+        bool,
+        typer.Option(
+            "--fitted", help="Show what calibrators were fitted to: temperatures and the like."
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -57,43 +78,52 @@ def results(
             rich_help_panel=PAPER,
         ),
     ] = None,
-    calibrator: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Further rows with a post-hoc calibrator of the run.",
-            rich_help_panel=PAPER,
-        ),
-    ] = None,
     quiet: o.Quiet = False,
     plugin: o.PluginFiles = None,
 ) -> None:
-    """Show the scores of a run directory; needs no model.
+    """Show the scores of a run directory, or of several side by side; needs no model.
+
+    Runs are told apart by what differs between their configurations. `--by class` and `--by age`
+    (any group that the dataset knows) score the faces of each class and group, `--by group` the
+    groups of corruptions, and `--by visibility` says how well visibility tracks accuracy. Clean and
+    corrupted images are never averaged together.
 
     Tables for people are in percent (NLL in nats), with the standard deviation over seeds where
     there are several; json and csv give values from 0 to 1, but with --paper the paper's units. A
     metric that was installed after the run is computed from the stored predictions. All cells are
     in DIR/results.parquet.
 
+        ferc results DIR OTHER --by corruption --where "severity>=3"
         ferc results DIR --paper table1 --format latex
     """
     o.begin(plugin)
     o.check_view(by, metric)
-    check_paper(paper, paper_dataset, calibrator, by, out)
+    check_paper(paper, paper_dataset, by, out)
+    if fitted and (paper or by or metric):
+        raise RequestError("--fitted is a table of its own: leave out --by, --metric and --paper")
     figure = paper in FIGURES
     format = "table" if figure else o.format_of(out, format)
     reporter = registry().reporters[format]
     from ferc_core.base.failures import Failures
     from ferc_core.base.files import check_output, write_text
-    from ferc_core.results.tables import read_results, view
+    from ferc_core.results.asked import Asked
+    from ferc_core.results.filters import Filters
+    from ferc_core.results.reading import parameters_in
+    from ferc_core.results.side_by_side import opened, together
 
+    chosen = () if paper else calibrator or ()
+    filters = Filters(method or (), loss or (), chosen, corruption or (), where or ())
     failures = Failures()
     if out is not None:
         check_output(out)
     with o.showing(quiet):
-        scores = read_results(directory, failures)
+        sources = opened(directory, failures)
+        scores = filters(together(sources))
+        asked = None if paper or fitted else Asked(by or (), metric or (), filters)
+        table = asked.table(sources, failures) if asked else parameters_in(sources)
+    notes = o.footer(sources)
     if paper is None:
-        text = reporter(view(scores, by, metric))
+        text = reporter(table)
     else:
         from ferc_core.results.paper import figures, tables
         from ferc_core.results.paper.compare import compare
@@ -103,7 +133,7 @@ def results(
         about = remarks(scores, cells, paper, paper_dataset)
         if figure and out is not None:
             figures.draw(cells, paper, out, paper_dataset)
-            o.echo("\n".join([f"{out} is drawn.", *about, *notes(paper)]))
+            o.echo("\n".join([f"{out} is drawn.", *about, *paper_notes(paper)]))
             return
         text = tables.text(cells, paper, format, reporter, about)
         if format not in tables.WIDE_FORMATS:  # nothing but data in what programs read
@@ -113,21 +143,22 @@ def results(
         o.echo(text)
     else:
         write_text(out, text + "\n")
+    if paper is None:
+        for note in notes:
+            o.echo(note, err=True)
     failures.raise_any()
 
 
 def check_paper(
     paper: str | None,
     paper_dataset: str | None,
-    calibrator: list[str] | None,
     by: list[str] | None,
     out: Path | None,
 ) -> None:
     """Raise `RequestError` for names that the paper lacks and options that do not go together."""
     if paper is None:
-        if paper_dataset or calibrator:
-            option = "--paper-dataset" if paper_dataset else "--calibrator"
-            raise RequestError(f"{option} goes with --paper, for example --paper table1")
+        if paper_dataset:
+            raise RequestError("--paper-dataset goes with --paper, for example --paper table1")
         return
     if paper not in LAYOUTS:
         raise UnknownNameError("table or figure of the paper", paper, LAYOUTS)

@@ -51,6 +51,7 @@ def run(
     from ferc_core.experiment import pipeline
     from ferc_core.experiment.config import read_configs
     from ferc_core.results.formats import table
+    from ferc_core.results.reading import config_of, run_directories, sizes_of
     from ferc_core.results.tables import summary
 
     configs = read_configs(config, settings)
@@ -64,8 +65,11 @@ def run(
         outcome = pipeline.run_configs(configs)
     o.echo(table(summary(outcome.results)))
     o.echo(
-        "F1, ECE and KSE in percent, NLL in nats; FER-C columns are means over the corrupted "
-        f"cells of N images each, judged against soft labels.\nResults are in {outcome.path}; "
+        "Accuracy, F1, ECE and KSE in percent, NLL in nats; FER-C columns are means over the "
+        "corrupted "
+        "cells of N images each, judged against soft labels. "
+        f"{sizes_of(map(config_of, run_directories(outcome.path)))}\n"
+        f"Results are in {outcome.path}; "
         f"more views: ferc results {outcome.path} --by corruption"
     )
     for text in outcome.warnings:

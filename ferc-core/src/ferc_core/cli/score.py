@@ -71,7 +71,7 @@ def score(
     from ferc_core.experiment.directory import warnings_record
     from ferc_core.results.external import fit_on, score_predictions, truth_for
     from ferc_core.results.predictions import read_predictions
-    from ferc_core.results.tables import view
+    from ferc_core.results.tables import means, summary
 
     if settings.get("calibrators") and validation is None:
         raise RequestError("--calibrator needs faces to fit it on: add --validation FILE")
@@ -94,7 +94,7 @@ def score(
         )
     if out is not None:
         write_parquet(out, results, warnings_record(wrong))
-    o.echo(reporter(view(results, by, metric)))
+    o.echo(reporter(means(results, by, metric) if by else summary(results)))
     for text in wrong:
         o.echo(f"ferc: warning: {text}", err=True)
     failures.raise_any()

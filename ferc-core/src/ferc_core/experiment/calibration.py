@@ -151,7 +151,12 @@ def at_bounds(parameters: pl.DataFrame) -> Iterator[str]:
     for row in ends.iter_rows(named=True):
         noise = f", noise {row['noise']:g}" if row["noise"] else ""
         what = f"{row['method']} {row['loss']}{noise}, seed {row['seed']}"
+        why = (
+            "every face that it was fitted on is right; take more of them"
+            if row["value"] < 1
+            else "the logits say nothing of the faces that it was fitted on"
+        )
         yield (
             f"{what}: calibrator {row['calibrator']} has the temperature {row['value']:g}, the end "
-            "of its range: too few faces to fit it on, or logits that say nothing of them"
+            f"of its range: {why}"
         )

@@ -2,7 +2,8 @@
 
 Scores are means over seeds and over the cells of a group; so is the score of each draw of images,
 and the interval is one of that mean. A difference is taken seed by seed and draw by draw: each
-loss against the first loss of its method, and each calibrator against the plain softmax.
+loss against the first loss of its method, each calibrator against the plain softmax, and of several
+runs each against the first.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from functools import partial, reduce
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,14 +29,9 @@ from ferc_core.experiment.directory import RunDirectory
 from ferc_core.experiment.scoring import Case, cases, labels_of
 from ferc_core.plugins.host import registry
 from ferc_core.results.bootstrap import Array, Bootstrap, Predictions, percentiles, pieces
-from ferc_core.results.tables import (
-    CELL_COLUMNS,
-    calibrators_of,
-    cells_of,
-    metrics_of,
-    results_of,
-    run_directories,
-)
+from ferc_core.results.filters import Filters
+from ferc_core.results.reading import CELL_COLUMNS, Source, calibrators_of, cells_of
+from ferc_core.results.tables import metrics_of
 from ferc_core.spec import UNCALIBRATED
 from ferc_core.suite.cells import CLEAN, POOLED, Cell
 
@@ -77,12 +72,14 @@ class Request:
 
     Without ``by``, the clean set and all corrupted cells; else a group for each value of
     "corruption", "severity" or both. Without ``metrics``, those that tables show unasked.
+    ``filters`` leave out trials and cells.
     """
 
     by: Sequence[str] = ()
     metrics: Sequence[str] = ()
     resamples: int = RESAMPLES
     level: float = LEVEL
+    filters: Filters = field(default_factory=Filters)
 
     def check(self) -> None:
         """Raise `RequestError` for what cannot be done."""
@@ -113,27 +110,33 @@ class Setting(NamedTuple):
     loss: str
     noise: float
     calibrator: str
+    run: int = 0  # the place of its run among several
 
 
 # of each group and metric, its scores [1 + B]: of the images, then of each draw of them
 Scores = dict[tuple[Group, str], Array]
 
 
-def make_intervals(path: Path, request: Request, work: Map, failures: Failures) -> pl.DataFrame:
-    """Return the intervals of a run directory, or of all in a folder.
+def make_intervals(
+    sources: Sequence[Source], request: Request, work: Map, failures: Failures
+) -> pl.DataFrame:
+    """Return the intervals of runs.
 
-    They have the columns of ``SCHEMA``, and are stored in each directory; the same request on the
+    They have the columns of ``SCHEMA`` and those that tell runs apart, which are compared with each
+    other, too. Those of runs by themselves are stored in each directory; the same request on the
     same results is answered from there. A metric or calibrator that fails goes into ``failures``.
-    Raises `RequestError` for a wrong request or a path that is not a run directory, `DataError`
-    where it has no results.
+    Raises `RequestError` for a wrong request, `DataError` where there are scores alone.
     """
     request.check()
-    found = run_directories(path)
-    return pl.concat(of_one(each, request, work, failures) for each in found)
+    sources = [source.with_scores(request.filters(source.scores)) for source in sources]
+    if any(source.apart for source in sources):
+        return between(sources, request, work, failures)
+    return pl.concat(of_one(each, request, work, failures) for each in sources)
 
 
-def of_one(out: RunDirectory, request: Request, work: Map, failures: Failures) -> pl.DataFrame:
+def of_one(source: Source, request: Request, work: Map, failures: Failures) -> pl.DataFrame:
     """Return the stored intervals of one run directory, made now unless they are there."""
+    out = source.directory
     file = out.path / FILE
     with claim(out.path):
         check_target(file)
@@ -143,7 +146,8 @@ def of_one(out: RunDirectory, request: Request, work: Map, failures: Failures) -
             if record.get(MADE_OF) == answers:
                 return checked(stored, SCHEMA, file, UNDEFINED).select(*SCHEMA)
         known = len(failures.causes)
-        frame = intervals(out, results_of(out, failures), request, work, failures)
+        scores = scores_in(source, request, work, failures)
+        frame = pl.DataFrame(rows_for(scores, [source], request), SCHEMA)
         scored = read_table(out.results)[1]
         record = {k: v for k, v in scored.items() if k.startswith("ferc.")}
         if len(failures.causes) == known:
@@ -152,16 +156,21 @@ def of_one(out: RunDirectory, request: Request, work: Map, failures: Failures) -
     return frame
 
 
-def made_of(out: RunDirectory, request: Request) -> str:
-    """Return the key of all that intervals depend on.
+def between(
+    sources: Sequence[Source], request: Request, work: Map, failures: Failures
+) -> pl.DataFrame:
+    """Return the intervals of several runs that are told apart, and of their differences."""
+    scores: dict[Setting, dict[int, Scores]] = {}
+    for place, source in enumerate(sources):
+        found = scores_in(source, request, work, failures)
+        scores |= {setting._replace(run=place): each for setting, each in found.items()}
+    columns = {name: pl.Series([source.apart[name] for source in sources]).dtype
+               for name in sources[0].apart}  # fmt: skip
+    return pl.DataFrame(rows_for(scores, sources, request), {**columns, **SCHEMA})
 
-    Raises `DataError` where there are scores alone, as `ferc score --out` leaves them.
-    """
-    if not out.labels.exists():
-        raise DataError(
-            f"{out.path} lacks {out.labels.name} and predictions, which images are drawn from; "
-            "use the directory of a ferc run"
-        )
+
+def made_of(out: RunDirectory, request: Request) -> str:
+    """Return the key of all that intervals depend on."""
     metrics = registry().metrics
     owners = {metrics.owner(name) for name in metrics}
     return key(
@@ -172,34 +181,48 @@ def made_of(out: RunDirectory, request: Request) -> str:
     ).hex()
 
 
-def intervals(
-    out: RunDirectory, results: pl.DataFrame, request: Request, work: Map, failures: Failures
-) -> pl.DataFrame:
-    """Return the intervals of the trials, calibrators and cells that ``results`` has."""
+def scores_in(
+    source: Source, request: Request, work: Map, failures: Failures
+) -> dict[Setting, dict[int, Scores]]:
+    """Return the scores of the trials, calibrators and cells of a run, and those of the draws."""
+    results = source.scores
     groups = groups_of(cells_of(results), request)
-    dataset, n = results["dataset"][0], results["n"][0]
     draws = pieces(request.resamples)
     calibrators = calibrators_of(results)
     steps = sum(map(len, calibrators.values())) * len(groups) * len(draws)
     with track(f"resample {request.resamples} times", steps) as step:
-        done = partial(work, Bootstrap(dataset))
-        each = stored_cases(out, calibrators, list(groups), failures)
-        scores = scores_of(each, groups, draws, done, step, failures)
-    rows = [
+        done = partial(work, Bootstrap(results["dataset"][0]))
+        each = stored_cases(source.directory, calibrators, list(groups), failures)
+        return scores_of(each, groups, draws, done, step, failures)
+
+
+def rows_for(
+    scores: Mapping[Setting, Mapping[int, Scores]], sources: Sequence[Source], request: Request
+) -> list[dict[str, Any]]:
+    """Return the rows of the answer."""
+    apart = [source.apart for source in sources]
+    first = faces_of(sources[0])
+    return [
         {
-            **setting._asdict(),
-            "dataset": dataset,
+            **apart[setting.run],
+            **{name: value for name, value in setting._asdict().items() if name != "run"},
+            "dataset": sources[setting.run].scores["dataset"][0],
             "against": against,
             **row,
-            "n": n,
+            "n": sources[setting.run].scores["n"][0],
             "seeds": len(by_seed),
             "resamples": request.resamples,
             "level": request.level,
         }
-        for setting, against, by_seed in compared(scores)
+        for setting, against, by_seed in compared(scores, apart)
+        if against is None or setting.run == 0 or faces_of(sources[setting.run]) == first
         for row in rows_of(by_seed, request.level)
     ]
-    return pl.DataFrame(rows, SCHEMA)
+
+
+def faces_of(source: Source) -> tuple[str, int]:
+    """Return the dataset of a source and the number of its faces, which draws depend on."""
+    return source.scores["dataset"][0], source.scores["n"][0]
 
 
 def groups_of(cells: Sequence[Cell], request: Request) -> dict[Cell, Group]:
@@ -276,21 +299,24 @@ def scores_of(
 
 
 def compared(
-    scores: Mapping[Setting, Mapping[int, Scores]],
+    scores: Mapping[Setting, Mapping[int, Scores]], apart: Sequence[Mapping[str, Any]] = ({},)
 ) -> Iterator[tuple[Setting, str | None, list[Scores]]]:
     """Yield the scores of each setting, then its differences to others, seed by seed.
 
-    The second part names the other: "loss NAME" or "calibrator none"; None for scores themselves.
+    The second part names the other: "loss NAME", "calibrator none", or what tells the first of
+    several runs ``apart``; None for scores themselves.
     """
     first: dict[str, str] = {}
     for setting in scores:
         first.setdefault(setting.method, setting.loss)
+    told = ", ".join(f"{name} {value}" for name, value in apart[0].items())
     for setting, by_seed in scores.items():
         yield setting, None, list(by_seed.values())
         loss = first[setting.method]
         for against, other in (
             (f"loss {loss}", setting._replace(loss=loss)),
             (f"calibrator {UNCALIBRATED}", setting._replace(calibrator=UNCALIBRATED)),
+            (told, setting._replace(run=0)),
         ):
             base = scores.get(other, {})
             shared = [seed for seed in by_seed if seed in base]

@@ -1,4 +1,4 @@
-"""A finished run, to look at from Python: scores, tables, intervals, logits, labels."""
+"""Finished runs, to look at from Python: scores, tables, intervals, logits, labels."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.experiment.benchmark import Trial
 from ferc_core.experiment.scoring import labels_of
 from ferc_core.results import formats, intervals, tables
+from ferc_core.results.asked import Asked
+from ferc_core.results.reading import (
+    Source,
+    calibrators_of,
+    cells_of,
+    parameters_in,
+    read_scores,
+    run_directories,
+)
+from ferc_core.results.side_by_side import opened, together
 from ferc_core.suite.cells import CLEAN, Cell
 
 
@@ -43,50 +53,70 @@ def names(given: str | Sequence[str]) -> tuple[str, ...]:
 
 
 class Run:
-    """A run directory, or a folder of several side by side.
+    """A run directory, or several side by side: folders of them, and files of scores.
 
-    path:     where it is
+    path:     where it is, the first of several
     failures: what failed while it was made in this process, by part
     """
 
-    def __init__(self, path: Path | str, failures: Failures | None = None) -> None:
-        self.path = Path(path)
+    def __init__(
+        self, path: Path | str, *others: Path | str, failures: Failures | None = None
+    ) -> None:
+        self.paths = tuple(map(Path, (path, *others)))
+        self.path = self.paths[0]
         self.failures = Failures() if failures is None else failures
-        self.directories = tables.run_directories(self.path)
+        folders = [each for each in self.paths if each.suffix != ".parquet" or each.is_dir()]
+        self.directories = [out for each in folders for out in run_directories(each)]
 
     def __repr__(self) -> str:
         trials = number(len({str(trial) for trial in self.trials}), "trial")
-        return f"Run({str(self.path)!r}): {trials} in {number(len(self.cells), 'cell')}"
+        paths = ", ".join(repr(str(path)) for path in self.paths)
+        return f"Run({paths}): {trials} in {number(len(self.cells), 'cell')}"
+
+    @cached_property
+    def sources(self) -> list[Source]:
+        """Where the scores are from, told apart where that is needed."""
+        return opened(self.paths, self.failures)
 
     @cached_property
     def scores(self) -> pl.DataFrame:
         """The tidy scores, with the columns of ``results.parquet``: a row for each metric of each
-        trial, calibrator and cell.
+        trial, calibrator and cell. Several runs that hold the same trial have a further column for
+        each setting that tells them apart.
         """
-        return tables.read_results(self.path, self.failures)
+        return together(self.sources)
 
     @property
     def trials(self) -> list[Trial]:
         """The trials that have scores."""
-        return list(tables.calibrators_of(self.scores))
+        return list(calibrators_of(self.scores))
 
     @property
     def cells(self) -> list[Cell]:
         """The cells that have scores, the clean one first."""
-        return tables.cells_of(self.scores)
+        return cells_of(self.scores)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What seems to be wrong with models that came from elsewhere, in sentences."""
-        return tuple(text for out in self.directories for text in out.warnings)
+        return tuple(text for source in self.sources for text in source.warnings)
+
+    def fitted(self) -> pl.DataFrame:
+        """Return what calibrators were fitted to, temperatures for example, as in
+        ``calibrators.parquet``.
+        """
+        return parameters_in(self.sources)
 
     def summary(self) -> Table:
         """Return the table that ``ferc run`` prints: clean beside corrupted scores."""
         return Table(tables.summary(self.scores))
 
     def means(self, by: str | Sequence[str], metrics: str | Sequence[str] = ()) -> Table:
-        """Return the mean of each metric for each value of the columns ``by``."""
-        return Table(tables.means(self.scores, names(by), names(metrics)))
+        """Return the mean of each metric for each value of the columns ``by``: those of `scores`,
+        "group" of the corruption, "class", or a group of the faces.
+        """
+        asked = Asked(names(by), names(metrics))
+        return Table(asked.table(self.sources, self.failures))
 
     def intervals(
         self,
@@ -98,11 +128,11 @@ class Run:
         """Return the scores with their bootstrap intervals, as ``ferc intervals`` does.
 
         ``by`` is "corruption", "severity" or both; the frame has the columns of
-        ``intervals.parquet``.
+        ``intervals.parquet``, and those that tell several runs apart.
         """
         request = intervals.Request(names(by), names(metrics), resamples, level)
         work = partial(threads, workers=os.cpu_count() or 1)
-        return intervals.make_intervals(self.path, request, work, self.failures)
+        return intervals.make_intervals(self.sources, request, work, self.failures)
 
     def logits(
         self, trial: Trial | str, cell: Cell | str | tuple[str, int] = CLEAN
@@ -112,7 +142,7 @@ class Run:
         A trial is one of `trials`, or its name; a cell one of `cells`, or "snow/3".
         """
         for out in self.directories:
-            for known in tables.calibrators_of(tables.read_scores(out.results)):
+            for known in calibrators_of(read_scores(out.results)):
                 if str(trial) in (str(known), known.name):
                     there = self._cell(cell)
                     if not out.predictions(known, "scored", there).exists():
@@ -125,6 +155,8 @@ class Run:
         """Return hard and soft label of every sample in every cell, as in ``labels.parquet``."""
         if len(self.directories) > 1:
             raise RequestError(f"{self.path} has several runs; open one of them")
+        if not self.directories:
+            raise DataError(f"{self.path} has scores alone, without labels")
         return self.directories[0].read_labels()
 
     def _cell(self, cell: Cell | str | tuple[str, int]) -> Cell:
