@@ -70,6 +70,10 @@ def test_training_images_in_another_split_are_dropped_on_request(tmp_path):
     leaked = "1 training image also in another split"
     assert kept.notes == (*notes, f"{leaked}; drop_duplicates=true drops them")
     assert dropped.notes == (*notes, f"dropped {leaked}")
+    unseen = open_ferplus(root, drop_duplicates="test")  # for models that were trained elsewhere
+    assert unseen.splits["train"].ids == kept.splits["train"].ids
+    assert unseen.splits["valid"].ids == ("fer0000006",)
+    assert unseen.notes == (*notes, "dropped 1 image also in training")
 
 
 # --- stand-ins, and reading again

@@ -24,7 +24,7 @@ def test_a_wrong_root_or_option_is_refused(tmp_path):
     message = sentence(tmp_path / "empty", RequestError)
     assert "looked for FER2013 with the votes of FER+ (fer2013.csv, fer2013new.csv)" in message
     assert "did you mean 'majority'?" in sentence(root, RequestError, mode="majorty")
-    assert "true or false" in sentence(root, RequestError, drop_duplicates="yes")
+    assert "true, false or test" in sentence(root, RequestError, drop_duplicates="yes")
 
 
 def test_missing_files_are_named_with_the_archive_to_unpack(tmp_path):

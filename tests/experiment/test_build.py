@@ -64,6 +64,7 @@ def test_the_manifest_counts_and_hashes_everything(made):
     labels = pl.read_parquet(made / "labels.parquet")
     assert labels.columns == [
         "sample", "corruption", "severity", "label", "visibility", "target", "valence", "arousal",
+        "group.subject",
     ]  # fmt: skip
 
 

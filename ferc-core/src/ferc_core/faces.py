@@ -6,6 +6,7 @@ read on access, and arrays over all of them (labels, valence-arousal, ...).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from ferc_core.errors import DataError
 
 SPLITS = ("train", "valid", "test")
+GROUP = re.compile(r"[a-z][a-z0-9_]{0,30}")  # names of attributes
 SUM_TOLERANCE = 1e-2  # accepted difference of the sum of a label distribution from 1
 
 
@@ -32,6 +34,7 @@ class Face:
     arousal: float | None = None
     distribution: npt.NDArray[np.float64] | None = None
     identity: str | None = None
+    groups: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def image(self) -> npt.NDArray[np.uint8]:
@@ -62,6 +65,7 @@ class FaceSplit(Sequence[Face]):
     valence_arousal: float64 [N, 2] in [-1, 1], or None
     distributions:  float64 [N, K], rows sum to 1, or None
     identities:     N names of subjects, or None
+    groups:         by attribute, such as "age" or "gender", the N values, None where unknown
     """
 
     ids: tuple[str, ...]
@@ -70,6 +74,7 @@ class FaceSplit(Sequence[Face]):
     valence_arousal: npt.NDArray[np.float64] | None = None
     distributions: npt.NDArray[np.float64] | None = None
     identities: tuple[str, ...] | None = None
+    groups: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -91,6 +96,7 @@ class FaceSplit(Sequence[Face]):
             arousal=None if va is None else float(va[i, 1]),
             distribution=None if dist is None else dist[i],
             identity=None if self.identities is None else self.identities[i],
+            groups={name: values[i] for name, values in self.groups.items()},
         )
 
     def take(self, rows: Sequence[int] | npt.NDArray[np.integer[Any]]) -> FaceSplit:
@@ -106,6 +112,7 @@ class FaceSplit(Sequence[Face]):
             identities=None
             if self.identities is None
             else tuple(self.identities[i] for i in index),
+            groups={name: tuple(v[i] for i in index) for name, v in self.groups.items()},
         )
 
 
@@ -163,6 +170,9 @@ class FaceSet:
             for array in (split.labels, split.valence_arousal, split.distributions):
                 digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
             digest.update("\0".join(split.identities or ()).encode())
+            for attribute, values in sorted(split.groups.items()):
+                digest.update(f"\0{attribute}\0".encode())
+                digest.update("\0".join(value or "" for value in values).encode())
         return digest.hexdigest()
 
 
@@ -179,6 +189,12 @@ def check_split(split: FaceSplit, classes: Sequence[str], where: str) -> None:
             f"{where}: sample {split.ids[bad[0]]!r} has label {split.labels[bad[0]]}, "
             f"outside the {k} classes 0 to {k - 1}"
         )
+    for name, values in split.groups.items():
+        if not GROUP.fullmatch(name) or len(values) != n:
+            raise DataError(
+                f"{where}: group {name!r} must have a name of letters, digits and _, and a value "
+                f"for each of the {n} faces"
+            )
     va = split.valence_arousal
     if va is not None:
         bad = np.flatnonzero(~(np.abs(va) <= 1).all(axis=1))  # NaN fails the comparison, too

@@ -126,7 +126,7 @@ def wrong_type(parameter: inspect.Parameter, value: object) -> str:
     """Return what an option must be where its default tells that ``value`` is something else."""
     default, is_bool = parameter.default, isinstance(value, bool)
     if isinstance(default, bool):
-        return "" if is_bool else "true or false"
+        return "" if is_bool or "str" in str(parameter.annotation) else "true or false"
     if not isinstance(default, int | float) or "str" in str(parameter.annotation):
         return ""
     if is_bool or not isinstance(value, int | float):

@@ -14,10 +14,11 @@ from ferc_core.errors import DataError
 from ferc_core.experiment import records
 from ferc_core.experiment.benchmark import Benchmark
 from ferc_core.experiment.directory import RunDirectory
+from ferc_core.faces import FaceSplit
 from ferc_core.images.store import ImageStore
 from ferc_core.labels import visibility
 from ferc_core.suite.cells import CLEAN, Cell
-from ferc_core.suite.layout import VISIBILITY, VISIBILITY_COLUMNS
+from ferc_core.suite.layout import GROUP_PREFIX, VISIBILITY, VISIBILITY_COLUMNS
 
 CELL = ["corruption", "severity"]
 
@@ -121,8 +122,16 @@ def label_table(bench: Benchmark, visible: pl.DataFrame | None) -> pl.DataFrame:
         }
         if faces.valence_arousal is not None:
             columns["valence"], columns["arousal"] = faces.valence_arousal.T
+        for name, values in groups_of(faces).items():
+            columns[f"{GROUP_PREFIX}{name}"] = pl.Series(values, dtype=pl.String)
         tables.append(pl.DataFrame(columns))
     return pl.concat(tables)
+
+
+def groups_of(faces: FaceSplit) -> dict[str, Sequence[str | None]]:
+    """Return the groups of faces; the subject is one."""
+    subjects = {"subject": faces.identities} if faces.identities is not None else {}
+    return {**subjects, **faces.groups}
 
 
 def describe(bench: Benchmark, visible: pl.DataFrame | None) -> None:

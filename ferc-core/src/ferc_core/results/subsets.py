@@ -22,9 +22,9 @@ from ferc_core.plugins.host import registry
 from ferc_core.results.reading import Source, calibrators_of, cells_of
 from ferc_core.spec import UNCALIBRATED, Metric
 from ferc_core.suite.cells import POOLED
+from ferc_core.suite.layout import GROUP_PREFIX as PREFIX
 
 CLASS, F1 = "class", "f1"
-PREFIX = "group."  # of the columns of labels.parquet that hold groups
 UNKNOWN = "unknown"
 
 

@@ -41,6 +41,7 @@ BESIDE: Schema = {  # what a table of labels may have, too
     "valence": pl.Float64,
     "arousal": pl.Float64,
 }
+GROUP_PREFIX = "group."  # of further columns: groups of the faces, null where unknown
 VISIBILITY_COLUMNS: Schema = {
     "sample": pl.String,
     "corruption": pl.String,
@@ -178,7 +179,9 @@ def checked_labels(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
     Raises `DataError` for one with other columns or soft labels that do not sum to 1.
     """
     beside = {name: kind for name, kind in BESIDE.items() if name in frame.columns}
-    table = checked(frame, {**LABEL_COLUMNS, **beside}, path, undefined=("visibility",))
+    groups = {name: pl.String for name in frame.columns if name.startswith(GROUP_PREFIX)}
+    schema = {**LABEL_COLUMNS, **beside, **groups}
+    table = checked(frame, schema, path, undefined=("visibility", *groups))
     twice = table.filter(table.select("sample", "corruption", "severity").is_duplicated())
     for sample in twice["sample"].head(1):
         raise DataError(f"{path} has {shown(sample)} twice in a cell")

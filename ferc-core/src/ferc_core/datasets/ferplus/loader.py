@@ -32,7 +32,7 @@ MODES = {
 
 
 def open_ferplus(
-    root: Path | str | None, *, mode: str = "distribution", drop_duplicates: bool = False
+    root: Path | str | None, *, mode: str = "distribution", drop_duplicates: bool | str = False
 ) -> FaceSet:
     """Open FER+ in the folder ``root``: splits train, valid (PublicTest) and test (PrivateTest).
 
@@ -49,15 +49,16 @@ def open_ferplus(
       three; rows where they hold no more than half, or are more than three, are dropped
 
     The label is the most probable emotion, the first of equal ones. With ``drop_duplicates``,
-    training images that are also in another split are dropped. ``notes`` count all that is
+    training images that are also in another split are dropped; with ``drop_duplicates=test`` it is
+    those of the other splits, for models that were trained elsewhere. ``notes`` count all that is
     dropped or doubtful.
 
     Raises `RequestError` for a wrong ``root`` or option and `DataError` for wrong files.
     """
     if mode not in MODES:
         raise UnknownNameError("mode", mode, MODES)
-    if not isinstance(drop_duplicates, bool):
-        raise RequestError(f"drop_duplicates must be true or false, not {drop_duplicates!r}")
+    if drop_duplicates not in (True, False, "test"):
+        raise RequestError(f"drop_duplicates must be true, false or test, not {drop_duplicates!r}")
     release, files = recognise(root, "ferplus", [releases.TABLES, releases.FOLDERS])
     if release is releases.TABLES:
         rows = releases.rows_of_tables(files["images"], files["votes"])
@@ -78,9 +79,12 @@ def open_ferplus(
             f"{number(rows.constant.sum(), 'image')} with a single grey value, "
             f"{(rows.constant & keep).sum()} of them kept"
         )
-    leaks, note = leaking(rows, keep)
+    from_training = drop_duplicates != "test"
+    leaks, note = leaking(rows, keep, from_training)
     notes.append(note)
-    leaked = f"{number(leaks.sum(), 'training image')} also in another split"
+    which = "training image" if from_training else "image"
+    where = "another split" if from_training else "training"
+    leaked = f"{number(leaks.sum(), which)} also in {where}"
     if drop_duplicates:
         notes.append(f"dropped {leaked}")
         keep &= ~leaks
@@ -147,8 +151,12 @@ def leading_emotions(heard: Sequence[int]) -> list[int]:
     return chosen if 2 * sum(chosen) > total and count <= 3 else [0] * len(CLASSES)
 
 
-def leaking(rows: Rows, keep: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.bool_], str]:
-    """Mark kept training rows [N] whose image is in a kept row of another split; and a note."""
+def leaking(
+    rows: Rows, keep: npt.NDArray[np.bool_], from_training: bool = True
+) -> tuple[npt.NDArray[np.bool_], str]:
+    """Mark kept training rows [N] whose image is in a kept row of another split, or if not
+    ``from_training`` those of the other splits; and a note.
+    """
     groups: dict[str, list[int]] = {}
     for i, digest in enumerate(rows.digests):
         groups.setdefault(digest, []).append(i)
@@ -157,8 +165,9 @@ def leaking(rows: Rows, keep: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.boo
     for group in several:
         training = rows.splits[group] == "train"
         spanning += bool(training.any() and not training.all())
-        if (keep[group] & ~training).any():
-            leaks[group] = keep[group] & training
+        here, there = (training, ~training) if from_training else (~training, training)
+        if (keep[group] & there).any():
+            leaks[group] = keep[group] & here
     return leaks, (
         f"{number(len(several), 'group')} of identical images in the file, {spanning} of them in "
         "training and another split"

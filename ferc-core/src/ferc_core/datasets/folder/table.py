@@ -7,6 +7,7 @@
     identity      optional, the subject
     split         optional: train, valid or test
     id            optional, the sample's name; by default the path
+    age, gender, sex, race, ethnicity, skin_tone, group.NAME   optional, groups of the faces
 
 Rows are counted from 1 below the header.
 """
@@ -29,11 +30,12 @@ from ferc_core.base.text import shortened
 from ferc_core.datasets import samples
 from ferc_core.datasets.texts import LARGEST, read_text
 from ferc_core.errors import DataError
-from ferc_core.faces import SUM_TOLERANCE, FaceSet, FaceSplit
+from ferc_core.faces import GROUP, SUM_TOLERANCE, FaceSet, FaceSplit
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 REQUIRED = ("path", "label")
 OPTIONAL = ("valence", "arousal", "distribution", "identity", "split", "id")
+GROUPS = ("age", "gender", "sex", "race", "ethnicity", "skin_tone")
 MOST_ROWS = 100_000_000
 MOST_CLASSES = 1000  # a label above it is not a class number
 
@@ -79,7 +81,8 @@ def open_table(path: Path, named: tuple[str, ...] | None) -> FaceSet:
             f"label distributions are read in the order {shortened(', '.join(classes))}; in "
             f"{agree} of {len(labels)} rows the label is the most probable class"
         )
-    unused = sorted(set(table.columns) - {*REQUIRED, *OPTIONAL})
+    groups = {name: _group(table, column) for column, name in _group_columns(table).items()}
+    unused = sorted(set(table.columns) - {*REQUIRED, *OPTIONAL, *_group_columns(table)})
     if unused:
         notes.append(f"columns not used: {shortened(', '.join(unused))}")
     subjects = map(samples.normal, table.texts("identity")) if "identity" in table else None
@@ -90,8 +93,24 @@ def open_table(path: Path, named: tuple[str, ...] | None) -> FaceSet:
         valence_arousal=_valence_arousal(table),
         distributions=distributions,
         identities=None if subjects is None else tuple(subjects),
+        groups=groups,
     )
     return samples.face_set(faces, classes, _splits(table) if "split" in table else None, notes)
+
+
+def _group_columns(table: Table) -> dict[str, str]:
+    """Return the columns that are groups of the faces, with the groups' names."""
+    named = {name: name.removeprefix("group.") for name in table.columns}
+    return {c: n for c, n in named.items() if (c in GROUPS or c != n) and GROUP.fullmatch(n)}
+
+
+def _group(table: Table, column: str) -> tuple[str | None, ...]:
+    """Return the values of a group, None for an empty cell."""
+    values = table.columns[column]
+    if values.dtype.is_nested() or values.dtype == pl.Binary:
+        raise DataError(f"{table.path}: column {column!r} holds {values.dtype}, not text")
+    texts = values.cast(pl.String).str.strip_chars()
+    return tuple(text or None for text in texts)
 
 
 def read_table(path: Path) -> Table:

@@ -16,6 +16,7 @@ import polars as pl
 from ferc_core.base.seeds import rank
 from ferc_core.base.text import listed, number
 from ferc_core.datasets.index import Names, Source, indexed
+from ferc_core.datasets.rafdb.attributes import CODES, read_attributes
 from ferc_core.datasets.rafdb.lists import read_blended, read_labelled
 from ferc_core.datasets.rafdb.parts import TITLES, Part, check_path, find_parts
 from ferc_core.datasets.samples import TEST_PERCENT, ImageReader, by_split, percent_of
@@ -124,11 +125,19 @@ def read_member(root: Path, part: Part, chosen: str, distributions: bool) -> Mem
     num_classes = len(CLASSES[part.name])
     read_rows = read_blended if blended else read_labelled
 
+    attributes = part.attributes
+
     def read(names: Names) -> pl.DataFrame:
-        return read_rows(part.labels, beside, part.images, num_classes, names)
+        rows = read_rows(part.labels, beside, part.images, num_classes, names)
+        if attributes is None:
+            return rows
+        found = read_attributes(attributes, names[attributes], rows["name"].to_list())
+        return rows.with_columns(**{n: pl.Series(v, dtype=pl.String) for n, v in found.items()})
 
     lists = [path for path in (part.labels, beside) if path is not None]
     sources = [*map(Source, lists), Source(part.images, images=True)]
+    if attributes is not None:
+        sources.append(Source(attributes))
     rows = indexed(f"{VERSION}/{part.name}", root, sources, read)
     notes = fault_notes(part.name, rows.filter(pl.col("fault") != ""))
     rows = rows.filter(pl.col("fault") == "")
@@ -176,7 +185,9 @@ def member_of(
     keep &= ~lost
     notes += doubts(part.name, names, targets, labels, known & keep, keep)
     paths = [str(part.images / image) for image in images]
-    faces = pl.DataFrame({"id": ids, "split": splits, "path": paths, "target": targets})
+    unknown = pl.Series([None] * len(ids), dtype=pl.String)
+    groups = {name: rows[name] if name in rows.columns else unknown for name in CODES}
+    faces = pl.DataFrame({"id": ids, "split": splits, "path": paths, "target": targets, **groups})
     return Member(faces.filter(keep), bool(known.any()), notes, missing)
 
 
@@ -247,6 +258,7 @@ def assembled(part: str, members: list[Member], notes: list[str]) -> FaceSet:
         labels=targets.argmax(axis=1),
         read=ImageReader(rows["path"]),
         distributions=targets if any(member.soft for member in members) else None,
+        groups={name: tuple(rows[name]) for name in CODES if rows[name].null_count() < len(rows)},
     )
     splits = by_split(faces, rows["split"].to_numpy())
     about = About(title(part), dict.fromkeys(missing, 1), PUBLISHED[part], SIZES.get(part))

@@ -49,10 +49,19 @@ class Part:
     @property
     def beside(self) -> Path | None:
         """The optional list: of distributions, or of RAF-ML's splits."""
-        above = self.images.parent
-        folder = above.parent if above.name == "Image" else above
         name = BESIDE[self.name]
-        return first(self.labels.parent, (name,)) or first(folder, (name,))
+        return first(self.labels.parent, (name,)) or first(self.folder, (name,))
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the part."""
+        above = self.images.parent
+        return above.parent if above.name == "Image" else above
+
+    @property
+    def attributes(self) -> Path | None:
+        """The folder of manual attributes, if there is one."""
+        return first(self.folder, ("Annotation/manual",))
 
 
 def find_parts(
