@@ -89,31 +89,31 @@ CALIBRATORS = (
     (
         "vector",
         "vector:fit_vector",
-        "Scales and shifts the logits of each class.",
+        "Scales and shifts the logits of each class; the prediction may change.",
         "Guo et al. 2017, arXiv:1706.04599",
     ),
     (
         "matrix",
         "matrix:fit_matrix",
-        "An affine map of the logits, regularised off the diagonal.",
+        "A regularised affine map of the logits; the prediction may change.",
         "Guo et al. 2017, arXiv:1706.04599; Kull et al. 2019, arXiv:1910.12656",
     ),
     (
         "dirichlet",
         "dirichlet:fit_dirichlet",
-        "An affine map of the log-probabilities: full, diagonal or fixed-diagonal.",
+        "An affine map of the log-probabilities; the prediction may change.",
         "Kull et al. 2019, arXiv:1910.12656",
     ),
     (
         "isotonic",
         "isotonic:fit_isotonic",
-        "Isotonic regression of each class's probability, or of the confidence.",
+        "Isotonic regression of each class, which may change the prediction, or of confidence.",
         "Zadrozny and Elkan 2002, Transforming classifier scores into probability estimates",
     ),
     (
         "histogram",
         "histogram:fit_histogram",
-        "Histogram binning of each class's probability, or of the confidence.",
+        "Histogram binning of each class, which may change the prediction, or of confidence.",
         "Zadrozny and Elkan 2001, Obtaining calibrated probability estimates",
     ),
     (

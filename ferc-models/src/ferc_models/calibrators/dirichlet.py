@@ -50,7 +50,8 @@ def fit_dirichlet(
     "fixed-diagonal" has one number on the diagonal and no b, which is ``temperature``.
     lam, mu: strengths for "full", "cv" or numbers of at least 0. log p is clipped at -708.
 
-    Raises `DataError` for empty or broken input, `RequestError` for a wrong option.
+    The predicted class may change, but not by "fixed-diagonal". Raises `DataError` for empty or
+    broken input, `RequestError` for a wrong option.
 
     Source: Kull et al. 2019, arXiv:1910.12656, the linear parametrisation.
     """

@@ -24,9 +24,9 @@ def fit_isotonic(
     """Return the least-squares non-decreasing maps from probabilities to outcomes.
 
     logits: [N, K], finite. targets: classes int [N], or distributions [N, K].
-    top_label: false fits a map of p_k to y_k for each class and divides the rows by their sums (a
-    row of zeros becomes 1/K); true fits one map of the confidence to the target value of the
-    predicted class, which stays the predicted one, and the others divide the rest.
+    top_label: false fits a map of p_k to y_k for each class and divides the rows by their sums,
+    which may change the predicted class; true fits one map of the confidence to the target
+    value of the predicted class, which stays the predicted one, and the others divide the rest.
 
     Scores beyond the fitted range get the value at the nearer end. A value that was pooled from n
     samples stays 1/(n + 2) away from 0 and 1; see `ferc_models.calibrators.score_maps`. Raises

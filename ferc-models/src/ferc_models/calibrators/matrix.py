@@ -22,8 +22,9 @@ def fit_matrix(
     10^-5 ... 10 with the smallest NLL of held-out samples, in five folds of sorted samples, so the
     order of the samples does not matter. For large strengths it approaches ``vector`` without b.
 
-    The search starts at the identity and never ends at a larger NLL. Raises `DataError` for empty
-    or broken input and `RequestError` for strengths that are not numbers of at least 0.
+    The search starts at the identity and never ends at a larger NLL. The predicted class may
+    change. Raises `DataError` for empty or broken input and `RequestError` for strengths that
+    are not numbers of at least 0.
 
     Source: Guo et al. 2017, arXiv:1706.04599, section 4.2; regularisation and its choice:
     Kull et al. 2019, arXiv:1910.12656.

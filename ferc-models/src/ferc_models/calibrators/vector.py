@@ -13,9 +13,10 @@ def fit_vector(logits: npt.ArrayLike, targets: npt.ArrayLike) -> Affine:
 
     logits: [N, K], finite. targets: classes int [N], or distributions [N, K].
 
-    The search starts at the identity, w = 1 and b = 0, and never ends at a larger NLL. Without a
-    finite optimum (all predictions right, or a class without samples), it ends when the NLL stops
-    decreasing noticeably. Raises `DataError` for empty or broken input.
+    The search starts at the identity, w = 1 and b = 0, and never ends at a larger NLL. Without
+    a finite optimum (all predictions right, or a class without samples), it ends when the NLL
+    stops decreasing noticeably. The predicted class may change. Raises `DataError` for empty or
+    broken input.
 
     Source: Guo et al. 2017, arXiv:1706.04599, section 4.2.
 
