@@ -131,3 +131,19 @@ def test_an_own_reporter_writes_a_file_of_its_own(ferc, run, tmp_path):
     message = one_sentence(ferc(*plugin, "--out", "a.bad"), 1)
     assert "reporter 'broken' failed: ZeroDivisionError" in message
     assert not (tmp_path / "a.bad").exists()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "text"),
+    [
+        ("f1", 0.5432, "54.3"),
+        ("rank_correlation", 0.91234, "0.912"),
+        ("value", 1.37367, "1.374"),
+        ("noise", 0.2, "0.2"),
+        ("worst", True, "worst"),
+        ("worst", False, ""),
+        ("accuracy", None, ""),
+    ],
+)
+def test_values_are_shown_as_people_read_them(column, value, text):
+    assert formats.shown(column, value) == text

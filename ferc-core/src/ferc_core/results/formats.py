@@ -23,7 +23,8 @@ from ferc_core.results.tables import SPREAD
 from ferc_core.spec import Metric
 
 PREFIXES = {"clean_": "clean", "ferc_": "FER-C"}  # of the columns of a summary
-NAMES = {"n": "N"}
+NAMES = {"n": "N", "f1": "F1"}
+UNITS = {"f1": "fraction", "rank_correlation": "plain", "value": "plain"}  # of no metric
 NUMBERS = re.compile(r"[-\d.± %]*")  # texts to align as numbers: "55.2 ± 0.4", "-"
 LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -142,9 +143,12 @@ def heading(column: str) -> str:
 def shown(column: str, value: Any) -> str:
     """Return a score in its metric's unit with three or so digits, anything else as it is."""
     _, metric = parted(column)
-    if not isinstance(value, float) or metric is None:
+    if isinstance(value, bool):
+        return column if value else ""
+    if not isinstance(value, float) or (metric is None and column not in UNITS):
         return "" if value is None else str(value)
-    return f"{100 * value:.1f}" if metric.unit == "fraction" else f"{value:.3f}"
+    unit = UNITS[column] if metric is None else metric.unit
+    return f"{100 * value:.1f}" if unit == "fraction" else f"{value:.3f}"
 
 
 def parted(column: str) -> tuple[str, Metric | None]:

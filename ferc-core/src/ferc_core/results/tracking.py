@@ -1,7 +1,8 @@
 """How well a visibility tracks what models can still see.
 
 For each trial the rank correlation (Spearman) over the corrupted cells of the mean visibility v of
-a cell with the accuracy in it: 1 where a cell with less visibility never has a higher accuracy.
+a cell with the accuracy in it: 1 where a cell with less visibility never has a higher accuracy. It
+is undefined where either is the same in all cells.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def table_of(source: Source, path: Path) -> pl.DataFrame:
     return (
         accuracy.group_by(columns, maintain_order=True)
         .agg(
-            pl.corr("v", "value", method="spearman").alias(CORRELATION),
+            pl.corr("v", "value", method="spearman").fill_nan(None).alias(CORRELATION),
             pl.len().cast(pl.Int64).alias(CELLS),
         )
         .drop("calibrator")
