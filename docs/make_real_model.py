@@ -49,12 +49,12 @@ def over_severity(axis: Axes, scores: pl.DataFrame, metric: str, title: str) -> 
     means = (
         scores.filter(metric=metric)
         .group_by("method", "calibrator", "severity")
-        .agg(100 * pl.col("value").mean())
+        .agg(percent=pl.col("value").mean() * 100)
     )
     for method, colour in COLOURS.items():
         for calibrator, style in STYLES.items():
             line = means.filter(method=method, calibrator=calibrator).sort("severity")
-            axis.plot(line["severity"], line["value"], style, color=colour, marker=".")
+            axis.plot(line["severity"], line["percent"], style, color=colour, marker=".")
     axis.set(xlabel="severity (0: clean)", title=title, ylim=(0, None))
 
 
