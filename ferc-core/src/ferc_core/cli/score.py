@@ -71,6 +71,7 @@ def score(
     from ferc_core.experiment.directory import warnings_record
     from ferc_core.results.external import fit_on, score_predictions, truth_for
     from ferc_core.results.predictions import read_predictions
+    from ferc_core.results.reading import sizes_of
     from ferc_core.results.tables import means, summary
 
     if settings.get("calibrators") and validation is None:
@@ -95,6 +96,8 @@ def score(
     if out is not None:
         write_parquet(out, results, warnings_record(wrong))
     o.echo(reporter(means(results, by, metric) if by else summary(results)))
+    if size := sizes_of([vars(truth)]):
+        o.echo(size, err=True)
     for text in wrong:
         o.echo(f"ferc: warning: {text}", err=True)
     failures.raise_any()

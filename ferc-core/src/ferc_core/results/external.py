@@ -36,7 +36,7 @@ class Truth:
     ``labels.parquet``, and the names of the classes; ``merged`` has the members of merged ones.
     Labels ``of_some_classes`` leave out the faces of others. ``others`` are the classes and
     label distributions of the faces of other splits, by sample, where calibrators are to be fitted
-    on them.
+    on them; ``image_size`` is the side of the images.
     """
 
     labels: pl.DataFrame
@@ -44,6 +44,7 @@ class Truth:
     merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     of_some_classes: bool = False
     others: Mapping[str, tuple[int, Array | None]] = field(default_factory=dict)
+    image_size: int = 0
 
 
 def score_predictions(
@@ -204,7 +205,8 @@ def truth_for(config: Config, keys: pl.DataFrame, validation: bool = False) -> T
         asked = build.settings.get("classes", ())
         others = others_of(Benchmark.open(config, training=False)) if validation else {}
         classes = tuple(build.manifest["classes"])
-        return Truth(build.labels, classes, merges_in(asked), bool(asked), others)
+        side = build.settings["image_size"]
+        return Truth(build.labels, classes, merges_in(asked), bool(asked), others, side)
     corruptions = sorted(set(keys["corruption"]) - {CLEAN.corruption})
     bench = Benchmark.open(
         config.model_copy(update={"corruptions": tuple(corruptions)}), training=False
@@ -215,8 +217,14 @@ def truth_for(config: Config, keys: pl.DataFrame, validation: bool = False) -> T
     if bench.entries.label_scheme.entry.uses_visibility:
         visible = labelling.measured(bench, bench.images()["scored"])
     table = labelling.label_table(bench, visible)
-    others = others_of(bench) if validation else {}
-    return Truth(table, bench.classes, bench.faces.merged, bool(bench.config.classes), others)
+    return Truth(
+        labels=table,
+        classes=bench.classes,
+        merged=bench.faces.merged,
+        of_some_classes=bool(bench.config.classes),
+        others=others_of(bench) if validation else {},
+        image_size=bench.config.image_size,
+    )
 
 
 def others_of(bench: Benchmark) -> dict[str, tuple[int, Array | None]]:
