@@ -166,7 +166,9 @@ class RunDirectory:
             self._found[path] = path.exists()
             try:
                 if path.exists():
-                    self._stored(path, trial, cell, ids)
+                    frame, record = self._stored(path, trial, cell, ids)
+                    kept = FEATURES in frame.columns or HAS_FEATURES in record
+                    self._found[path] = kept or not self.keep_features
             except DataError as error:
                 say(f"{error}; it is made again")
                 self._found[path] = False
@@ -204,7 +206,7 @@ class RunDirectory:
     ) -> Answers:
         """Return what `logits` returns, and where asked for the features that are kept."""
         path = self.predictions(trial, "scored", cell)
-        frame = self._stored(path, trial, cell, ids)
+        frame, _ = self._stored(path, trial, cell, ids)
         return Answers(
             matrix(frame["logits"]), features=features_in(frame, path) if features else None
         )
@@ -221,7 +223,7 @@ class RunDirectory:
         ids, parts = None, []
         for number, cell in enumerate(cells):
             path = self.predictions(trial, "validation", cell)
-            frame = self._stored(path, trial, cell, ids)
+            frame, _ = self._stored(path, trial, cell, ids)
             ids = frame["sample"].to_list()
             logits, labels = matrix(frame["logits"]), frame["label"].to_numpy()
             soft = matrix(frame[TARGET]) if TARGET in frame.columns else None
@@ -231,9 +233,9 @@ class RunDirectory:
 
     def _stored(
         self, path: Path, trial: Trial, cell: Cell | None, ids: Sequence[str] | None = None
-    ) -> pl.DataFrame:
-        """Return a table of logits; raises `DataError` unless it is whole and of this trial, this
-        cell and these samples.
+    ) -> tuple[pl.DataFrame, dict[str, str]]:
+        """Return a table of logits with its metadata; raises `DataError` unless it is whole and of
+        this trial, this cell and these samples.
         """
         if trial not in self.keys:
             raise DataError(
@@ -248,11 +250,9 @@ class RunDirectory:
         reason = reason or unlike(frame, cell, ids)
         if not reason and content_of(frame) != record.get("ferc.content"):
             reason = "it is damaged"
-        if self.keep_features and FEATURES not in frame.columns and HAS_FEATURES not in record:
-            reason = reason or "it lacks the features that --keep-features asks for"
         if reason:
             raise DataError(f"{path} cannot be used, since {reason}")
-        return frame
+        return frame, record
 
     def table(
         self,
