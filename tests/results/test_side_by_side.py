@@ -137,6 +137,11 @@ def test_filters_leave_what_is_asked_for(home):
     assert {row["severity"] for row in far} == {5}
 
 
+def test_a_filter_may_leave_nothing_of_one_of_several_runs(home):
+    kept = rows(home, "results", "one", "scores.parquet", "--method", "mine")
+    assert [row["method"] for row in kept] == ["mine"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

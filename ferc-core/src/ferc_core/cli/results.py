@@ -109,7 +109,7 @@ def results(
     from ferc_core.results.asked import Asked
     from ferc_core.results.filters import Filters
     from ferc_core.results.reading import parameters_in
-    from ferc_core.results.side_by_side import opened, together
+    from ferc_core.results.side_by_side import filtered, opened, together
 
     chosen = () if paper else calibrator or ()
     filters = Filters(method or (), loss or (), chosen, corruption or (), where or ())
@@ -118,9 +118,11 @@ def results(
         check_output(out)
     with o.showing(quiet):
         sources = opened(directory, failures)
-        scores = filters(together(sources))
-        asked = None if paper or fitted else Asked(by or (), metric or (), filters)
-        table = asked.table(sources, failures) if asked else parameters_in(sources)
+        sources = filtered(sources, filters)
+        if fitted:
+            table = parameters_in(sources)
+        elif paper is None:
+            table = Asked(by or (), metric or ()).table(sources, failures)
     notes = o.footer(sources)
     if paper is None:
         text = reporter(table)
@@ -129,8 +131,8 @@ def results(
         from ferc_core.results.paper.compare import compare
         from ferc_core.results.paper.remarks import remarks
 
-        cells = compare(scores, paper, calibrator or [], paper_dataset)
-        about = remarks(scores, cells, paper, paper_dataset)
+        cells = compare(together(sources), paper, calibrator or [], paper_dataset)
+        about = remarks(together(sources), cells, paper, paper_dataset)
         if figure and out is not None:
             figures.draw(cells, paper, out, paper_dataset)
             o.echo("\n".join([f"{out} is drawn.", *about, *paper_notes(paper)]))

@@ -8,7 +8,7 @@ softmax ("pre"); the others are fitted on the validation split ("post").
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +65,22 @@ class Case:
     hard: npt.NDArray[np.int64]
     soft: Array
 
+    def head(self, dataset: str) -> dict[str, Any]:
+        """Return the columns of ``SCHEMA`` that say what a score is of."""
+        return {
+            "dataset": dataset,
+            **vars(self.trial),
+            "calibrator": self.calibrator,
+            "corruption": self.cell.corruption,
+            "severity": self.cell.severity,
+            "n": len(self.probs),
+        }
+
+    def rows(self, chosen: npt.NDArray[np.bool_]) -> Case:
+        """Return some of the samples."""
+        parts = {name: getattr(self, name)[chosen] for name in ("probs", "hard", "soft")}
+        return replace(self, **parts)
+
 
 def score_run(
     bench: Benchmark, out: RunDirectory, trials: Sequence[Trial], labels: Labels, failures: Failures
@@ -100,17 +116,7 @@ def score(
     """
     rows = []
     for case in cases:
-        head = {
-            "dataset": dataset,
-            "method": case.trial.method,
-            "loss": case.trial.loss,
-            "calibrator": case.calibrator,
-            "noise": case.trial.noise,
-            "seed": case.trial.seed,
-            "corruption": case.cell.corruption,
-            "severity": case.cell.severity,
-            "n": len(case.probs),
-        }
+        head = case.head(dataset)
         for metric in metrics:
             if (part := f"metric {metric.name}") in failures:
                 continue

@@ -13,7 +13,7 @@ from ferc_core.plugins.host import registry
 from ferc_core.results import tables
 from ferc_core.results.filters import Filters
 from ferc_core.results.reading import CELL_COLUMNS, TRIAL_COLUMNS, Source
-from ferc_core.results.side_by_side import together
+from ferc_core.results.side_by_side import filtered, together
 from ferc_core.results.subsets import CLASS, F1, groups_in, scores_by
 from ferc_core.results.tracking import VISIBILITY, tracking
 
@@ -32,7 +32,7 @@ class Asked:
 
     def table(self, sources: Sequence[Source], failures: Failures) -> pl.DataFrame:
         """Return the table; what fails alone goes into ``failures``."""
-        sources = [source.with_scores(self.filters(source.scores)) for source in sources]
+        sources = filtered(sources, self.filters)
         if not self.by:
             return tables.summary(together(sources))
         if list(self.by) == [VISIBILITY] and not self.metrics:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -39,34 +39,40 @@ class Filters:
     corruptions: Sequence[str] = ()
     where: Sequence[str] = ()
 
-    def __call__(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return the rows of a table of scores that are asked for.
-
-        Raises `UnknownNameError` for a value or a column that the table lacks, `RequestError` for
-        a comparison that cannot be read or that no row meets.
-        """
-        columns = {
+    @property
+    def columns(self) -> dict[str, Sequence[str]]:
+        """The values that are asked for, by column."""
+        return {
             "method": self.methods,
             "loss": self.losses,
             "calibrator": self.calibrators,
             "corruption": self.corruptions,
         }
-        for column, values in columns.items():
-            there = frame[column].unique(maintain_order=True).to_list()
-            for value in values:
-                if value not in there:
-                    raise UnknownNameError(column, value, there)
+
+    def __call__(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of a table of scores that are asked for, perhaps none."""
+        for column, values in self.columns.items():
             if values:
                 kept = [*values, CLEAN.corruption] if column == "corruption" else values
                 frame = frame.filter(pl.col(column).is_in(kept))
         for text in self.where:
-            found = frame.filter(comparison(text, frame))
-            if found.is_empty():
+            frame = frame.filter(comparison(text, frame))
+        return frame
+
+    def check(self, frame: pl.DataFrame) -> None:
+        """Raise `UnknownNameError` for a value or a column that a table lacks, `RequestError` for a
+        comparison that cannot be read or that no row meets.
+        """
+        for column, values in self.columns.items():
+            there = frame[column].unique(maintain_order=True).to_list()
+            for value in values:
+                if value not in there:
+                    raise UnknownNameError(column, value, there)
+        for i, text in enumerate(self.where):
+            if replace(self, where=self.where[: i + 1])(frame).is_empty():
                 column = parts_of(text)[0]
                 values = listed(sorted(map(str, frame[column].unique())), 10)
                 raise RequestError(f"no score has {text}; {column} is {values}")
-            frame = found
-        return frame
 
 
 def parts_of(text: str) -> tuple[str, str, str]:

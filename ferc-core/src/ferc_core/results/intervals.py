@@ -31,6 +31,7 @@ from ferc_core.plugins.host import registry
 from ferc_core.results.bootstrap import Array, Bootstrap, Predictions, percentiles, pieces
 from ferc_core.results.filters import Filters
 from ferc_core.results.reading import CELL_COLUMNS, Source, calibrators_of, cells_of
+from ferc_core.results.side_by_side import filtered
 from ferc_core.results.tables import metrics_of
 from ferc_core.spec import UNCALIBRATED
 from ferc_core.suite.cells import CLEAN, POOLED, Cell
@@ -128,7 +129,7 @@ def make_intervals(
     Raises `RequestError` for a wrong request, `DataError` where there are scores alone.
     """
     request.check()
-    sources = [source.with_scores(request.filters(source.scores)) for source in sources]
+    sources = filtered(sources, request.filters)
     if any(source.apart for source in sources):
         return between(sources, request, work, failures)
     return pl.concat(of_one(each, request, work, failures) for each in sources)

@@ -20,6 +20,7 @@ from ferc_core.base.files import read_json
 from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment.config import JUDGING, MAKING, SETTINGS
 from ferc_core.experiment.manifest import checked_manifest
+from ferc_core.results.filters import Filters
 from ferc_core.results.reading import TRIAL_COLUMNS, Source, sources_in
 
 RUN = "run"
@@ -61,6 +62,16 @@ def together(sources: Sequence[Source]) -> pl.DataFrame:
     frames = [source.scores for source in sources]
     columns = frames[0].columns
     return pl.concat([frame.select(columns) for frame in frames], how="vertical_relaxed")
+
+
+def filtered(sources: Sequence[Source], filters: Filters) -> list[Source]:
+    """Return the sources with the scores that are asked for, without those that have none.
+
+    Raises `RequestError` for what no source has.
+    """
+    filters.check(together(sources))
+    found = [source.with_scores(filters(source.scores)) for source in sources]
+    return [source for source in found if len(source.scores)]
 
 
 def collide(sources: Sequence[Source]) -> bool:

@@ -7,9 +7,10 @@ that the accuracy of a class is its recall.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from ferc_core.base.failures import Failures
@@ -17,10 +18,10 @@ from ferc_core.base.files import read_json
 from ferc_core.base.progress import track
 from ferc_core.errors import UnknownNameError
 from ferc_core.experiment.manifest import checked_manifest
-from ferc_core.experiment.scoring import Case, cases, labels_of, score
+from ferc_core.experiment.scoring import SCHEMA, Case, cases, labels_of, score
 from ferc_core.plugins.host import registry
 from ferc_core.results.reading import Source, calibrators_of, cells_of
-from ferc_core.spec import UNCALIBRATED, Metric
+from ferc_core.spec import UNCALIBRATED
 from ferc_core.suite.cells import POOLED
 from ferc_core.suite.layout import GROUP_PREFIX as PREFIX
 
@@ -63,11 +64,11 @@ def scores_by(
                     continue
                 samples = by_cell[case.cell].samples
                 of = np.array([kinds.index(values[sample]) for sample in samples])
-                for k, kind in enumerate(kinds):
-                    part = score_part(case, of == k, kind, chosen, dataset, failures)
+                for k in np.unique(of):
+                    part = score([case.rows(of == k)], chosen, dataset, failures)
                     if column == CLASS and F1 in metrics:
-                        part = pl.concat([part, f1_row(case, of == k, dataset)])
-                    found.append(part.with_columns(pl.lit(kind).alias(column)))
+                        part = pl.concat([part, class_f1(case, of == k, dataset)])
+                    found.append(part.with_columns(pl.lit(kinds[k]).alias(column)))
                 step(1, f"{trial}, {case.calibrator}")
     table = pl.concat(found)
     return table.with_columns(**{name: pl.lit(value) for name, value in source.apart.items()})
@@ -88,41 +89,9 @@ def values_of(source: Source, labels: pl.DataFrame, column: str) -> dict[str, st
     }
 
 
-def score_part(
-    case: Case,
-    rows: np.ndarray,
-    kind: str,
-    metrics: Sequence[Metric],
-    dataset: str,
-    failures: Failures,
-) -> pl.DataFrame:
-    """Return the scores of some rows of a case."""
-    part = Case(
-        case.trial, case.calibrator, case.cell, case.probs[rows], case.hard[rows], case.soft[rows]
-    )
-    return score(one(part) if rows.any() else iter(()), metrics, dataset, failures)
-
-
-def one(case: Case) -> Iterator[Case]:
-    """Yield a case."""
-    yield case
-
-
-def f1_row(case: Case, rows: np.ndarray, dataset: str) -> pl.DataFrame:
-    """Return the F1 of a class against all others, whose faces are ``rows``, as a score."""
-    label = case.hard[rows][0]
-    predicted = case.probs.argmax(axis=1) == label
-    hits = int((predicted & rows).sum())
-    value = 2 * hits / int(predicted.sum() + rows.sum())
-    template = score(one(case), [], dataset, Failures())
-    row = {
-        "dataset": dataset,
-        **vars(case.trial),
-        "calibrator": case.calibrator,
-        "corruption": case.cell.corruption,
-        "severity": case.cell.severity,
-        "metric": F1,
-        "value": value,
-        "n": int(rows.sum()),
-    }
-    return pl.DataFrame([row], template.schema)
+def class_f1(case: Case, of_class: npt.NDArray[np.bool_], dataset: str) -> pl.DataFrame:
+    """Return the F1 of a class against all others, given which faces are of it, as a score."""
+    predicted = case.probs.argmax(axis=1) == case.hard[of_class][0]
+    value = 2 * (predicted & of_class).sum() / (predicted.sum() + of_class.sum())
+    row = case.rows(of_class).head(dataset) | {"metric": F1, "value": float(value)}
+    return pl.DataFrame([row], SCHEMA)
