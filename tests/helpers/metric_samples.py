@@ -15,8 +15,14 @@ PAIRS = ["nll", "brier", "ece", "mce", "ada_ece", "classwise_ece", "kse"]  # wit
 FERC = ["ece", "ada_ece", "kse"]  # with a form of the authors
 HARD = ["accuracy", "macro_f1", *PAIRS]
 SOFT = [*(f"soft_{name}" for name in PAIRS), *(f"soft_{name}_ferc" for name in FERC)]
-EVERY = HARD + SOFT
-BINNED = [name for name in EVERY if "ece" in name or "mce" in name]
+ESTIMATORS = ["debiased_ece", "ece_sweep", "smooth_ece"]
+SELECTIVE = ["aurc", "excess_aurc", "augrc", "accuracy_at_coverage"]
+DISTRIBUTIONS = [
+    "kl", "js", "chebyshev", "clark", "canberra", "cosine", "intersection", "dist_ce", "ent_ce",
+    "rank_cs",
+]  # fmt: skip
+EVERY = [*HARD, *SOFT, *ESTIMATORS, *SELECTIVE, *DISTRIBUTIONS]
+BINNED = [name for name in HARD + SOFT if "ece" in name or "mce" in name]
 LEGACY = ["ada_ece", "classwise_ece"]  # with the authors' edges as an option
 
 
@@ -47,7 +53,7 @@ class Sample:
 
     def targets(self, name: str) -> np.ndarray:
         """Return the targets that a metric takes."""
-        return self.soft if name.startswith("soft_") else self.labels
+        return self.soft if name in (*SOFT, *DISTRIBUTIONS) else self.labels
 
 
 def exact_rows(weights: np.ndarray) -> list[list[Fraction]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from helpers.metric_samples import EVERY, SOFT, metric
+from helpers.metric_samples import DISTRIBUTIONS, EVERY, SOFT, metric
 
 from ferc_core import registry
 
@@ -19,8 +19,9 @@ def entries():
 def test_every_metric_is_registered_with_its_target_and_direction():
     found = entries()
     assert sorted(found) == sorted(EVERY)
-    assert {n for n, m in found.items() if m.target == "soft"} == set(SOFT)
-    assert {n for n, m in found.items() if m.higher_is_better} == {"accuracy", "macro_f1"}
+    assert {n for n, m in found.items() if m.target == "soft"} == {*SOFT, *DISTRIBUTIONS}
+    higher = {"accuracy", "macro_f1", "accuracy_at_coverage", "cosine", "intersection", "rank_cs"}
+    assert {n for n, m in found.items() if m.higher_is_better} == higher
     assert all(m.summary and m.source for m in found.values())
 
 
@@ -30,8 +31,9 @@ def test_metrics_state_how_tables_show_them():
     names = ("accuracy", "macro_f1", "nll", "ece", "kse", "soft_nll", "soft_ece", "soft_kse")
     assert tuple(found[name].title for name in names) == titles
     assert len({m.title for m in found.values()}) == len(EVERY)
-    assert {n for n, m in found.items() if m.unit == "nats"} == {"nll", "soft_nll"}
-    assert {m.unit for m in found.values()} == {"nats", "fraction"}
+    nats = {"nll", "soft_nll", "kl", "js", "ent_ce"}
+    assert {n for n, m in found.items() if m.unit == "nats"} == nats
+    assert {n for n, m in found.items() if m.unit == "plain"} == {"clark", "canberra"}
 
     def shown(view):
         return {n for n, m in found.items() if view in m.views}
@@ -52,6 +54,6 @@ def test_listing_the_metrics_does_not_import_their_modules():
         "found = []\n"
         "plugin.register_metrics(found.append)\n"
         "loaded = {name for name in sys.modules if name.startswith('ferc_metrics')}\n"
-        "assert len(found) == 19 and loaded == {'ferc_metrics', 'ferc_metrics.plugin'}, loaded"
+        "assert len(found) == 36 and loaded == {'ferc_metrics', 'ferc_metrics.plugin'}, loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

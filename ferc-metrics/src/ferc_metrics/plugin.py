@@ -14,6 +14,11 @@ KULL = "Kull et al. 2019, arXiv:1910.12656"
 GUPTA = "Gupta et al. 2021, arXiv:2006.12800"
 BRIER = "Brier 1950, Monthly Weather Review 78"
 CODE = "FER-C code"
+BROECKER = "Broecker 2012; Kumar et al. 2019, arXiv:1909.10155"
+ROELOFS = "Roelofs et al. 2022, arXiv:2012.08668"
+BLASIOK = "Blasiok and Nakkiran 2023, arXiv:2309.12236"
+GENG = "Geng 2016, IEEE TKDE 28, table 1"
+BAAN = "Baan et al. 2022, arXiv:2210.16133"
 
 # name, title, summary, source, by module; a name that starts with "soft_" takes soft targets
 METRICS = {
@@ -44,8 +49,39 @@ METRICS = {
         ("soft_ada_ece_ferc", "soft ada ECE ferc", "soft_ada_ece as the authors do.", CODE),
         ("soft_kse_ferc", "soft KSE ferc", "soft_kse as the authors compute it.", CODE),
     ),
+    "estimators": (
+        (
+            "debiased_ece",
+            "debiased ECE",
+            "Root mean squared gap, less what chance makes.",
+            BROECKER,
+        ),
+        ("ece_sweep", "ECE sweep", "ECE with as many bins as are monotone.", ROELOFS),
+        ("smooth_ece", "smooth ECE", "Gap after smoothing, at its own width.", BLASIOK),
+    ),
+    "selective": (
+        ("aurc", "AURC", "Area under the risk-coverage curve.", "Geifman 2019, arXiv:1805.08206"),
+        ("excess_aurc", "excess AURC", "aurc less that of the best order.", "as aurc"),
+        ("augrc", "AUGRC", "Area under the generalised curve.", "Traub 2024, arXiv:2407.01032"),
+        ("accuracy_at_coverage", "accuracy at coverage", "Of the 80 % most confident.", "-"),
+    ),
+    "distributions": (
+        ("kl", "KL", "KL divergence of the prediction from the label, in nats.", GENG),
+        ("js", "JS", "Jensen-Shannon divergence in nats.", "Lin 1991"),
+        ("chebyshev", "Chebyshev", "Largest difference of any class.", GENG),
+        ("clark", "Clark", "Root of the summed squared relative differences.", GENG),
+        ("canberra", "Canberra", "Sum of the relative differences.", GENG),
+        ("cosine", "cosine", "Cosine of the angle between both.", GENG),
+        ("intersection", "intersection", "Sum of the smaller of both.", GENG),
+        ("dist_ce", "DistCE", "Total variation distance to the votes.", BAAN),
+        ("ent_ce", "EntCE", "Difference of entropies to the votes, in nats.", BAAN),
+        ("rank_cs", "RankCS", "Fraction whose classes stand in the order of the votes.", BAAN),
+    ),
 }
-NATS = ("nll", "soft_nll")
+NATS = ("nll", "soft_nll", "kl", "js", "ent_ce")
+PLAIN = ("clark", "canberra")
+HIGHER = ("accuracy", "macro_f1", "accuracy_at_coverage", "cosine", "intersection", "rank_cs")
+SOFT = ("distributions", "soft_calibration")  # modules whose metrics take label distributions
 RESAMPLED = ("accuracy", "macro_f1", "nll", "ece", "kse", "soft_nll", "soft_ece", "soft_kse")
 VIEWS: Mapping[str, tuple[Literal["clean", "corrupted", "by"], ...]] = {
     "accuracy": ("clean", "corrupted", "by"),
@@ -67,10 +103,10 @@ def register_metrics(register: Callable[[Metric], None]) -> None:
                     f"ferc_metrics.{module}:{name}",
                     summary=summary,
                     source=source,
-                    target="soft" if name.startswith("soft_") else "hard",
-                    higher_is_better=module == "classification",
+                    target="soft" if module in SOFT or name.startswith("soft_") else "hard",
+                    higher_is_better=name in HIGHER,
                     title=title,
-                    unit="nats" if name in NATS else "fraction",
+                    unit="nats" if name in NATS else "plain" if name in PLAIN else "fraction",
                     views=VIEWS.get(name, ()),
                     resampled=fast if name in RESAMPLED else None,
                 )
