@@ -149,7 +149,7 @@ def of_shape(*shape: int | str) -> dict[str, Any]:
         ({}, {"normalise": "nan:1"}, "normalise must be mean:deviation"),
         ({}, {"size": 0}, "option 'size' must be a whole number from 1 to"),
         ({}, {"batch": 0}, "option 'batch' must be a whole number from 1 to"),
-        ({}, {"providers": "tensorrt"}, r"unknown provider of onnxruntime.* 'tensorrt': known are"),
+        ({}, {"providers": "tensorrt"}, "onnxruntime has no provider 'tensorrt' here: known are"),
         ({}, {"classes": "happy"}, "option 'classes' must be two names or more"),
         ({}, {"classes": 3}, "option 'classes' must be two names or more"),
         ({}, {"classes": "happy sad"}, "has 3 outputs, but 2 names|no output for neutral"),

@@ -250,3 +250,12 @@ def test_visibility_is_ranked_against_accuracy(home):
     assert row["cells"] == 4
     if np.std(b):
         assert row["rank_correlation"] == pytest.approx(np.corrcoef(a, b)[0, 1])
+
+
+def test_intervals_of_several_runs_are_readable(home):
+    done = ferc_in(home)("intervals", "one", "four", "--resamples", 9, "--format", "markdown")
+    assert done.returncode == 0, done.stderr
+    scores, differences = (table.splitlines()[0] for table in done.stdout.split("\n\n"))
+    head = "| epochs | method | loss | calibrator | "
+    assert scores == head + "images | metric | score | interval | N |"
+    assert differences.startswith(head + "against | images | metric | difference | interval |")

@@ -124,13 +124,17 @@ def readable(frame: pl.DataFrame, value: str) -> pl.DataFrame:
     import polars as pl
 
     from ferc_core.results.formats import heading, shown
-    from ferc_core.results.tables import group_columns
+    from ferc_core.results.intervals import SCHEMA
+
+    varying = [name for name in ("dataset", "noise") if frame[name].n_unique() > 1]
+    apart = [name for name in frame.columns if name not in SCHEMA]
+    columns = (*varying, *apart, "method", "loss", "calibrator")
 
     def row(found: dict[str, Any]) -> dict[str, Any]:
         metric, severity = found["metric"], found["severity"]
         low, high = shown(metric, found["low"]), shown(metric, found["high"])
         return {
-            **{name: found[name] for name in group_columns(frame)},
+            **{name: found[name] for name in columns},
             **({"against": found["against"]} if found["against"] else {}),
             "images": found["corruption"] + (f"/{severity}" if severity else ""),
             "metric": heading(metric),

@@ -6,6 +6,7 @@ case, with blanks for underscores and hyphens, and by ``ALIASES``.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -116,7 +117,7 @@ def outputs_of(
     if lacking:
         for name in left_out:
             if canonical(name) not in ALIASES:
-                raise UnknownNameError(f"class of {whose}", name, classes)
+                raise unknown_class(whose, name, classes)
         there = [name for name in classes if name not in lacking]
         remedy = (
             f"judge it on the others with {asking_for(there)}" if len(there) > 1 else "name others"
@@ -202,7 +203,18 @@ def class_of(faces: FaceSet, name: str) -> str:
     for known in faces.classes:
         if canonical(known) == canonical(name):
             return known
-    raise UnknownNameError(f"class of {faces.name}", name, faces.classes)
+    raise unknown_class(faces.name, name, faces.classes)
+
+
+def unknown_class(whose: str, name: str, classes: Sequence[str]) -> UnknownNameError:
+    """Return the error for a class that nobody knows, with the nearest name or alias.
+
+    >>> str(unknown_class("ours", "hapy", ["happiness", "fear"]))
+    "unknown class of ours 'hapy': did you mean 'happy'?"
+    """
+    aliases = [alias for known in classes for alias in ALIASES.get(canonical(known), ())]
+    near = difflib.get_close_matches(name, [*classes, *aliases], n=1)
+    return UnknownNameError(f"class of {whose}", name, near or classes)
 
 
 def members(faces: FaceSet, name: str, summed: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from ferc_core.data.classes import names_in
-from ferc_core.errors import FercError, RequestError, UnknownNameError
+from ferc_core.errors import FercError, RequestError, UnknownNameError, suggest
 from ferc_models.ready.convention import CHANNELS, Floats
 from ferc_models.ready.predictor import in_one_line
 
@@ -162,15 +162,13 @@ def open_session(content: bytes, name: str, providers: str, device: str) -> Any:
 def provider_of(word: str, there: Sequence[str]) -> str:
     """Return the full name of a provider: cpu is CPUExecutionProvider.
 
-    Raises `UnknownNameError` for one that is not installed.
+    Raises `RequestError` for one that is not installed.
     """
     for name in there:
         if word.lower() in (name.lower(), name.lower().removesuffix("executionprovider")):
             return name
     short = [name.removesuffix("ExecutionProvider").lower() for name in there]
-    raise UnknownNameError(
-        "provider of onnxruntime, which is installed with some alone,", word, short
-    )
+    raise RequestError(f"onnxruntime has no provider {word!r} here: {suggest(word, short)}")
 
 
 def unusable(name: str, error: Exception) -> FercError:
