@@ -15,7 +15,7 @@ PAIRS = ["nll", "brier", "ece", "mce", "ada_ece", "classwise_ece", "kse"]  # wit
 FERC = ["ece", "ada_ece", "kse"]  # with a form of the authors
 HARD = ["accuracy", "macro_f1", *PAIRS]
 SOFT = [*(f"soft_{name}" for name in PAIRS), *(f"soft_{name}_ferc" for name in FERC)]
-ESTIMATORS = ["debiased_ece", "ece_sweep", "smooth_ece"]
+ESTIMATORS = ["debiased_ece", "ece_sweep", "smooth_ece", "ece_p"]
 SELECTIVE = ["aurc", "excess_aurc", "augrc", "accuracy_at_coverage"]
 DISTRIBUTIONS = [
     "kl", "js", "chebyshev", "clark", "canberra", "cosine", "intersection", "dist_ce", "ent_ce",

@@ -20,7 +20,8 @@ def test_every_metric_is_registered_with_its_target_and_direction():
     found = entries()
     assert sorted(found) == sorted(EVERY)
     assert {n for n, m in found.items() if m.target == "soft"} == {*SOFT, *DISTRIBUTIONS}
-    higher = {"accuracy", "macro_f1", "accuracy_at_coverage", "cosine", "intersection", "rank_cs"}
+    higher = {"accuracy", "macro_f1", "ece_p", "accuracy_at_coverage", "cosine", "intersection",
+              "rank_cs"}  # fmt: skip
     assert {n for n, m in found.items() if m.higher_is_better} == higher
     assert all(m.summary and m.source for m in found.values())
 
@@ -33,7 +34,7 @@ def test_metrics_state_how_tables_show_them():
     assert len({m.title for m in found.values()}) == len(EVERY)
     nats = {"nll", "soft_nll", "kl", "js", "ent_ce"}
     assert {n for n, m in found.items() if m.unit == "nats"} == nats
-    assert {n for n, m in found.items() if m.unit == "plain"} == {"clark", "canberra"}
+    assert {n for n, m in found.items() if m.unit == "plain"} == {"clark", "canberra", "ece_p"}
 
     def shown(view):
         return {n for n, m in found.items() if view in m.views}
@@ -54,6 +55,6 @@ def test_listing_the_metrics_does_not_import_their_modules():
         "found = []\n"
         "plugin.register_metrics(found.append)\n"
         "loaded = {name for name in sys.modules if name.startswith('ferc_metrics')}\n"
-        "assert len(found) == 36 and loaded == {'ferc_metrics', 'ferc_metrics.plugin'}, loaded"
+        "assert len(found) == 37 and loaded == {'ferc_metrics', 'ferc_metrics.plugin'}, loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -259,3 +259,11 @@ def test_intervals_of_several_runs_are_readable(home):
     head = "| epochs | method | loss | calibrator | "
     assert scores == head + "images | metric | score | interval | N |"
     assert differences.startswith(head + "against | images | metric | difference | interval |")
+
+
+def test_a_metric_on_request_is_computed_where_it_is_asked_for(home):
+    stored = pl.read_parquet(home / "one" / "results.parquet")
+    assert "ece_p" not in set(stored["metric"])
+    table = rows(home, "results", "one", "four", "--by", "severity", "--metric", "ece_p")
+    assert {row["epochs"] for row in table} == {1, 4}
+    assert all(0 < row["ece_p"] <= 1 for row in table)

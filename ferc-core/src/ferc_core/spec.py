@@ -292,6 +292,8 @@ class Metric(Entry):
     unit:      "fraction" is shown in percent, "nats" and "plain" as it is
     views:     where it is shown unasked: "clean" and "corrupted", the columns of the summary, and
                "by", the tables by corruption, severity, ...
+    on_request: a run does not compute it; it is computed where it is asked for, from the stored
+               predictions
     resampled: ``f(probs [N,K], targets [N,K], counts [D,N]) -> [D]``, the metric of D samples that
                hold row n ``counts[d, n]`` times, N in all; a fast form for the bootstrap
     """
@@ -302,6 +304,7 @@ class Metric(Entry):
     title: str = field(default="", kw_only=True)
     unit: Literal["fraction", "nats", "plain"] = field(default="fraction", kw_only=True)
     views: tuple[Literal["clean", "corrupted", "by"], ...] = field(default=(), kw_only=True)
+    on_request: bool = field(default=False, kw_only=True)
     resampled: Callable[[Floats, Floats, Floats], Floats] | str | None = field(
         default=None, kw_only=True
     )

@@ -15,6 +15,7 @@ GUPTA = "Gupta et al. 2021, arXiv:2006.12800"
 BRIER = "Brier 1950, Monthly Weather Review 78"
 CODE = "FER-C code"
 BROECKER = "Broecker 2012; Kumar et al. 2019, arXiv:1909.10155"
+SMITH = "Broecker and Smith 2007, Weather and Forecasting 22"
 ROELOFS = "Roelofs et al. 2022, arXiv:2012.08668"
 BLASIOK = "Blasiok and Nakkiran 2023, arXiv:2309.12236"
 GENG = "Geng 2016, IEEE TKDE 28, table 1"
@@ -59,6 +60,9 @@ METRICS = {
         ("ece_sweep", "ECE sweep", "ECE with as many bins as are monotone.", ROELOFS),
         ("smooth_ece", "smooth ECE", "Gap after smoothing, at its own width.", BLASIOK),
     ),
+    "chance": (
+        ("ece_p", "p of ECE", "Probability that a calibrated model has an ECE as large.", SMITH),
+    ),
     "selective": (
         ("aurc", "AURC", "Area under the risk-coverage curve.", "Geifman 2019, arXiv:1805.08206"),
         ("excess_aurc", "excess AURC", "aurc less that of the best order.", "as aurc"),
@@ -79,8 +83,17 @@ METRICS = {
     ),
 }
 NATS = ("nll", "soft_nll", "kl", "js", "ent_ce")
-PLAIN = ("clark", "canberra")
-HIGHER = ("accuracy", "macro_f1", "accuracy_at_coverage", "cosine", "intersection", "rank_cs")
+PLAIN = ("clark", "canberra", "ece_p")
+ON_REQUEST = ("ece_p",)  # for they take long
+HIGHER = (
+    "ece_p",
+    "accuracy",
+    "macro_f1",
+    "accuracy_at_coverage",
+    "cosine",
+    "intersection",
+    "rank_cs",
+)
 SOFT = ("distributions", "soft_calibration")  # modules whose metrics take label distributions
 RESAMPLED = ("accuracy", "macro_f1", "nll", "ece", "kse", "soft_nll", "soft_ece", "soft_kse")
 VIEWS: Mapping[str, tuple[Literal["clean", "corrupted", "by"], ...]] = {
@@ -108,6 +121,7 @@ def register_metrics(register: Callable[[Metric], None]) -> None:
                     title=title,
                     unit="nats" if name in NATS else "plain" if name in PLAIN else "fraction",
                     views=VIEWS.get(name, ()),
+                    on_request=name in ON_REQUEST,
                     resampled=fast if name in RESAMPLED else None,
                 )
             )

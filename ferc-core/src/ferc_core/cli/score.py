@@ -89,7 +89,8 @@ def score(
         fitted = {}
         if held_out is not None:
             fitted = fit_on(held_out, truth, calibrators, str(validation), failures)
-        metrics = list(registry().metrics.values())
+        known = registry().metrics
+        metrics = [m for m in known.values() if not m.on_request or m.name in (metric or ())]
         results, wrong = score_predictions(
             predictions, truth, metrics, config.dataset, file.stem, failures, fitted
         )

@@ -126,7 +126,7 @@ def resolve(
         executor=executor,
         methods=methods,
         calibrators=tuple(calibrators.values()),
-        metrics=tuple(known.metrics.values()),
+        metrics=tuple(metric for metric in known.metrics.values() if not metric.on_request),
     )
     return config.model_copy(update=values), entries
 

@@ -12,7 +12,7 @@ from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.plugins.host import registry
 from ferc_core.results import tables
 from ferc_core.results.filters import Filters
-from ferc_core.results.reading import CELL_COLUMNS, TRIAL_COLUMNS, Source
+from ferc_core.results.reading import CELL_COLUMNS, TRIAL_COLUMNS, Source, with_metrics
 from ferc_core.results.side_by_side import filtered, together
 from ferc_core.results.subsets import CLASS, F1, groups_in, scores_by
 from ferc_core.results.tracking import VISIBILITY, tracking
@@ -39,6 +39,7 @@ class Asked:
             return tracking(sources)
         parts = [name for name in self.by if self.is_part(name, sources)]
         if not parts:
+            sources = [with_metrics(source, self.metrics, failures) for source in sources]
             return tables.means(together(sources), self.by, self.metrics)
         if len(parts) > 1:
             raise RequestError(f"--by takes one of {', '.join(parts)} at a time")

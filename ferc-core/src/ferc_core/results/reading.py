@@ -108,7 +108,8 @@ def results_of(out: RunDirectory, failures: Failures) -> pl.DataFrame:
     """Return the tidy scores of one run directory, with those of metrics that are new since."""
     frame = read_scores(out.results)
     known = set(frame["metric"].unique())
-    new = [metric for name, metric in registry().metrics.items() if name not in known]
+    metrics = registry().metrics.items()
+    new = [m for name, m in metrics if name not in known and not m.on_request]
     if not (new and out.labels.exists()):
         return frame  # without labels the table came alone, and is all there is
     try:
@@ -133,6 +134,19 @@ def read_scores(path: Path) -> pl.DataFrame:
         described = ", ".join(f"{name} {value}" for name, value in zip(keys, row, strict=True))
         raise DataError(f"{path} has two rows with {described}")
     return frame
+
+
+def with_metrics(source: Source, names: Sequence[str], failures: Failures) -> Source:
+    """Return a source with the scores by these metrics, computed from its predictions where it
+    lacks them. Raises `UnknownNameError` for a metric that nobody knows.
+    """
+    there = set(source.scores["metric"].unique())
+    lacking = [registry().metrics[name] for name in names if name not in there]
+    if not lacking:
+        return source
+    found = scores_of(source.directory, source.scores, lacking, failures)
+    told = found.with_columns(**{name: pl.lit(value) for name, value in source.apart.items()})
+    return source.with_scores(pl.concat([source.scores, told.select(source.scores.columns)]))
 
 
 def scores_of(
