@@ -7,6 +7,7 @@ confidences. So they are drawn, and the error is compared with theirs (consisten
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from numbers import Integral
 
 import numpy as np
@@ -28,8 +29,9 @@ def ece_p(
     """Return the probability that a calibrated model with these confidences has an `ece` as large.
 
     Below 0.05 the model is not calibrated, at the level 5 %: of calibrated models, 5 % are called
-    so. In (0, 1]. Outcomes are drawn ``draws`` times, by the same random numbers in every call;
-    where a bin has over 1,000 samples, its hits are drawn from a normal distribution.
+    so. In (0, 1]. Outcomes are drawn ``draws`` times, by random numbers that depend on the
+    confidences alone; where a bin has over 1,000 samples, its hits are drawn from a normal
+    distribution.
 
     ``probs``, ``targets`` and ``bins`` as in `ferc_metrics.calibration.ece`, and so are its errors.
     Source: Bröcker and Smith 2007, Weather and Forecasting 22; for classifiers Vaicenavicius et al.
@@ -47,7 +49,9 @@ def ece_p(
     index = equal_width(s, bins)
     found = tally(s, a, index, bins)
     observed = np.abs(found.accuracy_sum - found.confidence_sum).sum()
-    rng, gaps = np.random.default_rng(0), np.zeros(draws)
+    # Not the same numbers for every model: their chance would be in all tests alike.
+    seed = blake2b(np.sort(s).tobytes(), digest_size=16).digest()
+    rng, gaps = np.random.default_rng(int.from_bytes(seed)), np.zeros(draws)
     for b in np.flatnonzero(found.count):
         gaps += drawn_gaps(np.sort(s[index == b]), draws, rng)
     # What is as large as the error itself, to rounding, counts as large.

@@ -54,6 +54,13 @@ def results(
             "--fitted", help="Show what calibrators were fitted to: temperatures and the like."
         ),
     ] = False,
+    mce: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRIAL",
+            help='Show mCE and relative mCE against a baseline trial, such as "baseline ce".',
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -99,8 +106,9 @@ def results(
     o.begin(plugin)
     o.check_view(by, metric)
     check_paper(paper, paper_dataset, by, out)
-    if fitted and (paper or by or metric):
-        raise RequestError("--fitted is a table of its own: leave out --by, --metric and --paper")
+    alone = "--fitted" if fitted else "--mce" if mce else ""
+    if (fitted and mce) or (alone and (paper or by or metric)):
+        raise RequestError(f"{alone} is a table of its own: leave out the other ones")
     figure = paper in FIGURES
     format = "table" if figure else o.format_of(out, format)
     reporter = registry().reporters[format]
@@ -109,6 +117,7 @@ def results(
     from ferc_core.results.asked import Asked
     from ferc_core.results.filters import Filters
     from ferc_core.results.reading import parameters_in
+    from ferc_core.results.robustness import corruption_errors
     from ferc_core.results.side_by_side import filtered, opened, together
 
     chosen = () if paper else calibrator or ()
@@ -121,6 +130,8 @@ def results(
         sources = filtered(sources, filters)
         if fitted:
             table = parameters_in(sources)
+        elif mce:
+            table = corruption_errors(together(sources), mce)
         elif paper is None:
             table = Asked(by or (), metric or ()).table(sources, failures)
     notes = o.footer(sources)

@@ -23,8 +23,14 @@ from ferc_core.results.tables import SPREAD
 from ferc_core.spec import Metric
 
 PREFIXES = {"clean_": "clean", "ferc_": "FER-C"}  # of the columns of a summary
-NAMES = {"n": "N", "f1": "F1"}
-UNITS = {"f1": "fraction", "rank_correlation": "plain", "value": "plain"}  # of no metric
+NAMES = {"n": "N", "f1": "F1", "mce": "mCE", "relative_mce": "relative mCE"}
+UNITS = {  # of no metric
+    "f1": "fraction",
+    "mce": "fraction",
+    "relative_mce": "fraction",
+    "rank_correlation": "plain",
+    "value": "plain",
+}
 NUMBERS = re.compile(r"[-\d.± %]*")  # texts to align as numbers: "55.2 ± 0.4", "-"
 LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},

@@ -28,6 +28,7 @@ from ferc_core.results.reading import (
     read_scores,
     run_directories,
 )
+from ferc_core.results.robustness import corruption_errors
 from ferc_core.results.side_by_side import opened, together
 from ferc_core.suite.cells import CLEAN, Cell
 
@@ -117,6 +118,10 @@ class Run:
         """
         asked = Asked(names(by), names(metrics))
         return Table(asked.table(self.sources, self.failures))
+
+    def corruption_errors(self, baseline: str) -> Table:
+        """Return mCE and relative mCE of every trial against one of them, such as "baseline ce"."""
+        return Table(corruption_errors(self.scores, baseline))
 
     def intervals(
         self,
