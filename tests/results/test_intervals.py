@@ -355,3 +355,33 @@ def test_ctrl_c_is_acknowledged_and_stores_nothing(run_copy):
     assert "ferc: stopping" in errors
     assert "ferc: interrupted; rerun the command to resume" in errors
     assert not (run_copy / FILE).exists()
+
+
+def test_every_trial_is_compared_with_a_baseline(tmp_path):
+    """Also one of another method, draw by draw; the sign is that of the trial less the baseline."""
+    run = make_run(tmp_path / "run", losses=["ce", "focal", "poly"])
+    usual = intervals(run, metrics=["accuracy"])
+    chosen = intervals(run, metrics=["accuracy"], baseline="baseline focal")
+    assert set(usual["against"].drop_nulls()) == {"loss ce"}
+    assert set(chosen["against"].drop_nulls()) == {"baseline focal"}
+    apart = chosen.filter(against="baseline focal", corruption="clean")
+    assert apart["loss"].to_list() == ["ce", "poly"]
+    values = dict(scores(chosen, corruption="clean").select("loss", "value").iter_rows())
+    for loss, difference in apart.select("loss", "value").iter_rows():
+        assert difference == pytest.approx(values[loss] - values["focal"])
+    reverse = usual.filter(against="loss ce", loss="focal", corruption="clean")
+    forward = apart.filter(loss="ce")
+    assert forward["low"][0] == pytest.approx(-reverse["high"][0])
+
+
+@pytest.mark.parametrize(
+    ("baseline", "message"),
+    [
+        ("baseline cee", "unknown baseline trial 'baseline cee': did you mean 'baseline ce'"),
+        ("baseline", "'baseline' names several trials; choose one of 'baseline ce', 'baseline fo"),
+    ],
+)
+def test_a_baseline_that_is_none_is_refused(tmp_path, baseline, message):
+    run = make_run(tmp_path / "run")
+    with pytest.raises(RequestError, match=message):
+        intervals(run, baseline=baseline)

@@ -62,6 +62,14 @@ def intervals(
         list[str] | None, typer.Option(metavar="NAME", help="Show this calibrator alone.")
     ] = None,
     where: o.Where = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRIAL",
+            help='Compare every trial with this one, such as "baseline ce". Default: each loss '
+            "with the first of its method.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Processes in parallel. Default: all cores.")
     ] = None,
@@ -94,6 +102,7 @@ def intervals(
         RESAMPLES if resamples is None else resamples,
         LEVEL if level is None else level,
         Filters(method or (), loss or (), calibrator or (), corruption or (), where or ()),
+        baseline or "",
     )
     request.check()
     work, failures = partial(processes, workers=workers or os.cpu_count() or 1), Failures()

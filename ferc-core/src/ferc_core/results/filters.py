@@ -75,6 +75,20 @@ class Filters:
                 raise RequestError(f"no score has {text}; {column} is {values}")
 
 
+def one_trial(text: str, trials: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """Return the method and loss that a text means: a method, or both as in "baseline ce".
+
+    Raises `UnknownNameError` for none of the trials, `RequestError` for several.
+    """
+    found = [(method, loss) for method, loss in trials if text in (method, f"{method} {loss}")]
+    if not found:
+        raise UnknownNameError("baseline trial", text, [" ".join(trial) for trial in trials])
+    if len(found) > 1:
+        names = ", ".join(repr(" ".join(trial)) for trial in found)
+        raise RequestError(f"{text!r} names several trials; choose one of {names}")
+    return found[0]
+
+
 def parts_of(text: str) -> tuple[str, str, str]:
     """Return column, sign and value of a comparison."""
     found = COMPARISON.fullmatch(text)

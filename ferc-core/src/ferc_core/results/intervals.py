@@ -2,8 +2,8 @@
 
 Scores are means over seeds and over the cells of a group; so is the score of each draw of images,
 and the interval is one of that mean. A difference is taken seed by seed and draw by draw: each
-loss against the first loss of its method, each calibrator against the plain softmax, and of several
-runs each against the first.
+loss against the first loss of its method, or every trial against a chosen baseline; each calibrator
+against the plain softmax, and of several runs each against the first.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from functools import partial, reduce
 from typing import Any, NamedTuple
 
@@ -29,9 +29,9 @@ from ferc_core.experiment.directory import RunDirectory
 from ferc_core.experiment.scoring import Case, cases, labels_of
 from ferc_core.plugins.host import registry
 from ferc_core.results.bootstrap import Array, Bootstrap, Predictions, percentiles, pieces
-from ferc_core.results.filters import Filters
+from ferc_core.results.filters import Filters, one_trial
 from ferc_core.results.reading import CELL_COLUMNS, Source, calibrators_of, cells_of
-from ferc_core.results.side_by_side import filtered
+from ferc_core.results.side_by_side import filtered, together
 from ferc_core.results.tables import metrics_of
 from ferc_core.spec import UNCALIBRATED
 from ferc_core.suite.cells import CLEAN, POOLED, Cell
@@ -73,7 +73,8 @@ class Request:
 
     Without ``by``, the clean set and all corrupted cells; else a group for each value of
     "corruption", "severity" or both. Without ``metrics``, those that tables show unasked.
-    ``filters`` leave out trials and cells.
+    ``filters`` leave out trials and cells. Every trial is compared with the ``baseline``, a method
+    or method and loss as in "baseline ce"; without one, each loss with the first of its method.
     """
 
     by: Sequence[str] = ()
@@ -81,6 +82,7 @@ class Request:
     resamples: int = RESAMPLES
     level: float = LEVEL
     filters: Filters = field(default_factory=Filters)
+    baseline: str = ""
 
     def check(self) -> None:
         """Raise `RequestError` for what cannot be done."""
@@ -130,6 +132,9 @@ def make_intervals(
     """
     request.check()
     sources = filtered(sources, request.filters)
+    if request.baseline:
+        trials = together(sources).select("method", "loss").unique(maintain_order=True)
+        request = replace(request, baseline=" ".join(one_trial(request.baseline, trials.rows())))
     if any(source.apart for source in sources):
         return between(sources, request, work, failures)
     return pl.concat(of_one(each, request, work, failures) for each in sources)
@@ -215,7 +220,7 @@ def rows_for(
             "resamples": request.resamples,
             "level": request.level,
         }
-        for setting, against, by_seed in compared(scores, apart)
+        for setting, against, by_seed in compared(scores, apart, request.baseline)
         if against is None or setting.run == 0 or faces_of(sources[setting.run]) == first
         for row in rows_of(by_seed, request.level)
     ]
@@ -300,12 +305,14 @@ def scores_of(
 
 
 def compared(
-    scores: Mapping[Setting, Mapping[int, Scores]], apart: Sequence[Mapping[str, Any]] = ({},)
+    scores: Mapping[Setting, Mapping[int, Scores]],
+    apart: Sequence[Mapping[str, Any]] = ({},),
+    baseline: str = "",
 ) -> Iterator[tuple[Setting, str | None, list[Scores]]]:
     """Yield the scores of each setting, then its differences to others, seed by seed.
 
-    The second part names the other: "loss NAME", "calibrator none", or what tells the first of
-    several runs ``apart``; None for scores themselves.
+    The second part names the other: "loss NAME" or the ``baseline``, "calibrator none", or what
+    tells the first of several runs ``apart``; None for scores themselves.
     """
     first: dict[str, str] = {}
     for setting in scores:
@@ -314,8 +321,12 @@ def compared(
     for setting, by_seed in scores.items():
         yield setting, None, list(by_seed.values())
         loss = first[setting.method]
+        usual = f"loss {loss}", setting._replace(loss=loss)
+        if baseline:
+            chosen = next((s for s in scores if f"{s.method} {s.loss}" == baseline), setting)
+            usual = baseline, setting._replace(method=chosen.method, loss=chosen.loss)
         for against, other in (
-            (f"loss {loss}", setting._replace(loss=loss)),
+            usual,
             (f"calibrator {UNCALIBRATED}", setting._replace(calibrator=UNCALIBRATED)),
             (told, setting._replace(run=0)),
         ):

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from ferc_core.errors import DataError, RequestError, UnknownNameError
+from ferc_core.errors import DataError, RequestError
+from ferc_core.results.filters import one_trial
 from ferc_core.results.tables import group_columns
 from ferc_core.spec import UNCALIBRATED
 from ferc_core.suite.cells import CLEAN
@@ -66,15 +67,13 @@ def corruption_errors(frame: pl.DataFrame, baseline: str) -> pl.DataFrame:
 def baseline_rows(summed: pl.DataFrame, baseline: str) -> pl.DataFrame:
     """Return what names the one trial that is meant, without its corruptions."""
     trials = summed.drop("corruption", "error", "rise").unique(maintain_order=True)
-    names = [f"{row['method']} {row['loss']}" for row in trials.iter_rows(named=True)]
-    meant = [baseline in (name, name.split()[0]) for name in names]
-    found = trials.filter(pl.Series(meant))
-    if found.is_empty():
-        raise UnknownNameError("baseline trial", baseline, names)
+    pairs = trials.select("method", "loss").unique(maintain_order=True).rows()
+    method, loss = one_trial(baseline, pairs)
+    found = trials.filter(method=method, loss=loss)
     if len(found) > 1:
-        told = "; ".join(" ".join(map(str, row)) for row in found.rows())
+        told = [name for name in trials.columns if found[name].n_unique() > 1]
         raise RequestError(
-            f"{baseline!r} names several trials ({told}); choose one with its loss, --where or "
-            "--method"
+            f"{baseline!r} is there with several values of {', '.join(told)}; choose one with "
+            "--where"
         )
     return found

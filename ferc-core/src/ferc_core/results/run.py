@@ -129,13 +129,15 @@ class Run:
         metrics: str | Sequence[str] = (),
         resamples: int = intervals.RESAMPLES,
         level: float = intervals.LEVEL,
+        baseline: str = "",
     ) -> pl.DataFrame:
         """Return the scores with their bootstrap intervals, as ``ferc intervals`` does.
 
-        ``by`` is "corruption", "severity" or both; the frame has the columns of
+        ``by`` is "corruption", "severity" or both; every trial is compared with a ``baseline`` such
+        as "baseline ce", or each loss with the first of its method. The frame has the columns of
         ``intervals.parquet``, and those that tell several runs apart.
         """
-        request = intervals.Request(names(by), names(metrics), resamples, level)
+        request = intervals.Request(names(by), names(metrics), resamples, level, baseline=baseline)
         work = partial(threads, workers=os.cpu_count() or 1)
         return intervals.make_intervals(self.sources, request, work, self.failures)
 
