@@ -12,7 +12,7 @@ from ferc_core import registry
 from ferc_core.base.calls import Call
 from ferc_core.errors import FercError
 from ferc_core.plugins.registry import Chosen
-from ferc_core.results.bootstrap import Bootstrap, Predictions, percentiles, pieces
+from ferc_core.results.bootstrap import Bootstrap, Predictions, interval, pieces
 from ferc_core.spec import Metric
 
 PROBS = np.random.default_rng(0).dirichlet(np.ones(K), N)
@@ -37,9 +37,15 @@ def accuracies(dataset: str, right: list[bool] | np.ndarray, resamples: int) -> 
 # The draws
 
 
-def test_percentiles_are_the_middle():
-    low, high = percentiles(np.arange(101.0)[None], 0.9)
-    assert (low.tolist(), high.tolist()) == (pytest.approx([5]), pytest.approx([95]))
+def test_an_interval_is_the_middle_of_the_draws_without_their_bias():
+    draws = np.arange(101.0) - 1000
+    assert interval(-950.0, draws, 0.9) == (pytest.approx(-995), pytest.approx(-905))
+    assert interval(-960.0, draws, 0.9) == (pytest.approx(-1005), pytest.approx(-915))
+
+
+def test_an_interval_of_what_is_never_negative_ends_at_0_and_holds_its_score():
+    assert interval(10.0, np.arange(101.0), 0.9) == (0, pytest.approx(55))
+    assert interval(3.0, np.array([1.0] * 9 + [100]), 0.5) == (0, 3)
 
 
 def test_one_image_leaves_nothing_to_draw():
@@ -51,8 +57,8 @@ def test_two_images_are_drawn_as_two_coins_are_thrown():
     found = accuracies("toyfaces", [True, False], 4000)
     for fraction, expected in ((0.0, 0.25), (0.5, 0.5), (1.0, 0.25)):
         assert np.mean(found == fraction) == pytest.approx(expected, abs=0.03)
-    assert [float(end) for end in percentiles(found, 0.95)] == [0, 1]
-    assert [float(end) for end in percentiles(found, 0.4)] == [0.5, 0.5]
+    assert interval(0.5, found, 0.95) == pytest.approx((0, 1), abs=0.02)
+    assert interval(0.5, found, 0.4) == pytest.approx((0.5, 0.5), abs=0.02)
 
 
 def test_draws_are_those_of_every_version():
@@ -134,8 +140,9 @@ def test_a_metric_that_fails_is_returned_as_its_error():
 def test_the_interval_of_accuracy_contains_the_truth_about_as_often_as_stated():
     rng, truth, covered, widths = np.random.default_rng(0), 0.7, [], []
     for number in range(200):
-        found = accuracies(f"simulation {number}", rng.random(100) < truth, 100)
-        low, high = percentiles(found, 0.95)
+        right = rng.random(100) < truth
+        found = accuracies(f"simulation {number}", right, 100)
+        low, high = interval(float(right.mean()), found, 0.95)
         covered.append(low <= truth <= high)
         widths.append(high - low)
     assert 0.90 <= np.mean(covered) <= 0.97

@@ -20,7 +20,7 @@ from ferc_core.base.tables import column, matrix
 from ferc_core.results.external import Truth, score_predictions
 from ferc_core.results.predictions import KEYS, read_predictions
 
-METRICS = list(registry().metrics.values())
+METRICS = [metric for metric in registry().metrics.values() if not metric.on_request]
 DATA = ("--dataset", "folder", "--data-root", "faces", "--image-size", 32)
 
 

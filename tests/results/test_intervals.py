@@ -126,6 +126,13 @@ def test_a_difference_in_confidence_alone_leaves_accuracy_alone(tmp_path):
     assert (nll["low"] < nll["high"]).all()
 
 
+def test_every_score_and_difference_lies_in_its_interval(tmp_path):
+    frame = intervals(make_run(tmp_path, calibrators=("temperature",)), by=("severity",))
+    assert (frame["low"] <= frame["value"]).all()
+    assert (frame["value"] <= frame["high"]).all()
+    assert (scores(frame)["low"] >= 0).all()
+
+
 def test_losses_are_compared_with_the_first_and_calibrators_with_none(tmp_path):
     folder = make_run(tmp_path, calibrators=("temperature",), losses=("focal", "ce"))
     frame = intervals(folder, resamples=20)

@@ -50,7 +50,7 @@ def ece_p(
     found = tally(s, a, index, bins)
     observed = np.abs(found.accuracy_sum - found.confidence_sum).sum()
     # Not the same numbers for every model: their chance would be in all tests alike.
-    seed = blake2b(np.sort(s).tobytes(), digest_size=16).digest()
+    seed = blake2b(np.sort(s).round(6).tobytes(), digest_size=16).digest()
     rng, gaps = np.random.default_rng(int.from_bytes(seed)), np.zeros(draws)
     for b in np.flatnonzero(found.count):
         gaps += drawn_gaps(np.sort(s[index == b]), draws, rng)

@@ -45,10 +45,12 @@ def list_kind(
         return
     from rich import box
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table("name", "what it is", "source", "plugin", box=box.SIMPLE_HEAD, pad_edge=False)
+    name_column = Column("name", no_wrap=True)
+    others = ("what it is", "source", "plugin")
+    table = Table(name_column, *others, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         # as text: rich would read [onnx] as a style
         table.add_row(*(Text(in_cell(row[k])) for k in ("name", "summary", "source", "plugin")))

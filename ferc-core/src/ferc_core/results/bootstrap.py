@@ -1,8 +1,8 @@
 """The bootstrap: how far a score would move if other images had been drawn.
 
 From the N images N are drawn with replacement, B times over, and the score is computed on each
-draw. The middle 95 % of the B scores, say, are its interval (percentile method; Efron and
-Tibshirani 1993, An Introduction to the Bootstrap, ch. 13).
+draw. The middle 95 % of the B scores, say, less their bias, are its interval (percentile method and
+bias; Efron and Tibshirani 1993, An Introduction to the Bootstrap, ch. 13 and 10).
 
 A draw depends on the name of the dataset, on N and on its number alone. So the same images are
 drawn in every cell, trial and calibrator, and differences are taken draw by draw (paired).
@@ -87,12 +87,19 @@ def pieces(resamples: int) -> list[range]:
     return [range(1), *(range(i, min(i + PIECE, 1 + resamples)) for i in starts)]
 
 
-def percentiles(replicates: Array, level: float) -> tuple[Array, Array]:
-    """Return the ends of the middle ``level`` (0 to 1) of replicates [..., B], [...] each.
+def interval(value: float, replicates: Array, level: float) -> tuple[float, float]:
+    """Return the middle ``level`` (0 to 1) of replicates [B] of a score, less their bias.
 
-    >>> low, high = percentiles(np.arange(101.0), 0.9)
-    >>> round(float(low), 6), round(float(high), 6)
-    (5.0, 95.0)
+    A draw adds chance to chance: the replicates of an ECE lie above the ECE itself, on average. So
+    they are shifted by the difference of their mean and the ``value``, which lies in its interval
+    then. Where no replicate is negative, the interval ends at 0.
+
+    >>> low, high = interval(45.0, np.arange(101.0), 0.9)
+    >>> round(low, 6), round(high, 6)
+    (0.0, 90.0)
     """
-    low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=-1)
-    return low, high
+    ends = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2])
+    low, high = ends - (replicates.mean() - value)
+    if replicates.min() >= 0:
+        low = max(low, 0.0)
+    return float(min(low, value)), float(max(high, value))

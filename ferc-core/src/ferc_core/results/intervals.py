@@ -1,9 +1,9 @@
 """The scores of a run directory with their intervals, and those of differences between trials.
 
 Scores are means over seeds and over the cells of a group; so is the score of each draw of images,
-and the interval is one of that mean. A difference is taken seed by seed and draw by draw: each
-loss against the first loss of its method, or every trial against a chosen baseline; each calibrator
-against the plain softmax, and of several runs each against the first.
+and the interval is one of that mean, less the bias of the draws. A difference is taken seed by seed
+and draw by draw: each loss against the first loss of its method, or every trial against a chosen
+baseline; each calibrator against the plain softmax, and of several runs each against the first.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ferc_core.experiment.benchmark import Trial
 from ferc_core.experiment.directory import RunDirectory
 from ferc_core.experiment.scoring import Case, cases, labels_of
 from ferc_core.plugins.host import registry
-from ferc_core.results.bootstrap import Array, Bootstrap, Predictions, percentiles, pieces
+from ferc_core.results.bootstrap import Array, Bootstrap, Predictions, interval, pieces
 from ferc_core.results.filters import Filters, one_trial
 from ferc_core.results.reading import CELL_COLUMNS, Source, calibrators_of, cells_of
 from ferc_core.results.side_by_side import filtered, together
@@ -345,12 +345,12 @@ def rows_of(by_seed: Sequence[Scores], level: float) -> Iterator[dict[str, Any]]
     """Yield the mean over seeds with its interval, for every group and metric."""
     for group, metric in by_seed[0]:
         mean = reduce(np.add, (scores[group, metric] for scores in by_seed)) / len(by_seed)
-        low, high = percentiles(mean[1:], level)
+        low, high = interval(float(mean[0]), mean[1:], level)
         yield {
             "corruption": group.corruption,
             "severity": group.severity,
             "metric": metric,
             "value": float(mean[0]),
-            "low": float(low),
-            "high": float(high),
+            "low": low,
+            "high": high,
         }
