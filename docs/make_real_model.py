@@ -1,4 +1,4 @@
-"""Draw the picture of docs/real_model.md from its finished run.
+"""Draw the image of docs/real_model.md from its finished run.
 
 python docs/make_real_model.py real docs/images/real_model.png
 """

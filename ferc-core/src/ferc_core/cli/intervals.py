@@ -119,7 +119,7 @@ def intervals(
             o.echo("\n" + reporter(readable(differences, "difference")))
         o.echo(
             f"Intervals span {100 * request.level:g} % of {request.resamples} draws of the N "
-            "images; Accuracy, F1, ECE and KSE in percent, NLL in nats; scores are means over "
+            "images; accuracy, F1, ECE and KSE in percent, NLL in nats; scores are means over "
             f"{seeds_of(frame)}. Corrupted: the mean over all cells.",
             err=True,
         )
