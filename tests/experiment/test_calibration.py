@@ -16,8 +16,8 @@ from ferc_core.base.failures import Failures
 from ferc_core.experiment.answers import Answers
 from ferc_core.experiment.benchmark import Trial
 from ferc_core.experiment.calibration import Validation, at_bounds, fit
+from ferc_core.experiment.cases import fitted
 from ferc_core.experiment.directory import RunDirectory
-from ferc_core.experiment.scoring import fitted
 from ferc_core.suite.cells import CLEAN, Cell
 from ferc_models.calibrators.temperature import fit_temperature
 

@@ -15,13 +15,19 @@ PAIRS = ["nll", "brier", "ece", "mce", "ada_ece", "classwise_ece", "kse"]  # wit
 FERC = ["ece", "ada_ece", "kse"]  # with a form of the authors
 HARD = ["accuracy", "macro_f1", *PAIRS]
 SOFT = [*(f"soft_{name}" for name in PAIRS), *(f"soft_{name}_ferc" for name in FERC)]
-ESTIMATORS = ["debiased_ece", "ece_sweep", "smooth_ece", "ece_p"]
+ESTIMATORS = ["debiased_ece", "ece_sweep", "smooth_ece", "ece_p", "skce", "skce_p"]
+DECOMPOSITION = ["brier_calibration", "brier_refinement", "nll_calibration", "nll_refinement"]
+IN_CONTEXT = [
+    "conformal_coverage", "conformal_size", "clean_auroc", "visibility_correlation",
+    "disagreement", "disagreement_correlation",
+]  # fmt: skip
 SELECTIVE = ["aurc", "excess_aurc", "augrc", "accuracy_at_coverage"]
 DISTRIBUTIONS = [
     "kl", "js", "chebyshev", "clark", "canberra", "cosine", "intersection", "dist_ce", "ent_ce",
     "rank_cs",
 ]  # fmt: skip
-EVERY = [*HARD, *SOFT, *ESTIMATORS, *SELECTIVE, *DISTRIBUTIONS]
+EVERY = [*HARD, *SOFT, *ESTIMATORS, *DECOMPOSITION, *SELECTIVE, *DISTRIBUTIONS]
+REGISTERED = [*EVERY, *IN_CONTEXT, "mean_confidence"]
 BINNED = [name for name in HARD + SOFT if "ece" in name or "mce" in name]
 LEGACY = ["ada_ece", "classwise_ece"]  # with the authors' edges as an option
 

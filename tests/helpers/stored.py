@@ -16,8 +16,9 @@ from ferc_core.base.files import digest_of, write_json, write_parquet
 from ferc_core.base.tables import column
 from ferc_core.experiment.answers import Answers
 from ferc_core.experiment.benchmark import Trial
+from ferc_core.experiment.cases import cases, labels_of
 from ferc_core.experiment.directory import RunDirectory
-from ferc_core.experiment.scoring import cases, labels_of, score
+from ferc_core.experiment.scoring import score
 from ferc_core.faces import FaceSplit
 from ferc_core.suite.cells import CLEAN, POOLED, Cell, cells
 
@@ -50,8 +51,13 @@ def make_run(
     severities: Sequence[int] = (1, 5),
     calibrators: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
+    soft: np.ndarray = SOFT,
+    beside: Callable[[Cell], dict[str, Any]] = lambda _: {},
 ) -> Path:
-    """Write labels, predictions and scores into a run directory, and return it."""
+    """Write labels, predictions and scores into a run directory, and return it.
+
+    ``beside`` gives further columns of the labels of a cell.
+    """
     out, failures = RunDirectory(folder), Failures()
     ids = [f"s{i}" for i in range(N)]
     there = (CLEAN, *cells(corruptions, severities))
@@ -62,7 +68,8 @@ def make_run(
                 "corruption": [cell.corruption] * N,
                 "severity": [cell.severity] * N,
                 "label": LABELS,
-                "target": column(SOFT),
+                "target": column(soft),
+                **beside(cell),
             }
         )
         for cell in there
@@ -77,7 +84,9 @@ def make_run(
         out.add_logits(trial, "validation", CLEAN, ids, clean, FACES)
     chosen = [registry().calibrators.choose(name) for name in calibrators]
     each = cases(out, trials, chosen, labels_of(labels, there), failures)
-    scores = score(each, list(registry().metrics.values()), dataset, failures)
+    scores = score(
+        each, [registry().metrics.choose(name) for name in registry().metrics], dataset, failures
+    )
     failures.raise_any()
     scores = scores.filter(pl.col("corruption") != POOLED.corruption)
     write_parquet(out.results, scores, {"ferc.labels": digest_of(out.labels)})

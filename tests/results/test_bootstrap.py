@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from ferc_core import registry
 from ferc_core.base.calls import Call
 from ferc_core.errors import FercError
+from ferc_core.experiment.cases import Context
 from ferc_core.plugins.registry import Chosen
 from ferc_core.results.bootstrap import Bootstrap, Predictions, interval, pieces
 from ferc_core.spec import Metric
 
-PROBS = np.random.default_rng(0).dirichlet(np.ones(K), N)
+MEMBERS = np.random.default_rng(0).dirichlet(np.ones(K), (N, 3))
+PROBS = MEMBERS.mean(axis=1)
+CONTEXT = Context(PROBS[::-1], PROBS[:, 0], PROBS, MEMBERS, (PROBS[:20], LABELS[:20]))
 
 
 def chosen(metric: Metric | str) -> tuple[Chosen[Metric], ...]:
@@ -97,7 +100,7 @@ def test_other_draws_and_datasets_draw_other_images():
 
 def scored(metric: Metric | str) -> np.ndarray | FercError:
     """A metric on the first five draws."""
-    asked = Predictions(PROBS, LABELS, SOFT, chosen(metric), range(1, 6))
+    asked = Predictions(PROBS, LABELS, SOFT, chosen(metric), range(1, 6), CONTEXT)
     return Bootstrap("toyfaces")(asked)[0]
 
 
@@ -105,7 +108,10 @@ def one_by_one(metric: Metric) -> list[float]:
     """A metric of the rows of the first five draws."""
     targets = SOFT if metric.target == "soft" else LABELS
     rows = Bootstrap("toyfaces").rows(N, range(1, 6))
-    return [metric(PROBS[drawn], targets[drawn]) for drawn in rows]
+    return [
+        metric(PROBS[drawn], targets[drawn], **CONTEXT.rows(drawn).given_to(metric))
+        for drawn in rows
+    ]
 
 
 def test_a_score_of_a_draw_is_the_metric_of_its_rows():

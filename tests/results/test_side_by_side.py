@@ -16,7 +16,7 @@ from ferc_core import open_run
 from ferc_core.base.files import digest_of, read_table, write_parquet
 from ferc_core.base.tables import column
 from ferc_core.errors import RequestError
-from ferc_core.experiment.scoring import softmax
+from ferc_core.experiment.calibration import softmax
 
 DATA = ("--dataset", "toyfaces(train=48,valid=24,test=24,size=40)", "--corruption", "contrast",
         "--corruption", "snow", "--severity", 1, "--severity", 5)  # fmt: skip

@@ -101,7 +101,8 @@ def score(
     labels: npt.ArrayLike | None = None,
     targets: npt.ArrayLike | None = None,
 ) -> pl.DataFrame:
-    """Return every metric that fits: hard ones against ``labels``, soft ones against ``targets``.
+    """Return every metric that fits: hard ones against ``labels``, soft ones against ``targets``,
+    but those that need more than these arrays.
 
     probs:   probabilities [N, K], rows sum to 1
     labels:  the annotated classes, int [N]
@@ -123,7 +124,7 @@ def score(
     rows, failed = [], Failures()
     for name, metric in registry().metrics.items():
         against = given[metric.target]
-        if against is None:
+        if against is None or metric.needs:
             continue
         try:
             value = float(metric(probs, against))

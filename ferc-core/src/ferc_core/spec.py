@@ -12,16 +12,16 @@ list on the command line and its completion follow from these two.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from ferc_core.base.entry import Entry as Entry
 from ferc_core.base.entry import blaming as blaming
+from ferc_core.base.entry import one_each
 from ferc_core.base.entry import resolve as resolve
 from ferc_core.errors import BadImageError, PluginError, RequestError
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     Targets = npt.NDArray[np.float64]
 
 SEVERITIES = (1, 2, 3, 4, 5)
+Need = Literal["clean", "visibility", "distribution", "members", "validation"]  # of a metric
 UNCALIBRATED = "none"  # where a calibrator is named: the plain softmax
 SMALLEST_SIDE, LARGEST_SIDE = 32, 4096  # of the images of a run
 
@@ -294,8 +295,10 @@ class Metric(Entry):
                "by", the tables by corruption, severity, ...
     on_request: a run does not compute it; it is computed where it is asked for, from the stored
                predictions
+    needs:     what it takes by keyword, too: see `ferc_core.experiment.cases.Context`; a run does
+               not compute it, either
     resampled: ``f(probs [N,K], targets [N,K], counts [D,N]) -> [D]``, the metric of D samples that
-               hold row n ``counts[d, n]`` times, N in all; a fast form for the bootstrap
+               hold row n ``counts[d, n]`` times; a fast form for the bootstrap
     """
 
     function: Callable[[Any, Any], float] | str
@@ -305,11 +308,20 @@ class Metric(Entry):
     unit: Literal["fraction", "nats", "plain"] = field(default="fraction", kw_only=True)
     views: tuple[Literal["clean", "corrupted", "by"], ...] = field(default=(), kw_only=True)
     on_request: bool = field(default=False, kw_only=True)
+    needs: tuple[Literal["clean", "visibility", "distribution", "members", "validation"], ...] = (
+        field(default=(), kw_only=True)
+    )
     resampled: Callable[[Floats, Floats, Floats], Floats] | str | None = field(
         default=None, kw_only=True
     )
 
     kind, singular, home = "metrics", "metric", "ferc-metrics"
+    reserved = get_args(Need)
+
+    @property
+    def in_every_run(self) -> bool:
+        """Whether a run computes it unasked."""
+        return not (self.on_request or self.needs)
 
 
 @dataclass(frozen=True)
@@ -324,29 +336,14 @@ class Executor(Entry):
         self, function: Callable[[Any], Any], items: Iterable[Any], workers: int, **options: Any
     ) -> Iterator[Any]:
         """Yield the results; raises `PluginError` unless there is one for each item."""
-        given, end = 0, object()
-
-        def counted() -> Iterator[Any]:
-            nonlocal given
-            for item in items:
-                given += 1
-                yield item
-
-        offered = counted()
         # what goes wrong in one of ours is the fault of the function
         ours = self.loaded.__module__.startswith("ferc_core.")
-        blamed: Any = nullcontext if ours else partial(blaming, self)
-        with blamed():
-            results = iter(self.loaded(function, offered, workers, **options))
-        for made in itertools.count():
-            with blamed():
-                result = next(results, end)
-            more = next(offered, end) is not end if result is end else made == given
-            if more or (result is end and made < given):
-                raise PluginError(f"executor {self.name!r} does not give one result for each item")
-            if result is end:
-                return
-            yield result
+        return one_each(
+            lambda offered: self.loaded(function, offered, workers, **options),
+            items,
+            nullcontext if ours else partial(blaming, self),
+            f"executor {self.name!r} does not give one result for each item",
+        )
 
 
 @dataclass(frozen=True)

@@ -42,16 +42,12 @@ def ece_p(
     (True, True)
     """
     check_bins(bins)
-    whole = isinstance(draws, Integral) and not isinstance(draws, bool)
-    if not whole or not 1 <= draws <= MOST_DRAWS:
-        raise RequestError(f"draws must be a whole number from 1 to {MOST_DRAWS:,}, not {draws!r}")
+    check_draws(draws)
     s, a = hits(probs, targets, "soft_ece")
     index = equal_width(s, bins)
     found = tally(s, a, index, bins)
     observed = np.abs(found.accuracy_sum - found.confidence_sum).sum()
-    # Not the same numbers for every model: their chance would be in all tests alike.
-    seed = blake2b(np.sort(s).round(6).tobytes(), digest_size=16).digest()
-    rng, gaps = np.random.default_rng(int.from_bytes(seed)), np.zeros(draws)
+    rng, gaps = seeded(np.sort(s)), np.zeros(draws)
     for b in np.flatnonzero(found.count):
         gaps += drawn_gaps(np.sort(s[index == b]), draws, rng)
     # What is as large as the error itself, to rounding, counts as large.
@@ -67,3 +63,19 @@ def drawn_gaps(s: Floats, draws: int, rng: np.random.Generator) -> Floats:
     counts = [(rng.random((size, len(s))) < s).sum(axis=1) for size in sizes]
     gaps: Floats = np.abs(np.concatenate(counts) - s.sum())
     return gaps
+
+
+def check_draws(draws: int) -> None:
+    """Raise `RequestError` unless ``draws`` is a whole number from 1 to a million."""
+    whole = isinstance(draws, Integral) and not isinstance(draws, bool)
+    if not whole or not 1 <= draws <= MOST_DRAWS:
+        raise RequestError(f"draws must be a whole number from 1 to {MOST_DRAWS:,}, not {draws!r}")
+
+
+def seeded(predictions: Floats) -> np.random.Generator:
+    """Return random numbers that depend on predictions, given in an order of their own.
+
+    Not the same numbers for every model: their chance would be in all tests alike.
+    """
+    seed = blake2b(predictions.round(6).tobytes(), digest_size=16).digest()
+    return np.random.default_rng(int.from_bytes(seed))

@@ -72,6 +72,15 @@ def soft_labels(targets: npt.ArrayLike, probs: Floats) -> Floats:
     return one_hot
 
 
+def check_targets(targets: npt.ArrayLike, probs: Floats) -> None:
+    """Raise `MetricInputError` for what are no targets, [N] or [N, K], of these probabilities."""
+    array = _matching(targets, probs)
+    if array.ndim == 2:
+        _label_distributions(array)
+    else:
+        _class_numbers(array, probs.shape[1])
+
+
 def check_bins(bins: int) -> None:
     """Raise `RequestError` unless ``bins`` is a whole number from 1 to 10,000."""
     if not isinstance(bins, Integral) or isinstance(bins, bool) or not 1 <= bins <= MOST_BINS:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from ferc_core import hookimpl
-from ferc_core.spec import Metric
+from ferc_core.spec import Metric, Need
 
 GUO = "Guo et al. 2017, arXiv:1706.04599"
 MUKHOTI = "Mukhoti et al. 2020, arXiv:2002.09437, sec. 3"
@@ -19,6 +19,11 @@ SMITH = "Broecker and Smith 2007, Weather and Forecasting 22"
 ROELOFS = "Roelofs et al. 2022, arXiv:2012.08668"
 BLASIOK = "Blasiok and Nakkiran 2023, arXiv:2309.12236"
 GENG = "Geng 2016, IEEE TKDE 28, table 1"
+WIDMANN = "Widmann et al. 2019, arXiv:1910.11385"
+CORP = "Dimitriadis et al. 2021, arXiv:2008.03033, eq. 4"
+SADINLE = "Sadinle et al. 2019, arXiv:1609.00451"
+HENDRYCKS = "Hendrycks and Gimpel 2017, arXiv:1610.02136"
+HOULSBY = "Houlsby et al. 2011, arXiv:1112.5745, eq. 2"
 BAAN = "Baan et al. 2022, arXiv:2210.16133"
 
 # name, title, summary, source, by module; a name that starts with "soft_" takes soft targets
@@ -63,6 +68,39 @@ METRICS = {
     "chance": (
         ("ece_p", "p of ECE", "Probability that a calibrated model has an ECE as large.", SMITH),
     ),
+    "kernel": (
+        ("skce", "SKCE", "Squared kernel error of the whole distributions, unbiased.", WIDMANN),
+        ("skce_p", "p of SKCE", "Probability of as large a SKCE if calibrated.", WIDMANN),
+    ),
+    "decomposition": (
+        ("brier_calibration", "brier MCB", "What recalibration would mend of (s - a)^2.", CORP),
+        ("brier_refinement", "brier refinement", "What it would leave of (s - a)^2.", CORP),
+        ("nll_calibration", "NLL MCB", "What recalibration would mend of the binary NLL.", CORP),
+        ("nll_refinement", "NLL refinement", "What it would leave of the binary NLL.", CORP),
+    ),
+    "conformal": (
+        ("conformal_coverage", "coverage", "Samples whose label is in their set.", SADINLE),
+        ("conformal_size", "set size", "Mean number of classes in the sets.", SADINLE),
+    ),
+    "confidence": (
+        ("mean_confidence", "confidence", "Mean of the largest probabilities.", "-"),
+        ("clean_auroc", "clean AUROC", "AUROC of confidence, clean to corrupted.", HENDRYCKS),
+        (
+            "visibility_correlation",
+            "visibility correlation",
+            "Rank correlation of confidence with visibility.",
+            "Spearman 1904",
+        ),
+    ),
+    "ensembles": (
+        ("disagreement", "disagreement", "Mutual information of label and model.", HOULSBY),
+        (
+            "disagreement_correlation",
+            "disagreement correlation",
+            "Its rank correlation with the entropy of the annotators' labels.",
+            "Spearman 1904",
+        ),
+    ),
     "selective": (
         ("aurc", "AURC", "Area under the risk-coverage curve.", "Geifman 2019, arXiv:1805.08206"),
         ("excess_aurc", "excess AURC", "aurc less that of the best order.", "as aurc"),
@@ -82,11 +120,42 @@ METRICS = {
         ("rank_cs", "RankCS", "Fraction whose classes stand in the order of the votes.", BAAN),
     ),
 }
-NATS = ("nll", "soft_nll", "kl", "js", "ent_ce")
-PLAIN = ("clark", "canberra", "ece_p")
-ON_REQUEST = ("ece_p",)  # for they take long
+NATS = (
+    "nll",
+    "soft_nll",
+    "kl",
+    "js",
+    "ent_ce",
+    "nll_calibration",
+    "nll_refinement",
+    "disagreement",
+)
+PLAIN = (
+    "clark",
+    "canberra",
+    "ece_p",
+    "skce",
+    "skce_p",
+    "conformal_size",
+    "visibility_correlation",
+    "disagreement_correlation",
+)
+ON_REQUEST = ("ece_p", "skce", "skce_p")  # for they take long
+NEEDS: Mapping[str, tuple[Need, ...]] = {
+    "conformal_coverage": ("validation",),
+    "conformal_size": ("validation",),
+    "clean_auroc": ("clean",),
+    "visibility_correlation": ("visibility",),
+    "disagreement": ("members",),
+    "disagreement_correlation": ("members", "distribution"),
+}
 HIGHER = (
     "ece_p",
+    "skce_p",
+    "conformal_coverage",
+    "clean_auroc",
+    "visibility_correlation",
+    "disagreement_correlation",
     "accuracy",
     "macro_f1",
     "accuracy_at_coverage",
@@ -122,6 +191,7 @@ def register_metrics(register: Callable[[Metric], None]) -> None:
                     unit="nats" if name in NATS else "plain" if name in PLAIN else "fraction",
                     views=VIEWS.get(name, ()),
                     on_request=name in ON_REQUEST,
+                    needs=NEEDS.get(name, ()),
                     resampled=fast if name in RESAMPLED else None,
                 )
             )

@@ -5,8 +5,8 @@ of counts times values, so all resamples are computed together: five to ten time
 call of the metric for each, and equal to 1e-12.
 
 Each function takes ``probs`` [N, K], ``targets`` [N, K] (one-hot for a hard metric) and ``counts``,
-float64 [D, N], whose rows sum to N. It returns the metric of each resample, float64 [D]. Bad arrays
-raise `MetricInputError`.
+float64 [D, N], whose rows may have different sums. It returns the metric of each resample, float64
+[D]. Bad arrays raise `MetricInputError`.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def nll(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
 def ece(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
     """Return the expected calibration error of each resample, 15 bins of equal width."""
     s, a = expected_hits(probs, targets)
-    total: Floats = np.abs(_sums(equal_width(s, BINS), counts * (s - a), BINS)).sum(axis=1)
-    return total / len(s)
+    gaps: Floats = np.abs(_sums(equal_width(s, BINS), counts * (s - a), BINS)).sum(axis=1)
+    return _over_sizes(gaps, counts)
 
 
 def kse(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
@@ -58,7 +58,7 @@ def kse(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
     order = np.argsort(s, kind="stable")
     ends_block = np.append(np.diff(s[order]) > 0, True)
     running = (np.cumsum(row[order])[ends_block] for row in counts * (s - a))
-    return np.array([np.abs(gap).max() for gap in running]) / len(s)
+    return _over_sizes(np.array([np.abs(gap).max() for gap in running]), counts)
 
 
 # No matrix products below: every worker process would start as many threads as there are cores,
@@ -67,8 +67,13 @@ def kse(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
 
 def _means(values: Floats, counts: Floats) -> Floats:
     """Return the mean of ``values`` [N] in each resample."""
-    total: Floats = (counts * values).sum(axis=1)
-    return total / len(values)
+    return _over_sizes((counts * values).sum(axis=1), counts)
+
+
+def _over_sizes(total: Floats, counts: Floats) -> Floats:
+    """Return totals over the numbers of samples of the resamples."""
+    mean: Floats = total / counts.sum(axis=1)
+    return mean
 
 
 def _sums(index: Ints, weights: Floats, bins: int) -> Floats:

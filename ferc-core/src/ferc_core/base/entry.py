@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
@@ -136,3 +137,34 @@ def blaming(entry: Entry) -> Iterator[None]:
     except BaseException as error:
         cause = as_failure(error)
         raise PluginError(f"{entry.singular} {entry.name!r} failed: {cause}") from error
+
+
+def one_each(
+    start: Callable[[Iterator[Any]], Iterable[Any]],
+    items: Iterable[Any],
+    blamed: Callable[[], AbstractContextManager[None]],
+    wrong: str,
+) -> Iterator[Any]:
+    """Yield the results that a function has of items; raises `PluginError` with the sentence
+    ``wrong`` unless there is one for each. What it raises itself is ``blamed``.
+    """
+    given, end = 0, object()
+
+    def counted() -> Iterator[Any]:
+        nonlocal given
+        for item in items:
+            given += 1
+            yield item
+
+    offered = counted()
+    with blamed():
+        results = iter(start(offered))
+    for made in itertools.count():
+        with blamed():
+            result = next(results, end)
+        more = next(offered, end) is not end if result is end else made == given
+        if more or (result is end and made < given):
+            raise PluginError(wrong)
+        if result is end:
+            return
+        yield result

@@ -70,6 +70,14 @@ def intervals(
             "with the first of its method.",
         ),
     ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="subject|image",
+            help="What is drawn. Default: subjects with all their images where they are known.",
+        ),
+    ] = None,
+    ensemble: o.Ensemble = False,
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Processes in parallel. Default: all cores.")
     ] = None,
@@ -80,9 +88,11 @@ def intervals(
     """Show the scores of runs with their intervals, and those of differences.
 
     A paired bootstrap: images are drawn with replacement, the same ones for every cell, method,
-    loss, calibrator and seed. Each loss is compared with the first, each calibrator with the plain
-    softmax, each run of several with the first. All numbers of a run go to DIR/intervals.parquet;
-    no model is needed.
+    loss, calibrator and seed; where subjects are known, subjects are drawn with all their images.
+    Each loss is compared with the first, each calibrator with the plain softmax, an ensemble with
+    its members, each run of several with the first. The p of a difference is shown as it is and
+    corrected for the number of differences (Holm). All numbers of a run go to
+    DIR/intervals.parquet; no model is needed.
     """
     o.begin(plugin)
     reporter = registry().reporters[format]
@@ -93,7 +103,8 @@ def intervals(
     from ferc_core.base.failures import Failures
     from ferc_core.base.parallel import processes
     from ferc_core.results.filters import Filters
-    from ferc_core.results.intervals import LEVEL, RESAMPLES, Request, make_intervals
+    from ferc_core.results.intervals import make_intervals
+    from ferc_core.results.requests import LEVEL, RESAMPLES, Request
     from ferc_core.results.side_by_side import opened
 
     request = Request(
@@ -103,6 +114,8 @@ def intervals(
         LEVEL if level is None else level,
         Filters(method or (), loss or (), calibrator or (), corruption or (), where or ()),
         baseline or "",
+        unit or "",
+        ensemble,
     )
     request.check()
     work, failures = partial(processes, workers=workers or os.cpu_count() or 1), Failures()
@@ -119,8 +132,8 @@ def intervals(
             o.echo("\n" + reporter(readable(differences, "difference")))
         o.echo(
             f"Intervals span {100 * request.level:g} % of {request.resamples} draws of the N "
-            "images; accuracy, F1, ECE and KSE in percent, NLL in nats; scores are means over "
-            f"{seeds_of(frame)}. Corrupted: the mean over all cells.",
+            f"images{drawn_of(frame)}; accuracy, F1, ECE and KSE in percent, NLL in nats; scores "
+            f"are means over {seeds_of(frame)}. Corrupted: the mean over all cells.",
             err=True,
         )
     for note in o.footer(sources):
@@ -137,6 +150,7 @@ def readable(frame: pl.DataFrame, value: str) -> pl.DataFrame:
 
     varying = [name for name in ("dataset", "noise") if frame[name].n_unique() > 1]
     apart = [name for name in frame.columns if name not in SCHEMA]
+    differs = frame["against"].null_count() < len(frame)
     columns = (*varying, *apart, "method", "loss", "calibrator")
 
     def row(found: dict[str, Any]) -> dict[str, Any]:
@@ -149,10 +163,25 @@ def readable(frame: pl.DataFrame, value: str) -> pl.DataFrame:
             "metric": heading(metric),
             value: shown(metric, found["value"]),
             "interval": f"{low} to {high}",
+            **({"p": small(found["p"]), "p (Holm)": small(found["p_holm"])} if differs else {}),
             "n": found["n"],
         }
 
     return pl.DataFrame([row(found) for found in frame.iter_rows(named=True)])
+
+
+def small(p: float | None) -> str:
+    """Return a p-value as text.
+
+    >>> small(0.0004), small(0.25)
+    ('< 0.001', '0.250')
+    """
+    return "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def drawn_of(frame: pl.DataFrame) -> str:
+    """Say so where subjects are drawn."""
+    return ", by subject" if "subject" in set(frame["unit"]) else ""
 
 
 def seeds_of(frame: pl.DataFrame) -> str:

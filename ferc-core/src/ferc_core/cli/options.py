@@ -70,6 +70,12 @@ Where = Annotated[
         "demand several.",
     ),
 ]
+Ensemble = Annotated[
+    bool,
+    typer.Option(
+        "--ensemble", help="Show the mean prediction of all seeds of a trial as a further one."
+    ),
+]
 Metrics = Annotated[
     list[str] | None,
     typer.Option(

@@ -61,6 +61,7 @@ def results(
             help='Show mCE and relative mCE against a baseline trial, such as "baseline ce".',
         ),
     ] = None,
+    ensemble: o.Ensemble = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -109,6 +110,8 @@ def results(
     alone = "--fitted" if fitted else "--mce" if mce else ""
     if (fitted and mce) or (alone and (paper or by or metric)):
         raise RequestError(f"{alone} is a table of its own: leave out the other ones")
+    if ensemble and (fitted or paper):
+        raise RequestError("--ensemble goes with tables of scores: leave out --fitted and --paper")
     figure = paper in FIGURES
     format = "table" if figure else o.format_of(out, format)
     reporter = registry().reporters[format]
@@ -116,7 +119,7 @@ def results(
     from ferc_core.base.files import check_output, write_text
     from ferc_core.results.asked import Asked
     from ferc_core.results.filters import Filters
-    from ferc_core.results.reading import parameters_in
+    from ferc_core.results.reading import parameters_in, with_ensembles
     from ferc_core.results.robustness import corruption_errors
     from ferc_core.results.side_by_side import filtered, opened, together
 
@@ -131,9 +134,11 @@ def results(
         if fitted:
             table = parameters_in(sources)
         elif mce:
+            if ensemble:
+                sources = [with_ensembles(source, failures) for source in sources]
             table = corruption_errors(together(sources), mce)
         elif paper is None:
-            table = Asked(by or (), metric or ()).table(sources, failures)
+            table = Asked(by or (), metric or (), ensemble=ensemble).table(sources, failures)
     notes = o.footer(sources)
     if paper is None:
         text = reporter(table)

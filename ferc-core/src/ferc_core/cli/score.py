@@ -69,7 +69,7 @@ def score(
     from ferc_core.base.files import check_output, write_parquet
     from ferc_core.experiment.config import read_config
     from ferc_core.experiment.directory import warnings_record
-    from ferc_core.results.external import fit_on, score_predictions, truth_for
+    from ferc_core.results.external import fit_all, held_out, score_predictions, truth_for
     from ferc_core.results.predictions import read_predictions
     from ferc_core.results.reading import sizes_of
     from ferc_core.results.tables import means, summary
@@ -78,21 +78,20 @@ def score(
         raise RequestError("--calibrator needs faces to fit it on: add --validation FILE")
     config, failures = read_config(None, settings), Failures()
     registry().metrics.require()
+    every = [name for name, entry in registry().metrics.items() if entry.in_every_run]
+    metrics = [registry().metrics.choose(name) for name in dict.fromkeys([*every, *(metric or ())])]
     asked = [name for name in config.calibrators if name != UNCALIBRATED]
     calibrators = [registry().calibrators.choose(n) for n in asked] if validation else []
     if out is not None:
         check_output(out)
     with o.showing(quiet, log_file):
         predictions = read_predictions(file)
-        held_out = read_predictions(validation) if validation else None
+        others = read_predictions(validation) if validation else None
         truth = truth_for(config, predictions.keys, validation is not None)
-        fitted = {}
-        if held_out is not None:
-            fitted = fit_on(held_out, truth, calibrators, str(validation), failures)
-        known = registry().metrics
-        metrics = [m for m in known.values() if not m.on_request or m.name in (metric or ())]
+        known = held_out(others, truth, str(validation)) if others else None
+        fitted = fit_all(calibrators, known, str(validation), failures) if known else {}
         results, wrong = score_predictions(
-            predictions, truth, metrics, config.dataset, file.stem, failures, fitted
+            predictions, truth, metrics, config.dataset, file.stem, failures, fitted, known
         )
     if out is not None:
         write_parquet(out, results, warnings_record(wrong))

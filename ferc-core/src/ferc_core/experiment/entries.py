@@ -47,7 +47,7 @@ class Entries:
     executor: Chosen[Executor]
     methods: Mapping[str, Chosen[Method]]
     calibrators: tuple[Chosen[Calibrator], ...]
-    metrics: tuple[Metric, ...]
+    metrics: tuple[Chosen[Metric], ...]
 
     @property
     def benchmark_cells(self) -> tuple[Cell, ...]:
@@ -126,7 +126,7 @@ def resolve(
         executor=executor,
         methods=methods,
         calibrators=tuple(calibrators.values()),
-        metrics=tuple(metric for metric in known.metrics.values() if not metric.on_request),
+        metrics=tuple(known.metrics.choose(n) for n, m in known.metrics.items() if m.in_every_run),
     )
     return config.model_copy(update=values), entries
 

@@ -122,6 +122,9 @@ def label_table(bench: Benchmark, visible: pl.DataFrame | None) -> pl.DataFrame:
         }
         if faces.valence_arousal is not None:
             columns["valence"], columns["arousal"] = faces.valence_arousal.T
+        if faces.distributions is not None:
+            given = faces.distributions  # which may be rounded
+            columns["distribution"] = column(given / given.sum(axis=1, keepdims=True))
         for name, values in groups_of(faces).items():
             columns[f"{GROUP_PREFIX}{name}"] = pl.Series(values, dtype=pl.String)
         tables.append(pl.DataFrame(columns))

@@ -20,6 +20,7 @@ from ferc_core.experiment import training
 from ferc_core.experiment.bad_images import without_bad_images
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.calibration import at_bounds
+from ferc_core.experiment.cases import labels_of
 from ferc_core.experiment.config import Config
 from ferc_core.experiment.directory import RunDirectory, default_path
 from ferc_core.experiment.entries import resolve
@@ -28,7 +29,7 @@ from ferc_core.experiment.labelling import label_table, visibilities
 from ferc_core.experiment.prediction import predict_missing
 from ferc_core.experiment.probing import probe
 from ferc_core.experiment.sanity import signs
-from ferc_core.experiment.scoring import labels_of, score_run
+from ferc_core.experiment.scoring import score_run
 from ferc_core.suite.cells import CLEAN
 
 

@@ -12,7 +12,14 @@ from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.plugins.host import registry
 from ferc_core.results import tables
 from ferc_core.results.filters import Filters
-from ferc_core.results.reading import CELL_COLUMNS, TRIAL_COLUMNS, Source, with_metrics
+from ferc_core.results.reading import (
+    CELL_COLUMNS,
+    TRIAL_COLUMNS,
+    Source,
+    with_ensembles,
+    with_metrics,
+)
+from ferc_core.results.requests import checked_metrics
 from ferc_core.results.side_by_side import filtered, together
 from ferc_core.results.subsets import CLASS, F1, groups_in, scores_by
 from ferc_core.results.tracking import VISIBILITY, tracking
@@ -23,28 +30,36 @@ class Asked:
     """Columns to show means by, metrics, and filters; without ``by`` it is the summary.
 
     ``by`` are columns of the scores, "group" (that of the corruption), "class" or a group of the
-    faces such as "age"; or "visibility" alone, which is how well it tracks accuracy.
+    faces such as "age"; or "visibility" alone, which is how well it tracks accuracy and confidence.
+    With ``ensemble`` there are rows for the ensembles of trials with several seeds, too.
     """
 
     by: Sequence[str] = ()
     metrics: Sequence[str] = ()
     filters: Filters = field(default_factory=Filters)
+    ensemble: bool = False
 
     def table(self, sources: Sequence[Source], failures: Failures) -> pl.DataFrame:
         """Return the table; what fails alone goes into ``failures``."""
         sources = filtered(sources, self.filters)
+        metrics = [name for name in self.metrics if name != F1 or CLASS not in self.by]
+        metrics = list(checked_metrics(metrics, sources, self.ensemble))
+        if self.ensemble:
+            if "seed" in self.by:
+                raise RequestError("an ensemble has no seed of its own: leave out --by seed")
+            sources = [with_ensembles(source, failures) for source in sources]
         if not self.by:
             return tables.summary(together(sources))
         if list(self.by) == [VISIBILITY] and not self.metrics:
             return tracking(sources)
         parts = [name for name in self.by if self.is_part(name, sources)]
         if not parts:
-            sources = [with_metrics(source, self.metrics, failures) for source in sources]
-            return tables.means(together(sources), self.by, self.metrics)
+            sources = [with_metrics(source, metrics, failures) for source in sources]
+            return tables.means(together(sources), self.by, metrics)
         if len(parts) > 1:
             raise RequestError(f"--by takes one of {', '.join(parts)} at a time")
         (part,) = parts
-        metrics = self.metrics or shown_by(part)
+        metrics = [*([F1] if F1 in self.metrics else []), *metrics] or shown_by(part)
         found = [s.with_scores(scores_by(s, part, metrics, failures)) for s in sources]
         return tables.with_worst(tables.means(together(found), self.by, metrics), part, metrics)
 

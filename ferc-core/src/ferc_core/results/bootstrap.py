@@ -1,22 +1,27 @@
 """The bootstrap: how far a score would move if other images had been drawn.
 
 From the N images N are drawn with replacement, B times over, and the score is computed on each
-draw. The middle 95 % of the B scores, say, less their bias, are its interval (percentile method and
-bias; Efron and Tibshirani 1993, An Introduction to the Bootstrap, ch. 13 and 10).
+draw; where images of one subject resemble each other, subjects are drawn with all their images. The
+middle 95 % of the B scores, say, less their bias, are its interval (percentile method, cluster
+bootstrap and bias; Efron and Tibshirani 1993, An Introduction to the Bootstrap, ch. 13, 8 and 10).
 
-A draw depends on the name of the dataset, on N and on its number alone. So the same images are
-drawn in every cell, trial and calibrator, and differences are taken draw by draw (paired).
+A draw depends on the name of the dataset, on N (or the number of subjects) and on its number alone.
+So the same images are drawn in every cell, trial and calibrator, and differences are taken draw by
+draw (paired).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ferc_core.base.seeds import generator
 from ferc_core.errors import FercError, as_failure
+from ferc_core.experiment.cases import Context
 from ferc_core.plugins.registry import Chosen
 from ferc_core.spec import Metric, resolve
 
@@ -39,43 +44,59 @@ class Predictions:
     soft: Array
     metrics: tuple[Chosen[Metric], ...]
     draws: range
+    context: Context = field(default_factory=Context)
 
-    def scores(self, metric: Metric, rows: Rows, counts: Array) -> Array | FercError:
-        """Return a metric of each draw, given as its rows [D, N] and as counts of them [D, N]."""
-        targets = self.soft if metric.target == "soft" else self.hard
+    def scores(self, metric: Chosen[Metric], counts: Array) -> Array | FercError:
+        """Return a metric of each draw, given as counts of the rows [D, N]."""
+        targets = self.soft if metric.entry.target == "soft" else self.hard
         try:
-            if metric.resampled is not None:
+            if metric.entry.resampled is not None and not metric.call.options:
                 y = np.eye(self.probs.shape[1])[targets] if targets.ndim == 1 else targets
-                form = resolve(metric.resampled)
+                form = resolve(metric.entry.resampled)
                 (known,) = form(self.probs, y, np.ones((1, len(y))))
                 if abs(known - metric(self.probs, targets)) < SAME:  # else it is not its form
                     found: Array = form(self.probs, y, counts)
                     return found
-            return np.array([metric(self.probs[drawn], targets[drawn]) for drawn in rows])
+            return np.array([self.score(metric, targets, drawn) for drawn in counts])
         except BaseException as error:  # a metric may raise anything; the others continue
             return as_failure(error)
+
+    def score(self, metric: Chosen[Metric], targets: npt.NDArray[Any], drawn: Array) -> float:
+        """Return a metric of one draw, given as counts of the rows [N]."""
+        rows = np.repeat(np.arange(len(drawn)), drawn.astype(np.int64))
+        given = self.context.rows(rows).given_to(metric.entry)
+        return float(metric(self.probs[rows], targets[rows], **given))
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Draws of the images of a dataset, by number. Stateless and picklable."""
+    """Draws of the images of a dataset, or of its ``subjects``, by number. Stateless and picklable.
+
+    subjects: 0 .. S-1 for each of the N images, or None where images are drawn
+    """
 
     dataset: str
+    subjects: Rows | None = None
 
     def rows(self, n: int, draws: range) -> Rows:
-        """Return the rows [draws, N] of a piece of `pieces`."""
+        """Return what is drawn of n images or subjects, [draws, n], in a piece of `pieces`."""
         if draws.start == 0:
             return np.arange(n)[None]
         # The address of the draws: another word in it would move every interval.
         rng = generator(self.dataset, "every picture", "bootstrap", 0, draws.start)
         return rng.integers(n, size=(len(draws), n))
 
+    def counts(self, n: int, draws: range) -> Array:
+        """Return how often each of n images is drawn, [draws, n]."""
+        several = n if self.subjects is None else int(self.subjects.max()) + 1
+        rows = self.rows(several, draws)
+        times = np.array([np.bincount(drawn, minlength=several) for drawn in rows], np.float64)
+        return times if self.subjects is None else times[:, self.subjects]
+
     def __call__(self, asked: Predictions) -> list[Array | FercError]:
         """Return each metric on each draw that is asked for, [draws], or why it failed."""
-        n = len(asked.probs)
-        rows = self.rows(n, asked.draws)
-        counts = np.array([np.bincount(drawn, minlength=n) for drawn in rows], np.float64)
-        return [asked.scores(metric.entry, rows, counts) for metric in asked.metrics]
+        counts = self.counts(len(asked.probs), asked.draws)
+        return [asked.scores(metric, counts) for metric in asked.metrics]
 
 
 def pieces(resamples: int) -> list[range]:
@@ -103,3 +124,35 @@ def interval(value: float, replicates: Array, level: float) -> tuple[float, floa
     if replicates.min() >= 0:
         low = max(low, 0.0)
     return float(min(low, value)), float(max(high, value))
+
+
+def p_value(value: float, replicates: Array) -> float:
+    """Return the two-sided p of no difference, given replicates [B] of a difference: that of a
+    normal distribution with their standard deviation. NaN for less than two replicates.
+
+    >>> round(p_value(1.96, np.array([-1.0, 1.0]) / np.sqrt(2)), 3)
+    0.05
+    """
+    if len(replicates) < 2 or not math.isfinite(value):
+        return math.nan
+    spread = float(replicates.std(ddof=1))
+    if spread == 0:
+        return 1.0 if value == 0 else 0.0
+    return math.erfc(abs(value) / spread / math.sqrt(2))
+
+
+def holm(p: Array) -> Array:
+    """Return p-values [M] corrected for their number (Holm 1979, Scandinavian J. Statistics 6).
+
+    Below 5 %, the probability that any of those below it is there by chance is at most 5 %. NaN
+    counts as no comparison.
+
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    there = np.flatnonzero(~np.isnan(p))
+    order = there[np.argsort(p[there], kind="stable")]
+    found = np.full(len(p), np.nan)
+    steps = p[order] * (len(order) - np.arange(len(order)))
+    found[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,18 +11,18 @@ import polars as pl
 
 from ferc_core.base.failures import Failures
 from ferc_core.base.progress import say
-from ferc_core.base.tables import matrix
 from ferc_core.base.text import number
 from ferc_core.data.classes import merges_in
 from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment import labelling
 from ferc_core.experiment.answers import Answers
 from ferc_core.experiment.benchmark import Benchmark, Trial
-from ferc_core.experiment.calibration import Fitted, Validation, fit, takes_soft
+from ferc_core.experiment.calibration import Fitted, Validation, fit, softmax, takes_soft
+from ferc_core.experiment.cases import Array, Case, Context, labels_in
 from ferc_core.experiment.config import JUDGING, SETTINGS, Config
 from ferc_core.experiment.entries import names_build
 from ferc_core.experiment.sanity import signs, signs_of_probs
-from ferc_core.experiment.scoring import Array, Case, score
+from ferc_core.experiment.scoring import score
 from ferc_core.plugins.registry import Chosen
 from ferc_core.results.predictions import KEYS, Predictions, described
 from ferc_core.spec import UNCALIBRATED, Calibrator, Metric
@@ -50,16 +50,18 @@ class Truth:
 def score_predictions(
     predictions: Predictions,
     truth: Truth,
-    metrics: Sequence[Metric],
+    metrics: Sequence[Chosen[Metric]],
     dataset: str,
     name: str,
     failures: Failures,
     calibrators: Mapping[str, Fitted] | None = None,
+    validation: Validation | None = None,
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Return tidy scores of the cells that the predictions have, and what seems to be wrong.
 
     ``calibrators`` are fitted ones, whose scores stand beside those of the predictions as
-    they are. Every sample of a cell must be there, once; raises `DataError` otherwise.
+    they are; ``validation`` is for metrics that need it. Every sample of a cell must be there,
+    once; raises `DataError` otherwise.
     """
     predictions, note = judged(predictions, truth, name)
     rows = aligned(predictions.keys, truth)
@@ -67,20 +69,8 @@ def score_predictions(
         Cell(str(corruption), int(severity)): part
         for (corruption, severity), part in rows.group_by(KEYS[1:], maintain_order=True)
     }
-    trial = Trial(name)
-    cases = (
-        Case(
-            trial,
-            calibrator,
-            cell,
-            probs[part["row"].to_numpy()],
-            part["label"].to_numpy(),
-            matrix(part["target"]),
-        )
-        for calibrator, probs in calibrated(predictions, trial, calibrators or {}, failures)
-        for cell, part in parts.items()
-    )
-    scores = score(cases, metrics, dataset, failures)
+    each = calibrated(predictions, Trial(name), calibrators or {}, failures)
+    scores = score(cases_of(Trial(name), parts, each, validation), metrics, dataset, failures)
     wrong = [note] if note else []
     if CLEAN in parts:
         of, labels = parts[CLEAN]["row"].to_numpy(), parts[CLEAN]["label"].to_numpy()
@@ -102,29 +92,46 @@ def judged(predictions: Predictions, truth: Truth, whose: str) -> tuple[Predicti
     return found, note
 
 
+def cases_of(
+    trial: Trial,
+    parts: Mapping[Cell, pl.DataFrame],
+    calibrated: Iterable[tuple[str, Array, Fitted]],
+    validation: Validation | None,
+) -> Iterator[Case]:
+    """Yield the cells of predictions with each calibrator: its name, the probabilities of all rows,
+    and what was fitted.
+    """
+    clean = parts.get(CLEAN)
+    rows = {} if clean is None else dict(clean.select("sample", "row").iter_rows())
+    for name, probs, fitted in calibrated:
+        known = validation.clean() if validation else None
+        held_out = (fitted(Answers(known.logits)), known.labels) if known else None
+        for cell, part in parts.items():
+            samples, hard, soft, visibility, distribution = labels_in(part)
+            beside = None
+            if all(sample in rows for sample in samples):
+                beside = probs[[rows[sample] for sample in samples]]
+            context = Context(beside, visibility, distribution, validation=held_out)
+            of_cell = probs[part["row"].to_numpy()]
+            yield Case(trial, name, cell, samples, of_cell, hard, soft, context)
+
+
 def calibrated(
     predictions: Predictions, trial: Trial, calibrators: Mapping[str, Fitted], failures: Failures
-) -> Iterator[tuple[str, Array]]:
+) -> Iterator[tuple[str, Array, Fitted]]:
     """Yield the probabilities [N, K] as they are, and by each fitted calibrator."""
-    yield UNCALIBRATED, predictions.probs
+    yield UNCALIBRATED, predictions.probs, Fitted(softmax)
     for name, fitted in calibrators.items():
         try:
-            yield name, fitted(Answers(predictions.logits))
+            yield name, fitted(Answers(predictions.logits)), fitted
         except BaseException as error:  # a calibrator may raise anything; the others continue
             failures.add(f"{trial}, calibrator {name}", error)
 
 
-def fit_on(
-    predictions: Predictions,
-    truth: Truth,
-    calibrators: Sequence[Chosen[Calibrator]],
-    whose: str,
-    failures: Failures,
-) -> dict[str, Fitted]:
-    """Return calibrators that are fitted on predictions of faces that are not scored.
+def held_out(predictions: Predictions, truth: Truth, whose: str) -> Validation:
+    """Return predictions of faces that are not scored, clean ones and perhaps corrupted ones.
 
-    On the clean ones, or for ``domains`` on those of every cell. Raises `DataError` for a face
-    that is scored or unknown.
+    Raises `DataError` for a face that is scored or unknown.
     """
     predictions, _ = judged(predictions, truth, whose)
     samples = predictions.keys["sample"].to_list()
@@ -144,12 +151,23 @@ def fit_on(
     cells = predictions.keys.select(pl.struct(KEYS[1:]).rank("dense"))[KEYS[1]].to_numpy()
     rows = [truth.others[sample] for sample in samples if sample in truth.others]
     soft = [distribution for _, distribution in rows if distribution is not None]
-    validation = Validation(
+    return Validation(
         predictions.logits[known],
         np.array([label for label, _ in rows]),
         np.where(clean, 0, cells)[known].astype(np.int64),
         np.array(soft) if len(soft) == len(rows) else None,
     )
+
+
+def fit_all(
+    calibrators: Sequence[Chosen[Calibrator]],
+    validation: Validation,
+    whose: str,
+    failures: Failures,
+) -> dict[str, Fitted]:
+    """Return calibrators that are fitted on clean images, or for ``domains`` on those of every
+    cell.
+    """
     found = {}
     for calibrator in calibrators:
         if takes_soft(calibrator) and validation.distributions is None:

@@ -29,6 +29,7 @@ UNITS = {  # of no metric
     "mce": "fraction",
     "relative_mce": "fraction",
     "rank_correlation": "plain",
+    "confidence_correlation": "plain",
     "value": "plain",
 }
 NUMBERS = re.compile(r"[-\d.± %]*")  # texts to align as numbers: "55.2 ± 0.4", "-"
@@ -143,7 +144,8 @@ def heading(column: str) -> str:
     """Return what people call a column: ``ferc_soft_ece`` is "FER-C soft ECE"."""
     prefix, metric = parted(column)
     title = (metric.title or metric.name) if metric else NAMES.get(column, column)
-    return f"{prefix} {title}".strip().replace("_", " ")
+    _, bracket, options = column.partition("(") if metric else ("", "", "")
+    return f"{prefix} {title}{bracket}{options}".strip().replace("_", " ")
 
 
 def shown(column: str, value: Any) -> str:
@@ -159,11 +161,11 @@ def shown(column: str, value: Any) -> str:
 
 def parted(column: str) -> tuple[str, Metric | None]:
     """Return the prefix of a column in words, and the metric that it is of, if any."""
-    metrics = registry().metrics
+    metrics, name = registry().metrics, column.partition("(")[0]  # without its options
     for prefix, title in PREFIXES.items():
-        if column.startswith(prefix):
-            return title, metrics.get(column.removeprefix(prefix))
-    return "", metrics.get(column)
+        if name.startswith(prefix):
+            return title, metrics.get(name.removeprefix(prefix))
+    return "", metrics.get(name)
 
 
 def escape(text: str) -> str:

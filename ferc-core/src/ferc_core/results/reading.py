@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,16 +12,18 @@ import polars as pl
 
 from ferc_core.base.failures import Failures
 from ferc_core.base.files import read_parquet
-from ferc_core.base.progress import say
+from ferc_core.base.progress import say, track
 from ferc_core.base.tables import checked
 from ferc_core.errors import DataError, FercError, RequestError, as_failure
 from ferc_core.experiment.benchmark import Trial
 from ferc_core.experiment.calibration import SCHEMA as PARAMETERS
+from ferc_core.experiment.cases import Case, averaged, cases, labels_of
 from ferc_core.experiment.config import read_toml
 from ferc_core.experiment.directory import RunDirectory
-from ferc_core.experiment.scoring import SCHEMA, cases, labels_of, score
+from ferc_core.experiment.scoring import SCHEMA, score
 from ferc_core.plugins.host import registry
-from ferc_core.spec import UNCALIBRATED, Metric
+from ferc_core.results.ensembles import ensembles_in, members_of
+from ferc_core.spec import UNCALIBRATED
 from ferc_core.suite.cells import POOLED, Cell
 
 TRIAL_COLUMNS = ("dataset", "method", "loss", "calibrator", "noise", "seed")
@@ -61,6 +63,11 @@ class Source:
     def with_scores(self, scores: pl.DataFrame) -> Source:
         """Return some of the scores, or others."""
         return replace(self, scores=scores)
+
+    def with_more(self, scores: pl.DataFrame) -> Source:
+        """Return further scores, too, told apart like the others."""
+        told = scores.with_columns(**{name: pl.lit(value) for name, value in self.apart.items()})
+        return self.with_scores(pl.concat([self.scores, told.select(self.scores.columns)]))
 
 
 def sources_in(paths: Iterable[Path | str], failures: Failures) -> list[Source]:
@@ -108,14 +115,14 @@ def results_of(out: RunDirectory, failures: Failures) -> pl.DataFrame:
     """Return the tidy scores of one run directory, with those of metrics that are new since."""
     frame = read_scores(out.results)
     known = set(frame["metric"].unique())
-    metrics = registry().metrics.items()
-    new = [m for name, m in metrics if name not in known and not m.on_request]
+    metrics = registry().metrics
+    new = [name for name, m in metrics.items() if name not in known and m.in_every_run]
     if not (new and out.labels.exists()):
         return frame  # without labels the table came alone, and is all there is
     try:
         return pl.concat([frame, scores_of(out, frame, new, failures)])
     except BaseException as error:  # what there is is shown all the same
-        failures.add(f"metrics {', '.join(m.name for m in new)}", as_failure(error))
+        failures.add(f"metrics {', '.join(new)}", as_failure(error))
         return frame
 
 
@@ -141,26 +148,59 @@ def with_metrics(source: Source, names: Sequence[str], failures: Failures) -> So
     lacks them. Raises `UnknownNameError` for a metric that nobody knows.
     """
     there = set(source.scores["metric"].unique())
-    lacking = [registry().metrics[name] for name in names if name not in there]
+    lacking = [name for name in names if name not in there]
     if not lacking:
         return source
-    found = scores_of(source.directory, source.scores, lacking, failures)
-    told = found.with_columns(**{name: pl.lit(value) for name, value in source.apart.items()})
-    return source.with_scores(pl.concat([source.scores, told.select(source.scores.columns)]))
+    return source.with_more(scores_of(source.directory, source.scores, lacking, failures))
+
+
+def with_ensembles(source: Source, failures: Failures) -> Source:
+    """Return a source with the scores of an ensemble of every trial that has several seeds, by the
+    metrics that it has. Raises `RequestError` where there is none.
+    """
+    metrics = [n for n in source.scores["metric"].unique(maintain_order=True)
+               if n in registry().metrics]  # fmt: skip
+    trials = ensembles_in(calibrators_of(source.scores), str(source.path))
+    return source.with_more(scores_of(source.directory, source.scores, metrics, failures, trials))
 
 
 def scores_of(
-    out: RunDirectory, frame: pl.DataFrame, metrics: Sequence[Metric], failures: Failures
+    out: RunDirectory,
+    frame: pl.DataFrame,
+    metrics: Sequence[str],
+    failures: Failures,
+    trials: Mapping[Trial, Sequence[str]] | None = None,
 ) -> pl.DataFrame:
-    """Return the scores by some metrics of the trials, calibrators and cells that a table has."""
-    dataset, cells = frame["dataset"][0], cells_of(frame)
-    labels = labels_of(out.read_labels(), cells)
-    found = []
-    for trial, names in calibrators_of(frame).items():
+    """Return the scores by some metrics in all cells of a table, of its trials or of these."""
+    chosen = [registry().metrics.choose(name) for name in metrics]
+    needs = {name for metric in chosen for name in metric.entry.needs}
+    trials = calibrators_of(frame) if trials is None else trials
+    with track("score", sum(map(len, trials.values())) * len(cells_of(frame))) as step:
+        each = cases_in(out, frame, failures, needs, trials)
+        return score(each, chosen, frame["dataset"][0], failures, step)
+
+
+def cases_in(
+    out: RunDirectory,
+    frame: pl.DataFrame,
+    failures: Failures,
+    needs: Collection[str] = (),
+    trials: Mapping[Trial, Sequence[str]] | None = None,
+) -> Iterator[Case]:
+    """Yield the stored predictions in all cells of a table, of its trials with their calibrators or
+    of these; an ensemble is one of trials of the table.
+    """
+    known = calibrators_of(frame)
+    labels = labels_of(out.read_labels(), cells_of(frame))
+    for trial, names in (known if trials is None else trials).items():
         chosen = [registry().calibrators.choose(n) for n in names if n != UNCALIBRATED]
-        each = cases(out, [trial], chosen, labels, failures)
-        found.append(score((c for c in each if c.cell != POOLED), metrics, dataset, failures))
-    return pl.concat(found)
+        members = members_of(trial, known)
+        each = [
+            cases(out, [one], chosen, labels, failures, needs=needs) for one in members or [trial]
+        ]
+        for case in averaged(trial, each) if members else each[0]:
+            if case.cell != POOLED and case.calibrator in names:
+                yield case
 
 
 def cells_of(frame: pl.DataFrame) -> list[Cell]:

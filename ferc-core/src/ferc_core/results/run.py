@@ -17,9 +17,10 @@ from ferc_core.base.parallel import threads
 from ferc_core.base.text import number
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.experiment.benchmark import Trial
-from ferc_core.experiment.scoring import labels_of
-from ferc_core.results import formats, intervals, tables
+from ferc_core.experiment.cases import labels_of
+from ferc_core.results import formats
 from ferc_core.results.asked import Asked
+from ferc_core.results.intervals import make_intervals
 from ferc_core.results.reading import (
     Source,
     calibrators_of,
@@ -28,6 +29,7 @@ from ferc_core.results.reading import (
     read_scores,
     run_directories,
 )
+from ferc_core.results.requests import LEVEL, RESAMPLES, Request
 from ferc_core.results.robustness import corruption_errors
 from ferc_core.results.side_by_side import opened, together
 from ferc_core.suite.cells import CLEAN, Cell
@@ -108,15 +110,20 @@ class Run:
         """
         return parameters_in(self.sources)
 
-    def summary(self) -> Table:
-        """Return the table that ``ferc run`` prints: clean beside corrupted scores."""
-        return Table(tables.summary(self.scores))
+    def summary(self, ensemble: bool = False) -> Table:
+        """Return the table that ``ferc run`` prints: clean beside corrupted scores.
 
-    def means(self, by: str | Sequence[str], metrics: str | Sequence[str] = ()) -> Table:
-        """Return the mean of each metric for each value of the columns ``by``: those of `scores`,
-        "group" of the corruption, "class", or a group of the faces.
+        With ``ensemble`` there is a row for the mean prediction of all seeds of a trial, too.
         """
-        asked = Asked(names(by), names(metrics))
+        return Table(Asked(ensemble=ensemble).table(self.sources, self.failures))
+
+    def means(
+        self, by: str | Sequence[str], metrics: str | Sequence[str] = (), ensemble: bool = False
+    ) -> Table:
+        """Return the mean of each metric for each value of the columns ``by``: those of `scores`,
+        "group" of the corruption, "class", or a group of the faces. ``ensemble`` as in `summary`.
+        """
+        asked = Asked(names(by), names(metrics), ensemble=ensemble)
         return Table(asked.table(self.sources, self.failures))
 
     def corruption_errors(self, baseline: str) -> Table:
@@ -127,19 +134,30 @@ class Run:
         self,
         by: str | Sequence[str] = (),
         metrics: str | Sequence[str] = (),
-        resamples: int = intervals.RESAMPLES,
-        level: float = intervals.LEVEL,
+        resamples: int = RESAMPLES,
+        level: float = LEVEL,
         baseline: str = "",
+        unit: str = "",
+        ensemble: bool = False,
     ) -> pl.DataFrame:
         """Return the scores with their bootstrap intervals, as ``ferc intervals`` does.
 
         ``by`` is "corruption", "severity" or both; every trial is compared with a ``baseline`` such
-        as "baseline ce", or each loss with the first of its method. The frame has the columns of
-        ``intervals.parquet``, and those that tell several runs apart.
+        as "baseline ce", or each loss with the first of its method. The ``unit`` that is drawn is
+        "subject", where they are known, or "image"; ``ensemble`` is as in `summary`. The frame has
+        the columns of ``intervals.parquet``, and those that tell several runs apart.
         """
-        request = intervals.Request(names(by), names(metrics), resamples, level, baseline=baseline)
+        request = Request(
+            names(by),
+            names(metrics),
+            resamples,
+            level,
+            baseline=baseline,
+            unit=unit,
+            ensemble=ensemble,
+        )
         work = partial(threads, workers=os.cpu_count() or 1)
-        return intervals.make_intervals(self.sources, request, work, self.failures)
+        return make_intervals(self.sources, request, work, self.failures)
 
     def logits(
         self, trial: Trial | str, cell: Cell | str | tuple[str, int] = CLEAN

@@ -17,12 +17,11 @@ from ferc_core.base.failures import Failures
 from ferc_core.base.files import read_json
 from ferc_core.base.progress import track
 from ferc_core.errors import UnknownNameError
+from ferc_core.experiment.cases import Case
 from ferc_core.experiment.manifest import checked_manifest
-from ferc_core.experiment.scoring import SCHEMA, Case, cases, labels_of, score
+from ferc_core.experiment.scoring import SCHEMA, score
 from ferc_core.plugins.host import registry
-from ferc_core.results.reading import Source, calibrators_of, cells_of
-from ferc_core.spec import UNCALIBRATED
-from ferc_core.suite.cells import POOLED
+from ferc_core.results.reading import Source, calibrators_of, cases_in, cells_of
 from ferc_core.suite.layout import GROUP_PREFIX as PREFIX
 
 CLASS, F1 = "class", "f1"
@@ -50,26 +49,20 @@ def scores_by(
     if column != CLASS and f"{PREFIX}{column}" not in labels.columns:
         raise UnknownNameError("group of the faces", column, (CLASS, *groups_in(source)))
     values = values_of(source, labels, column)
-    by_cell = labels_of(labels, cells_of(frame))
-    calibrators = calibrators_of(frame)
-    chosen = [registry().metrics[name] for name in metrics if name != F1]
+    chosen = [registry().metrics.choose(name) for name in metrics if name != F1]
+    needs = {name for metric in chosen for name in metric.entry.needs}
     kinds = list(dict.fromkeys(values.values()))
     dataset, found = frame["dataset"][0], []
-    steps = sum(map(len, calibrators.values())) * len(by_cell)
+    steps = sum(map(len, calibrators_of(frame).values())) * len(cells_of(frame))
     with track(f"score by {column}", steps) as step:
-        for trial, names in calibrators.items():
-            fitted = [registry().calibrators.choose(n) for n in names if n != UNCALIBRATED]
-            for case in cases(out, [trial], fitted, by_cell, failures):
-                if case.cell == POOLED or case.calibrator not in names:
-                    continue
-                samples = by_cell[case.cell].samples
-                of = np.array([kinds.index(values[sample]) for sample in samples])
-                for k in np.unique(of):
-                    part = score([case.rows(of == k)], chosen, dataset, failures)
-                    if column == CLASS and F1 in metrics:
-                        part = pl.concat([part, class_f1(case, of == k, dataset)])
-                    found.append(part.with_columns(pl.lit(kinds[k]).alias(column)))
-                step(1, f"{trial}, {case.calibrator}")
+        for case in cases_in(out, frame, failures, needs):
+            of = np.array([kinds.index(values[sample]) for sample in case.samples])
+            for k in np.unique(of):
+                part = score([case.rows(of == k)], chosen, dataset, failures)
+                if column == CLASS and F1 in metrics:
+                    part = pl.concat([part, class_f1(case, of == k, dataset)])
+                found.append(part.with_columns(pl.lit(kinds[k]).alias(column)))
+            step(1, f"{case.trial}, {case.calibrator}")
     table = pl.concat(found)
     return table.with_columns(**{name: pl.lit(value) for name, value in source.apart.items()})
 

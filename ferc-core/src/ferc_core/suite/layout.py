@@ -40,6 +40,7 @@ BESIDE: Schema = {  # what a table of labels may have, too
     "visibility": pl.Float64,  # null where the label scheme uses none
     "valence": pl.Float64,
     "arousal": pl.Float64,
+    "distribution": ROWS,  # the dataset's label distribution, the same in all cells
 }
 GROUP_PREFIX = "group."  # of further columns: groups of the faces, null where unknown
 VISIBILITY_COLUMNS: Schema = {
@@ -185,10 +186,12 @@ def checked_labels(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
     twice = table.filter(table.select("sample", "corruption", "severity").is_duplicated())
     for sample in twice["sample"].head(1):
         raise DataError(f"{path} has {shown(sample)} twice in a cell")
-    targets = table["target"]
-    off = (targets.list.sum() - 1).abs() > SUM_TOLERANCE
-    for sample in table.filter(off | (targets.list.min() < 0))["sample"].head(1):
-        raise DataError(f"{path}: the soft label of {shown(sample)} is no distribution")
+    for name, what in (("target", "soft label"), ("distribution", "label distribution")):
+        if name in table.columns:
+            rows = table[name]
+            off = (rows.list.sum() - 1).abs() > SUM_TOLERANCE
+            for sample in table.filter(off | (rows.list.min() < 0))["sample"].head(1):
+                raise DataError(f"{path}: the {what} of {shown(sample)} is no distribution")
     return table
 
 

@@ -30,6 +30,7 @@ import polars as pl
 from ferc_core import spec
 from ferc_core.base.seeds import generator
 from ferc_core.datasets.samples import sample_id
+from ferc_core.experiment.cases import Context
 from ferc_core.faces import SPLITS
 from ferc_core.task import Examples, Task
 
@@ -210,10 +211,22 @@ def check_metric(entry: spec.Metric, **options: Any) -> None:
     labels = rng.integers(0, 5, 200)
     targets: npt.NDArray[Any] = rng.dirichlet(np.ones(5), 200) if entry.target == "soft" else labels
     order = rng.permutation(200)
-    value = entry(probs, targets, **options)
+    members = np.stack([probs, probs[:, ::-1]], axis=1)
+    beside = Context(
+        clean=probs[::-1],
+        visibility=rng.random(200),
+        distribution=rng.dirichlet(np.ones(5), 200),
+        members=members,
+        validation=(probs[:50], labels[:50]),
+    )
+    if "members" in entry.needs:
+        probs = members.mean(axis=1)
+    given = {**options, **beside.given_to(entry)}
+    value = entry(probs, targets, **given)
     assert isinstance(value, float), f"{entry.name} returns {type(value).__name__}, not float"
     assert np.isfinite(value), f"{entry.name} is not finite"
-    other = entry(probs[order], targets[order], **options)
+    given |= beside.rows(order).given_to(entry)
+    other = entry(probs[order], targets[order], **given)
     assert np.isclose(value, other), f"{entry.name} depends on the order of the samples"
 
 
