@@ -117,10 +117,13 @@ def score(
     """
     import polars as pl
 
+    from ferc_core.experiment.cases import frozen
+
     registry().metrics.require()
-    given = {"hard": labels, "soft": targets}
     if labels is None and targets is None:
         raise RequestError("give labels, int [N], or targets, distributions [N, K], or both")
+    probs, labels, targets = map(frozen, (probs, labels, targets))
+    given = {"hard": labels, "soft": targets}
     rows, failed = [], Failures()
     for name, metric in registry().metrics.items():
         against = given[metric.target]

@@ -28,7 +28,7 @@ def ece(probs: npt.ArrayLike, targets: npt.ArrayLike, *, bins: int = BINS) -> fl
     >>> round(ece([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], [0, 0, 1]), 6)  # (.1 + .8 + .3) / 3
     0.4
     """
-    return gaps.equal_width_error(*hits(probs, targets, "soft_ece"), bins)
+    return gaps.equal_width_error(*hits(probs, targets, "use 'soft_ece'"), bins)
 
 
 def mce(probs: npt.ArrayLike, targets: npt.ArrayLike, *, bins: int = BINS) -> float:
@@ -39,7 +39,7 @@ def mce(probs: npt.ArrayLike, targets: npt.ArrayLike, *, bins: int = BINS) -> fl
     >>> round(mce([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], [0, 0, 1]), 6)
     0.8
     """
-    return gaps.largest_error(*hits(probs, targets, "soft_mce"), bins)
+    return gaps.largest_error(*hits(probs, targets, "use 'soft_mce'"), bins)
 
 
 def ada_ece(
@@ -54,7 +54,7 @@ def ada_ece(
     >>> round(ada_ece([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], [0, 0, 1], bins=2), 6)
     0.2
     """
-    return gaps.equal_mass_error(*hits(probs, targets, "soft_ada_ece"), bins, legacy)
+    return gaps.equal_mass_error(*hits(probs, targets, "use 'soft_ada_ece'"), bins, legacy)
 
 
 def classwise_ece(
@@ -84,4 +84,4 @@ def kse(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     >>> round(kse([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], [0, 0, 1]), 6)  # -.3, +.5, +.4 over 3
     0.166667
     """
-    return gaps.kolmogorov_smirnov_error(*hits(probs, targets, "soft_kse"))
+    return gaps.kolmogorov_smirnov_error(*hits(probs, targets, "use 'soft_kse'"))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ferc_core.errors import RequestError
 from ferc_metrics.inputs import Floats, check_bins
 from ferc_metrics.outcomes import hits
-from ferc_metrics.reliability import BINS, equal_width, tally
+from ferc_metrics.reliability import BINS, ascending, equal_width, tally
 
 DRAWS, MOST_DRAWS = 1000, 1_000_000
 PIECE = 4_000_000  # random numbers that are in memory at a time
@@ -43,11 +43,11 @@ def ece_p(
     """
     check_bins(bins)
     check_draws(draws)
-    s, a = hits(probs, targets, "soft_ece")
+    s, a = hits(probs, targets, "use 'soft_ece'")
     index = equal_width(s, bins)
     found = tally(s, a, index, bins)
     observed = np.abs(found.accuracy_sum - found.confidence_sum).sum()
-    rng, gaps = seeded(np.sort(s)), np.zeros(draws)
+    rng, gaps = seeded(s[ascending(s)]), np.zeros(draws)
     for b in np.flatnonzero(found.count):
         gaps += drawn_gaps(np.sort(s[index == b]), draws, rng)
     # What is as large as the error itself, to rounding, counts as large.

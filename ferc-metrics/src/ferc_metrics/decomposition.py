@@ -28,6 +28,8 @@ from ferc_core.errors import RequestError
 from ferc_metrics.inputs import Floats, hard_labels, probabilities
 from ferc_metrics.outcomes import hits
 from ferc_metrics.proper import SMALLEST
+from ferc_metrics.reliability import ascending
+from ferc_metrics.sharing import remembered
 
 VIEWS = ("top", "binary")
 
@@ -88,7 +90,7 @@ def events(probs: npt.ArrayLike, targets: npt.ArrayLike, view: str) -> tuple[Flo
     if view not in VIEWS:
         raise RequestError(f"view must be one of {', '.join(VIEWS)}, not {view!r}")
     if view == "top":
-        return hits(probs, targets, "soft_brier")
+        return hits(probs, targets)
     p = probabilities(probs)
     labels = hard_labels(targets, p, "pass class numbers")
     if p.shape[1] != 2:
@@ -96,13 +98,17 @@ def events(probs: npt.ArrayLike, targets: npt.ArrayLike, view: str) -> tuple[Flo
     return p[:, 1], labels.astype(np.float64)
 
 
+@remembered
 def recalibrated(s: Floats, a: Floats) -> Floats:
     """Return the isotonic fit of outcomes a to scores s, [N]; equal scores get equal values."""
     from scipy.optimize import isotonic_regression
 
-    _, place, count = np.unique(s, return_inverse=True, return_counts=True)
-    fit = isotonic_regression(np.bincount(place, a) / count, weights=count).x
-    found: Floats = np.clip(fit, 0, 1)[place]
+    order = ascending(s)
+    starts = np.flatnonzero(np.diff(s[order], prepend=-1))  # of blocks of equal scores
+    count = np.diff(starts, append=len(s))
+    fit = isotonic_regression(np.add.reduceat(a[order], starts) / count, weights=count).x
+    found: Floats = np.empty(len(s))
+    found[order] = np.repeat(np.clip(fit, 0, 1), count)
     return found
 
 

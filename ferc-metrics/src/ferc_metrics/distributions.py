@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import xlogy
 
 from ferc_metrics.inputs import Floats, probabilities, soft_labels
-from ferc_metrics.proper import SMALLEST
+from ferc_metrics.proper import logarithms
+from ferc_metrics.sharing import remembered
 
 
 def kl(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
@@ -28,7 +28,7 @@ def kl(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     0.693147
     """
     p, y = pair(probs, targets)
-    return mean(xlogy(y, y) - xlogy(y, np.maximum(p, SMALLEST)))
+    return mean(y * (logarithms(y) - logarithms(p)))
 
 
 def js(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
@@ -40,7 +40,7 @@ def js(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     """
     p, y = pair(probs, targets)
     middle = (p + y) / 2
-    return mean((xlogy(p, p) + xlogy(y, y)) / 2 - xlogy(middle, middle))
+    return mean((p * logarithms(p) + y * logarithms(y)) / 2 - middle * logarithms(middle))
 
 
 def chebyshev(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
@@ -117,7 +117,7 @@ def ent_ce(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     0.693147
     """
     p, y = pair(probs, targets)
-    gap = xlogy(y, y).sum(axis=1) - xlogy(p, p).sum(axis=1)
+    gap = (y * logarithms(y) - p * logarithms(p)).sum(axis=1)
     return float(np.abs(gap).mean())
 
 
@@ -133,14 +133,13 @@ def rank_cs(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     0.5
     """
     p, y = pair(probs, targets)
-    right = np.ones(len(p), bool)
     order = np.argsort(-y, axis=1, kind="stable")
-    p, y = (np.take_along_axis(each, order, axis=1) for each in (p, y))
-    lowest = np.minimum.accumulate(p, axis=1)
-    for k in range(1, p.shape[1]):  # the classes before the first of equal ones must be above
-        first = (y[:, : k + 1] == y[:, k : k + 1]).argmax(axis=1)
-        above = np.where(first > 0, lowest[np.arange(len(p)), first - 1], np.inf)
-        right &= p[:, k] < above
+    p, y = (np.take_along_axis(each, order, axis=1).T.copy() for each in (p, y))
+    right, lowest, bound = np.ones(p.shape[1], bool), p[0], np.full(p.shape[1], np.inf)
+    for k in range(1, len(p)):  # below the lowest of the classes that y has above this one
+        bound = np.where(y[k] < y[k - 1], lowest, bound)
+        right &= p[k] < bound
+        lowest = np.minimum(lowest, p[k])
     return float(right.mean())
 
 
@@ -155,6 +154,7 @@ def mean(parts: Floats) -> float:
     return max(float(parts.sum() / len(parts)), 0.0)
 
 
+@remembered
 def relative(p: Floats, y: Floats) -> Floats:
     """Return |y - p| / (y + p), [N, K]; 0 where both are 0."""
     total = p + y

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import xlogy
 
 from ferc_metrics.confidence import rank_correlation
 from ferc_metrics.inputs import Floats, MetricInputError, probabilities, soft_labels
+from ferc_metrics.proper import logarithms
+from ferc_metrics.sharing import remembered
 
 
 def disagreement(probs: npt.ArrayLike, targets: npt.ArrayLike, *, members: npt.ArrayLike) -> float:
@@ -49,6 +50,7 @@ def disagreement_correlation(
     return rank_correlation(information(probs, members), entropy(votes), "distribution")
 
 
+@remembered
 def information(probs: npt.ArrayLike, members: npt.ArrayLike) -> Floats:
     """Return the mutual information of each sample in nats, float64 [N]."""
     p, each = probabilities(probs), np.asarray(members, np.float64)
@@ -64,5 +66,5 @@ def information(probs: npt.ArrayLike, members: npt.ArrayLike) -> Floats:
 
 def entropy(p: Floats) -> Floats:
     """Return the entropy of the last axis in nats."""
-    found: Floats = -xlogy(p, p).sum(axis=-1)
+    found: Floats = -(p * logarithms(p)).sum(axis=-1)
     return found

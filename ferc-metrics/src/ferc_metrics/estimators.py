@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ferc_metrics.inputs import check_bins
 from ferc_metrics.outcomes import hits
-from ferc_metrics.reliability import BINS, equal_mass, tally
+from ferc_metrics.reliability import BINS, ascending, equal_mass, tally
 
 CELLS = 2000  # of the grid that scores are smoothed on
 CLOSE = 1e-4  # of the width that is found
@@ -37,7 +37,7 @@ def debiased_ece(probs: npt.ArrayLike, targets: npt.ArrayLike, *, bins: int = BI
     0.249444
     """
     check_bins(bins)
-    s, a = hits(probs, targets, "soft_ece")
+    s, a = hits(probs, targets, "use 'soft_ece'")
     found = tally(s, a, equal_mass(s, bins), bins)
     several = found.count > 1
     n, accuracy = found.count[several], found.accuracy[several]
@@ -55,11 +55,13 @@ def ece_sweep(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     >>> round(ece_sweep([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4]], [0, 1, 0]), 6)  # one bin
     0.1
     """
-    s, a = hits(probs, targets, "soft_ece")
-    distinct, place, count = np.unique(s, return_inverse=True, return_counts=True)
-    outcome = np.repeat(np.bincount(place, a) / count, count)
+    s, a = hits(probs, targets, "use 'soft_ece'")
+    order = ascending(s)
+    starts = np.flatnonzero(np.diff(s[order], prepend=-1))  # of blocks of equal scores
+    count = np.diff(starts, append=len(s))
+    outcome = np.repeat(np.add.reduceat(a[order], starts) / count, count)
     hit_sums = np.concatenate([[0.0], np.cumsum(outcome)])
-    score_sums = np.concatenate([[0.0], np.cumsum(np.repeat(distinct, count))])
+    score_sums = np.concatenate([[0.0], np.cumsum(s[order])])
     n, best = len(s), np.array([0, len(s)])
     for bins in range(2, n + 1):
         edges = np.arange(bins + 1) * n // bins
@@ -85,7 +87,7 @@ def smooth_ece(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     """
     from scipy.fft import dct, idct
 
-    s, a = hits(probs, targets, "soft_ece")
+    s, a = hits(probs, targets, "use 'soft_ece'")
     cell = np.minimum((s * CELLS).astype(np.int64), CELLS - 1)
     gaps = np.bincount(cell, a - s, minlength=CELLS) / len(s)
     # Waves that are even at both ends: a reflected Gaussian multiplies each by a number.

@@ -10,6 +10,7 @@ import numpy as np
 from ferc_metrics.inputs import Floats, check_bins
 from ferc_metrics.reliability import (
     ReliabilityBins,
+    ascending,
     equal_mass,
     equal_width,
     legacy_equal_mass,
@@ -58,7 +59,7 @@ def kolmogorov_smirnov_error(s: Floats, a: Floats) -> float:
     The running sum is evaluated only at the end of a block of tied scores: within one, it would
     depend on the order of the samples.
     """
-    order = np.argsort(s, kind="stable")
+    order = ascending(s)
     running = np.cumsum((s - a)[order])
     ends_block = np.append(np.diff(s[order]) > 0, True)
     return float(np.abs(running[ends_block]).max() / len(s))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ferc_core.errors import DataError, RequestError
 from ferc_core.faces import SUM_TOLERANCE
+from ferc_metrics.sharing import remembered
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -27,6 +28,7 @@ class MetricInputError(DataError, ValueError):
     """Probabilities or targets that no metric can be computed from; names the row."""
 
 
+@remembered
 def probabilities(probs: npt.ArrayLike) -> Floats:
     """Return ``probs`` as float64 [N, K] in [0, 1], N and K at least 1.
 
@@ -59,6 +61,7 @@ def hard_labels(targets: npt.ArrayLike, probs: Floats, instead: str) -> Ints:
     return labels
 
 
+@remembered
 def soft_labels(targets: npt.ArrayLike, probs: Floats) -> Floats:
     """Return ``targets``, [N, K] or int [N], as float64 [N, K]; class numbers become one-hot.
 
@@ -120,7 +123,7 @@ def _class_numbers(array: npt.NDArray[Any], classes: int) -> Ints:
         raise MetricInputError(
             f"targets of shape [N] must be whole class numbers (int), not {array.dtype}"
         )
-    labels = array.astype(np.int64)
+    labels = array.astype(np.int64, copy=False)
     outside = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(outside):
         raise MetricInputError(

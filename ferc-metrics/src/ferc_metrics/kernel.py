@@ -16,6 +16,7 @@ et al. 2019, arXiv:1910.11385, lemma 2, table 1 and section 7.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,7 @@ import numpy.typing as npt
 
 from ferc_metrics.chance import check_draws, seeded
 from ferc_metrics.inputs import Floats, hard_labels, probabilities
+from ferc_metrics.sharing import remembered
 
 TOGETHER = 4000  # samples up to which all pairs are formed
 BLOCK = 100  # samples of a block where there are more: pairs are formed within blocks
@@ -83,7 +85,7 @@ def skce(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     >>> round(skce(p, [0, 0, 0, 0]), 6), round(skce(p, [0, 0, 1, 1]), 6)  # 1/2, (2 - 4) / 6 / 2
     (0.5, -0.166667)
     """
-    return float(np.mean([block.error() for block in blocks(probs, targets)]))
+    return float(np.mean(errors_of(probs, targets)))
 
 
 def skce_p(probs: npt.ArrayLike, targets: npt.ArrayLike, *, draws: int = DRAWS) -> float:
@@ -98,18 +100,21 @@ def skce_p(probs: npt.ArrayLike, targets: npt.ArrayLike, *, draws: int = DRAWS) 
     (True, True)
     """
     check_draws(draws)
-    parts = list(blocks(probs, targets))
-    if len(parts) == 1:
-        observed, rng = parts[0].error(), seeded(np.sort(parts[0].p, axis=0))
-        if parts[0].pairs == 0:
-            return 1.0
-        found = parts[0].drawn_errors(draws, rng)
-        return float((1 + np.sum(found >= observed - 1e-9)) / (draws + 1))
-    from scipy.stats import norm
+    errors = errors_of(probs, targets)
+    if len(errors) > 1:
+        spread = errors.std(ddof=1) / np.sqrt(len(errors))
+        return math.erfc(errors.mean() / spread / math.sqrt(2)) / 2 if spread else 1.0
+    (whole,) = blocks(probs, targets)
+    if whole.pairs == 0:
+        return 1.0
+    found = whole.drawn_errors(draws, seeded(np.sort(whole.p, axis=0)))
+    return float((1 + np.sum(found >= errors[0] - 1e-9)) / (draws + 1))
 
-    errors = np.array([block.error() for block in parts])
-    spread = errors.std(ddof=1) / np.sqrt(len(errors))
-    return float(norm.sf(errors.mean() / spread)) if spread else float(errors.mean() <= 0)
+
+@remembered
+def errors_of(probs: npt.ArrayLike, targets: npt.ArrayLike) -> Floats:
+    """Return the error of each block, float64 [B]."""
+    return np.array([block.error() for block in blocks(probs, targets)])
 
 
 def blocks(probs: npt.ArrayLike, targets: npt.ArrayLike) -> Iterator[Block]:

@@ -11,16 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_metrics.inputs import Floats, Ints, hard_labels, probabilities, soft_labels
+from ferc_metrics.sharing import remembered
 
 
-def hits(probs: npt.ArrayLike, targets: npt.ArrayLike, soft_form: str) -> tuple[Floats, Floats]:
-    """Return s and a = 1 where the label is predicted, else 0; errors name ``soft_form``."""
+def hits(
+    probs: npt.ArrayLike, targets: npt.ArrayLike, instead: str = "pass class numbers"
+) -> tuple[Floats, Floats]:
+    """Return s and a = 1 where the label is predicted, else 0; for soft labels, errors say what to
+    do ``instead``.
+    """
     p = probabilities(probs)
-    labels = hard_labels(targets, p, f"use {soft_form!r}")
+    labels = hard_labels(targets, p, instead)
     predicted, s = _predicted(p)
-    return s, (predicted == labels).astype(np.float64)
+    return s, _equal(predicted, labels)
 
 
+@remembered
 def expected_hits(probs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats, Floats]:
     """Return s and a = y[predicted], the chance that a label drawn from y is predicted."""
     p = probabilities(probs)
@@ -29,6 +35,7 @@ def expected_hits(probs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats,
     return s, y[np.arange(len(y)), predicted]
 
 
+@remembered
 def authors_hits(probs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats, Floats]:
     """Return s and a = max y where argmax y is predicted, else 1 - max y.
 
@@ -42,6 +49,13 @@ def authors_hits(probs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats, 
     return s, np.where(predicted == y.argmax(axis=1), largest, 1 - largest)
 
 
+@remembered
 def _predicted(p: Floats) -> tuple[Ints, Floats]:
     predicted = p.argmax(axis=1)
     return predicted, p[np.arange(len(p)), predicted]
+
+
+@remembered
+def _equal(predicted: Ints, labels: Ints) -> Floats:
+    found: Floats = (predicted == labels).astype(np.float64)
+    return found

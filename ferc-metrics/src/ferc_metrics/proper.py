@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ferc_core.errors import RequestError
 from ferc_metrics.inputs import Floats, hard_labels, probabilities, soft_labels
+from ferc_metrics.sharing import remembered
 
 # The smallest probability in a logarithm: one that underflowed to 0 costs 708.4 nats, and the mean
 # stays finite.
@@ -73,10 +74,17 @@ def soft_brier(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     return _squared_error(p, soft_labels(targets, p))
 
 
+@remembered
+def logarithms(p: Floats) -> Floats:
+    """Return log p, finite where p is 0: p log p is 0 there."""
+    found: Floats = np.log(np.maximum(p, SMALLEST))
+    return found
+
+
 def _log(p: Floats, clamp: float) -> Floats:
     if not isinstance(clamp, Real) or not 0 < clamp < 1:
         raise RequestError(f"clamp must be a probability between 0 and 1, not {clamp!r}")
-    return np.log(np.maximum(p, clamp))
+    return logarithms(p) if clamp == SMALLEST else np.log(np.maximum(p, clamp))
 
 
 def _squared_error(p: Floats, y: Floats) -> float:

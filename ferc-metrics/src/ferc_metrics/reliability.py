@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ferc_metrics.inputs import Floats, Ints, check_bins
 from ferc_metrics.outcomes import expected_hits
+from ferc_metrics.sharing import remembered
 
 BINS = 15  # paper, eq. 3
 
@@ -106,7 +107,13 @@ def equal_mass(s: Floats, bins: int) -> Ints:
     """
     size, larger = divmod(len(s), bins)
     ends = np.cumsum(size + (np.arange(bins) < larger)) - 1
-    return np.searchsorted(np.sort(s)[ends], s, side="left").astype(np.int64)
+    return np.searchsorted(s[ascending(s)][ends], s, side="left").astype(np.int64)
+
+
+@remembered
+def ascending(s: Floats) -> Ints:
+    """Return the rows of scores in increasing order; equal ones in the order they have."""
+    return np.argsort(s, kind="stable")
 
 
 def legacy_equal_width(s: Floats, bins: int) -> Ints:
@@ -120,5 +127,5 @@ def legacy_equal_mass(s: Floats, bins: int) -> Ints:
     The first bin is open at the smallest score, so samples with that score are in no bin.
     """
     n = len(s)
-    edges = np.interp(np.linspace(0, n, bins + 1), np.arange(n), np.sort(s))
+    edges = np.interp(np.linspace(0, n, bins + 1), np.arange(n), s[ascending(s)])
     return np.searchsorted(edges, s, side="left").astype(np.int64) - 1

@@ -15,7 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.errors import RequestError
-from ferc_metrics.inputs import Floats, hard_labels, probabilities
+from ferc_metrics.inputs import Floats
+from ferc_metrics.outcomes import hits
+from ferc_metrics.reliability import ascending
+from ferc_metrics.sharing import remembered
 
 
 def aurc(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
@@ -75,11 +78,12 @@ def accuracy_at_coverage(
     return float(1 - errors[accepted - 1] / accepted)
 
 
+@remembered
 def accepted_errors(probs: npt.ArrayLike, targets: npt.ArrayLike) -> Floats:
     """Return the expected number of errors among the n most confident samples, n = 1 .. N, [N]."""
-    p = probabilities(probs)
-    labels = hard_labels(targets, p, "pass class numbers")
-    _, place, count = np.unique(-p.max(axis=1), return_inverse=True, return_counts=True)
-    wrong = np.bincount(place, p.argmax(axis=1) != labels) / count  # of each of equal ones
-    errors: Floats = np.cumsum(np.repeat(wrong, count))
+    s, a = hits(probs, targets)
+    order = ascending(s)[::-1]
+    starts = np.flatnonzero(np.diff(s[order], prepend=2))  # of blocks of equal confidences
+    count = np.diff(starts, append=len(s))
+    errors: Floats = np.cumsum(np.repeat(np.add.reduceat(1 - a[order], starts) / count, count))
     return errors

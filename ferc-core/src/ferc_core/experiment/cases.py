@@ -120,6 +120,13 @@ class Case:
         samples = list(np.array(self.samples, object)[chosen])
         return replace(self, **parts, samples=samples, context=self.context.rows(chosen))
 
+    def frozen(self) -> Case:
+        """Return the same with arrays that nobody can change: what metrics have in common is then
+        computed once.
+        """
+        parts = {name: frozen(getattr(self, name)) for name in ("probs", "hard", "soft")}
+        return replace(self, **parts)
+
     def score(self, metric: Chosen[Metric]) -> float:
         """Return a metric of the case; raises whatever it raises."""
         targets = self.soft if metric.entry.target == "soft" else self.hard
@@ -191,6 +198,15 @@ def averaged(trial: Trial, members: Sequence[Iterable[Case]]) -> Iterator[Case]:
         stacked = np.stack([case.probs for case in each], axis=1)
         context = replace(one.context, clean=clean, members=stacked, validation=validation)
         yield replace(one, trial=trial, probs=stacked.mean(axis=1), context=context)
+
+
+def frozen(array: Any) -> Any:
+    """Return a read-only copy of an array, anything else as it is."""
+    if type(array) is not np.ndarray:
+        return array
+    copied = np.array(array)
+    copied.flags.writeable = False
+    return copied
 
 
 def mean(arrays: Sequence[Array | None]) -> Array | None:

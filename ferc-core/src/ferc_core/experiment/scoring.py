@@ -71,7 +71,7 @@ def score(
     into ``failures``. ``step`` is called after each case.
     """
     rows = []
-    for case in cases:
+    for case in map(Case.frozen, cases):
         head = case.head(dataset)
         for metric in metrics:
             if (part := f"metric {metric}") in failures or case.context.lacks(metric.entry):
