@@ -43,7 +43,9 @@ def accuracies(dataset: str, right: list[bool] | np.ndarray, resamples: int) -> 
 def test_an_interval_is_the_middle_of_the_draws_without_their_bias():
     draws = np.arange(101.0) - 1000
     assert interval(-950.0, draws, 0.9) == (pytest.approx(-995), pytest.approx(-905))
-    assert interval(-960.0, draws, 0.9) == (pytest.approx(-1005), pytest.approx(-915))
+    # ten too high, as the score may be: from what is around 970 below to what is around 960
+    assert interval(-960.0, draws, 0.9) == (pytest.approx(-1015), pytest.approx(-915))
+    assert interval(-940.0, draws, 0.9) == (pytest.approx(-985), pytest.approx(-885))
 
 
 def test_an_interval_of_what_is_never_negative_ends_at_0_and_holds_its_score():

@@ -111,16 +111,18 @@ def pieces(resamples: int) -> list[range]:
 def interval(value: float, replicates: Array, level: float) -> tuple[float, float]:
     """Return the middle ``level`` (0 to 1) of replicates [B] of a score, less their bias.
 
-    A draw adds chance to chance: the replicates of an ECE lie above the ECE itself, on average. So
-    they are shifted by the difference of their mean and the ``value``, which lies in its interval
-    then. Where no replicate is negative, the interval ends at 0.
+    A draw adds chance to chance: the replicates of an ECE lie above the ECE itself, on average, and
+    so does the ECE above the truth. Shifted by the difference of their mean and the ``value``, they
+    lie around the value; shifted once more, around what it is without its bias. The interval spans
+    both. Where no replicate is negative, it ends at 0.
 
     >>> low, high = interval(45.0, np.arange(101.0), 0.9)
     >>> round(low, 6), round(high, 6)
     (0.0, 90.0)
     """
-    ends = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2])
-    low, high = ends - (replicates.mean() - value)
+    low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2])
+    bias = replicates.mean() - value
+    low, high = low - bias - max(bias, 0), high - bias - min(bias, 0)
     if replicates.min() >= 0:
         low = max(low, 0.0)
     return float(min(low, value)), float(max(high, value))
