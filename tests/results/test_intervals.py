@@ -310,7 +310,7 @@ def test_every_reporter_shows_them(run):
 
 def test_an_own_metric_gets_an_interval(ferc, run_copy):
     result = ferc(
-        "intervals", run_copy, "--plugin", EXAMPLES / "my_metric.py", "--metric", "confidence",
+        "intervals", run_copy, "--plugin", EXAMPLES / "my_metric.py", "--metric", "overconfidence",
         "--resamples", 20, "--level", 0.5, "--format", "json",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr

@@ -130,13 +130,13 @@ def test_unknown_columns_and_metrics_are_refused(seeds, by, metrics, message):
 def test_a_new_metric_is_computed_from_stored_predictions(ferc, seeds):
     result = ferc(
         "results", seeds, "--plugin", EXAMPLES / "my_metric.py", "--by", "severity",
-        "--metric", "confidence", "--format", "json",
+        "--metric", "overconfidence", "--format", "json",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     first = json.loads(result.stdout)[0]
     assert (first["severity"], first["seeds"], first["n"]) == (0, 2, N)
-    assert 1 / 3 <= first["confidence"] <= 1
-    assert first["confidence_sd"] > 0
+    assert -1 <= first["overconfidence"] <= 1
+    assert first["overconfidence_sd"] > 0
 
 
 def test_a_new_metric_that_fails_costs_nothing_else(ferc, seeds, tmp_path):
