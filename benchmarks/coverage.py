@@ -91,7 +91,7 @@ def inside(scores: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 
 def subjects(times: int = 1000) -> None:
-    """Print the same where 40 subjects have ten images each, half of whose noise is the subject's."""
+    """Print the same of 40 subjects with ten images each; half of the noise is the subject's."""
     held = defaultdict(list)
     metrics = (registry().metrics.choose("accuracy"), registry().metrics.choose("nll"))
     many = of_subjects(TRUTH // 10, 0)

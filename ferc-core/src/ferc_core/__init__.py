@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ferc_core.plugins.host import registry
     from ferc_core.spec import (
         Calibrator,
+        Chart,
         Command,
         Corruption,
         DatasetSource,
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "About",
     "Calibrator",
+    "Chart",
     "Command",
     "Corruption",
     "DatasetSource",
@@ -77,8 +79,8 @@ _LATER = {
     "plugins.hooks": ("hookimpl",),
     "plugins.host": ("registry",),
     "spec": (
-        "Calibrator", "Command", "Corruption", "DatasetSource", "Executor", "LabelScheme", "Loss",
-        "Method", "Metric", "Predictor", "Reporter", "Visibility",
+        "Calibrator", "Chart", "Command", "Corruption", "DatasetSource", "Executor", "LabelScheme",
+        "Loss", "Method", "Metric", "Predictor", "Reporter", "Visibility",
     ),
     "task": ("Epoch", "Examples", "Task"),
 }

@@ -23,7 +23,12 @@ from ferc_core.base.entry import Entry as Entry
 from ferc_core.base.entry import blaming as blaming
 from ferc_core.base.entry import one_each
 from ferc_core.base.entry import resolve as resolve
-from ferc_core.errors import BadImageError, PluginError, RequestError
+from ferc_core.base.limits import LARGEST_SIDE as LARGEST_SIDE
+from ferc_core.base.limits import SEVERITIES as SEVERITIES
+from ferc_core.base.limits import SMALLEST_SIDE as SMALLEST_SIDE
+from ferc_core.base.limits import check_image as check_image
+from ferc_core.base.limits import check_severity as check_severity
+from ferc_core.errors import PluginError, RequestError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,10 +44,8 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.floating[Any]]
     Targets = npt.NDArray[np.float64]
 
-SEVERITIES = (1, 2, 3, 4, 5)
 Need = Literal["clean", "visibility", "distribution", "members", "validation"]  # of a metric
 UNCALIBRATED = "none"  # where a calibrator is named: the plain softmax
-SMALLEST_SIDE, LARGEST_SIDE = 32, 4096  # of the images of a run
 
 
 @dataclass(frozen=True)
@@ -368,27 +371,25 @@ class Reporter(Entry):
 
 
 @dataclass(frozen=True)
+class Chart(Entry):
+    """``draw(run, **options) -> altair.Chart``: a drawing of what `ferc_core.open_run` returns."""
+
+    function: Callable[..., Any] | str
+    title: str = field(default="", kw_only=True)
+
+    kind, singular = "charts", "chart"
+
+    def __call__(self, run: Any, **options: Any) -> Any:
+        """Return the chart; raises `PluginError` where it is none."""
+        with blaming(self):
+            chart = self.loaded(run, **options)
+        if not callable(getattr(chart, "to_dict", None)):
+            raise PluginError(f"chart {self.name!r} returned a {type(chart).__name__}, no chart")
+        return chart
+
+
+@dataclass(frozen=True)
 class Command(Entry):
     """A command of ``ferc``: a Typer app, named lazily, imported when it is called or helps."""
 
     kind, singular = "commands", "command"
-
-
-def check_severity(severity: object) -> None:
-    """Raise `RequestError` unless ``severity`` is 1, 2, 3, 4 or 5."""
-    if not hasattr(severity, "__index__") or isinstance(severity, bool):
-        raise RequestError(f"severity must be a whole number, 1 to 5, not {severity!r}")
-    if severity not in SEVERITIES:
-        raise RequestError(f"severity must be 1, 2, 3, 4 or 5, not {severity}")
-
-
-def check_image(image: Image, name: str = "image") -> None:
-    """Raise `BadImageError` unless ``image`` is uint8 RGB of at least 32x32."""
-    shape: tuple[int, ...] = tuple(getattr(image, "shape", ()))
-    if str(getattr(image, "dtype", "")) != "uint8" or len(shape) != 3 or shape[-1] != 3:
-        raise BadImageError(f"{name} must be a uint8 RGB array [H, W, 3]")
-    if min(shape[:2]) < SMALLEST_SIDE:
-        raise BadImageError(
-            f"{name} is {shape[1]}x{shape[0]}; corruptions need at least "
-            f"{SMALLEST_SIDE}x{SMALLEST_SIDE} pixels"
-        )

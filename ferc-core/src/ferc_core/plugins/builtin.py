@@ -1,11 +1,11 @@
-"""What the core itself registers: datasets, label schemes, executors, reporters, commands."""
+"""What the core itself registers: datasets, label schemes, executors, charts, commands, ..."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from ferc_core.plugins.hooks import hookimpl
-from ferc_core.spec import Command, DatasetSource, Executor, LabelScheme, Reporter
+from ferc_core.spec import Chart, Command, DatasetSource, Executor, LabelScheme, Reporter
 
 
 @hookimpl
@@ -127,6 +127,34 @@ def register_reporters(register: Callable[[Reporter], None]) -> None:
 
 
 @hookimpl
+def register_charts(register: Callable[[Chart], None]) -> None:
+    """The charts of ``ferc plot`` and ``run.chart``."""
+    for name, function, title, summary, source in (
+        ("severity", "severity:severity", "Scores against severity",
+         "Scores against severity, with their intervals.", "FER-C"),
+        ("heatmap", "heatmap:heatmap", "Every cell",
+         "Scores of every corruption and severity, or differences between two trials.", "FER-C"),
+        ("reliability", "reliability:reliability", "Reliability",
+         "Accuracy against confidence, binned or isotonic.",
+         "Guo et al. 2017, arXiv:1706.04599; Dimitriadis et al. 2021, arXiv:2008.03033"),
+        ("confidence", "confidence:confidence", "Confidence",
+         "Histograms of the confidence, right and wrong.", "-"),
+        ("confusion", "confusion:confusion", "Confusion",
+         "Which class is taken for which: clean, corrupted, and the change.", "-"),
+        ("tradeoff", "trials:tradeoff", "F1 against KSE",
+         "F1 against KSE of every trial, clean and corrupted.", "FER-C, figure 5"),
+        ("nll", "trials:nll", "NLL", "NLL of every trial, clean and corrupted.", "FER-C, figure 6"),
+        ("risk-coverage", "risk:risk_coverage", "Risk against coverage",
+         "The error among the most confident images.", "Geifman 2019, arXiv:1805.08206"),
+        ("classes", "classes:classes", "Classes",
+         "F1 and overconfidence of each class, clean and corrupted.", "-"),
+    ):  # fmt: skip
+        register(
+            Chart(name, f"ferc_core.charts.{function}", title=title, summary=summary, source=source)
+        )
+
+
+@hookimpl
 def register_commands(register: Callable[[Command], None]) -> None:
     """The commands of ``ferc``, in the order of its help."""
     for name, summary in (
@@ -136,6 +164,7 @@ def register_commands(register: Callable[[Command], None]) -> None:
         ("score", "Score predictions that some other program made."),
         ("results", "Show the scores of a run directory, alone or beside the paper's."),
         ("intervals", "Show the scores of a run directory with their intervals."),
+        ("plot", "Draw a chart of runs: SVG, PNG, PDF, HTML or JSON."),
         ("corrupt", "Make all variants of one image, with a contact sheet."),
         ("data", "Look at a dataset before anything is run on it."),
         ("gmm", "The valence-arousal mixture of a dataset, for other datasets to use."),

@@ -117,6 +117,7 @@ class Registries:
     metrics: Registry[spec.Metric]
     executors: Registry[spec.Executor]
     reporters: Registry[spec.Reporter]
+    charts: Registry[spec.Chart]
     commands: Registry[spec.Command]
 
 

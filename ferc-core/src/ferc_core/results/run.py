@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +19,10 @@ from ferc_core.base.text import number
 from ferc_core.errors import DataError, RequestError, UnknownNameError
 from ferc_core.experiment.benchmark import Trial
 from ferc_core.experiment.cases import labels_of
+from ferc_core.plugins.host import registry
 from ferc_core.results import formats
 from ferc_core.results.asked import Asked
-from ferc_core.results.intervals import make_intervals
+from ferc_core.results.intervals import between, make_intervals
 from ferc_core.results.reading import (
     Source,
     calibrators_of,
@@ -158,6 +160,25 @@ class Run:
         )
         work = partial(threads, workers=os.cpu_count() or 1)
         return make_intervals(self.sources, request, work, self.failures)
+
+    def estimates(self, by: Sequence[str], metrics: Sequence[str], resamples: int) -> pl.DataFrame:
+        """Return what `intervals` does, and store nothing."""
+        request = Request(by, metrics, resamples)
+        work = partial(threads, workers=os.cpu_count() or 1)
+        return between(self.sources, request, work, self.failures)
+
+    def chart(self, kind: str, **options: Any) -> Any:
+        """Return a chart, which shows itself in a notebook: an `altair.Chart`.
+
+        ``kind`` is one of ``ferc list charts``; options are keywords, or in the name as in
+        "reliability(cell=snow/3)".
+        """
+        from ferc_core.charts.theme import themed
+
+        chosen = registry().charts.choose(kind)
+        given = {**chosen.call.options, **options}
+        chosen.entry.check_options(given)
+        return themed(chosen.entry(self, **given))
 
     def logits(
         self, trial: Trial | str, cell: Cell | str | tuple[str, int] = CLEAN

@@ -1,0 +1,64 @@
+"""Classes: how well each is recognised, and how sure the model is of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+import numpy as np
+import polars as pl
+
+from ferc_core.charts import theme
+from ferc_core.charts.data import (
+    calibrators_in,
+    cells_asked,
+    chosen_trials,
+    classes_of,
+    pooled,
+    trials_in,
+)
+from ferc_core.experiment.cases import Case
+
+if TYPE_CHECKING:
+    from ferc_core.results.run import Run
+
+
+def classes(run: Run, *, trial: str = "", calibrator: str = "none") -> Any:
+    """Return the F1 of each class, and confidence less accuracy of the faces that are predicted to
+    be of it, on clean and on all corrupted images.
+    """
+    chosen, names, panels = calibrators_in(run, calibrator), classes_of(run), []
+    for cell, title in (("clean", "clean"), ("corrupted", "all corrupted images")):
+        found = pooled(run, cells_asked(run, cell), chosen, chosen_trials(run, trial))
+        rows = [
+            (place[0], name, *each)
+            for place, case in found.items()
+            for name, each in zip(names, per_class(case, len(names)), strict=True)
+        ]
+        frame = pl.DataFrame(rows, schema=["trial", "class", "f1", "over"], orient="row")
+        base = alt.Chart(frame).encode(
+            y=alt.Y("class:N", sort=names, title=None),
+            yOffset=alt.YOffset("trial:N", sort=trials_in(run)),
+            color=theme.colours(trials_in(run)),
+            tooltip=["trial", "class", alt.Tooltip("f1:Q", format=".1f"),
+                     alt.Tooltip("over:Q", format=".1f")],
+        )  # fmt: skip
+        for field, about in (("f1", "F1 (%)"), ("over", "confidence less accuracy (points)")):
+            bars = base.mark_bar().encode(x=alt.X(f"{field}:Q", title=about))
+            panels.append(bars.properties(title=title, width=200, height=alt.Step(9)))
+    return alt.concat(*panels, columns=2)
+
+
+def per_class(case: Case, k: int) -> list[tuple[float, float]]:
+    """Return F1 and overconfidence of each class, in percent; of one that is never predicted the
+    latter is 0.
+    """
+    predicted, s = case.probs.argmax(axis=1), case.probs.max(axis=1)
+    found = []
+    for c in range(k):
+        labelled, named = case.hard == c, predicted == c
+        hits = float(np.sum(labelled & named))
+        f1 = 2 * hits / max(1, labelled.sum() + named.sum())
+        over = float(s[named].mean() - labelled[named].mean()) if named.any() else 0.0
+        found.append((100 * f1, 100 * over))
+    return found

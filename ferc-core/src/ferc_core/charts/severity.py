@@ -1,0 +1,64 @@
+"""Scores against severity, with their intervals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+import polars as pl
+
+from ferc_core.charts import theme
+from ferc_core.charts.data import (
+    apart_in,
+    axis_title,
+    calibrators_in,
+    metric_name,
+    named,
+    scale_of,
+    trials_in,
+)
+
+if TYPE_CHECKING:
+    from ferc_core.results.run import Run
+
+
+def severity(
+    run: Run, *, metric: str = "accuracy", calibrator: str = "none", resamples: int = 200
+) -> Any:
+    """Return a line for each trial: the mean over corruptions at each severity, 0 being clean.
+
+    Bands are 95 % intervals of ``resamples`` draws; there are none where it is 0.
+    """
+    name = metric_name(metric)
+    chosen = calibrators_in(run, calibrator)
+    ends = ("low", "high") if resamples else ()
+    frame = scores(run, name, resamples).filter(pl.col("calibrator").is_in(chosen))
+    frame = frame.select("trial", "calibrator", "severity", "value", *ends)
+    colour = theme.colours(trials_in(run))
+    x = alt.X("severity:O", title="severity (0: clean)", axis=alt.Axis(labelAngle=0))
+    y = alt.Y("value:Q", title=axis_title(name), scale=alt.Scale(zero=False, nice=True))
+    base = alt.Chart(frame).encode(x=x, color=colour, strokeDash=theme.dashes(chosen))
+    tips = ["trial", "calibrator", "severity", alt.Tooltip("value:Q", format=".2f")]
+    layers = [base.mark_line(point=True).encode(y=y, tooltip=tips)]
+    if resamples:
+        band = base.mark_area(opacity=0.15, stroke=None).encode(
+            y=alt.Y("low:Q", title=axis_title(name), scale=alt.Scale(zero=False)), y2="high:Q"
+        )
+        layers.insert(0, band)
+    return alt.layer(*layers).properties(width=theme.WIDTH, height=theme.HEIGHT)
+
+
+def scores(run: Run, metric: str, resamples: int) -> pl.DataFrame:
+    """Return scores by severity, in the units of tables, with their intervals where asked for."""
+    by = scale_of(metric)
+    if resamples:
+        frame = run.estimates(["severity"], [metric], resamples)
+        frame = frame.filter(pl.col("against").is_null())
+        frame = frame.with_columns(pl.col("value", "low", "high") * by)
+    else:
+        frame = run.means(["severity"], [metric]).frame
+        frame = frame.rename({metric: "value"}).with_columns(pl.col("value") * by)
+        for name in ("dataset", "noise"):
+            if name not in frame.columns:
+                frame = frame.with_columns(pl.lit(run.scores[name][0]).alias(name))
+    return named(frame, apart_in(run))

@@ -1,0 +1,63 @@
+"""How charts look: colours that colour-blind readers tell apart, sizes for a two-column paper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+
+# Okabe and Ito 2008, Color Universal Design, without black and yellow; then two of Tol's.
+PALETTE = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    *("#882255", "#7F7F7F"),
+)
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2])
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+RIGHT, WRONG = PALETTE[0], PALETTE[1]
+INK, FAINT = "#222222", "#888888"
+SEQUENTIAL, DIVERGING = "viridis", "blueorange"
+WIDTH, HEIGHT = 280, 200  # of a panel, in pixels: a column of a paper is 84 mm, or 318 pixels
+SMALL = 180  # of a square panel among several
+FONT = "Helvetica, Arial, sans-serif"
+
+CONFIG: dict[str, Any] = {
+    "font": FONT,
+    "background": "white",
+    "axis": {"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal",
+             "gridColor": "#e4e4e4", "domainColor": FAINT, "tickColor": FAINT},
+    "legend": {"labelFontSize": 11, "titleFontSize": 11, "labelLimit": 320, "symbolStrokeWidth": 2},
+    "title": {"fontSize": 13, "fontWeight": "bold", "anchor": "start", "subtitleFontSize": 11,
+              "subtitleColor": "#555555"},
+    "header": {"labelFontSize": 11, "titleFontSize": 11, "labelLimit": 260},
+    "view": {"stroke": None},
+    "point": {"size": 45},
+}  # fmt: skip
+
+
+def themed(chart: Any) -> Any:
+    """Return a chart as it is drawn by itself."""
+    return chart.configure(**CONFIG)
+
+
+def colours(names: list[str], title: str | None = None) -> alt.Color:
+    """Return the colours of trials, in their order; they repeat after the last."""
+    range_ = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
+    legend = alt.Legend(orient="bottom", columns=2, title=title) if len(names) > 1 else None
+    return alt.Color("trial:N", scale=alt.Scale(domain=names, range=range_), legend=legend)
+
+
+def dashes(calibrators: list[str]) -> alt.StrokeDash:
+    """Return the dashes of calibrators: the first one is solid."""
+    range_ = [DASHES[i % len(DASHES)] for i in range(len(calibrators))]
+    legend = alt.Legend(orient="bottom") if len(calibrators) > 1 else None
+    scale = alt.Scale(domain=calibrators, range=range_)
+    return alt.StrokeDash("calibrator:N", scale=scale, legend=legend)
+
+
+def shapes(calibrators: list[str]) -> alt.Shape:
+    """Return the shapes of points of calibrators."""
+    range_ = [SHAPES[i % len(SHAPES)] for i in range(len(calibrators))]
+    legend = alt.Legend(orient="bottom") if len(calibrators) > 1 else None
+    return alt.Shape(
+        "calibrator:N", scale=alt.Scale(domain=calibrators, range=range_), legend=legend
+    )
