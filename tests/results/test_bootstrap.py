@@ -13,7 +13,7 @@ from ferc_core.base.calls import Call
 from ferc_core.errors import FercError
 from ferc_core.experiment.cases import Context
 from ferc_core.plugins.registry import Chosen
-from ferc_core.results.bootstrap import Bootstrap, Predictions, interval, pieces
+from ferc_core.results.bootstrap import Bootstrap, Predictions, interval, pieces, portions, rows_of
 from ferc_core.spec import Metric
 
 MEMBERS = np.random.default_rng(0).dirichlet(np.ones(K), (N, 3))
@@ -32,7 +32,7 @@ def accuracies(dataset: str, right: list[bool] | np.ndarray, resamples: int) -> 
     """Return the fraction of ``right`` in each draw, by the metric."""
     labels = np.zeros(len(right), np.int64)
     probs = np.where(np.asarray(right)[:, None], [0.9, 0.1], [0.1, 0.9])
-    _, *draws = pieces(resamples)
+    _, *draws = pieces(range(1 + resamples))
     asked = [Predictions(probs, labels, np.eye(2)[labels], chosen("accuracy"), d) for d in draws]
     return np.concatenate([Bootstrap(dataset)(each)[0] for each in asked])
 
@@ -68,7 +68,7 @@ def test_two_images_are_drawn_as_two_coins_are_thrown():
 
 def test_draws_are_those_of_every_version():
     """Intervals of earlier runs can be computed again to the bit."""
-    rows = Bootstrap("toyfaces").rows(8, range(1, 4))
+    rows = rows_of("toyfaces", 8, range(1, 4))
     assert rows.tolist() == [
         [3, 0, 3, 5, 3, 1, 2, 2],
         [7, 4, 3, 1, 3, 5, 7, 2],
@@ -80,7 +80,7 @@ def test_draws_are_those_of_every_version():
 @settings(max_examples=25, deadline=None)
 def test_a_draw_is_n_of_n_rows_and_the_same_however_many_there_are(n, resamples, more):
     one, other = (
-        np.concatenate([Bootstrap("toyfaces").rows(n, draws) for draws in pieces(number)])
+        np.concatenate([rows_of("toyfaces", n, draws) for draws in pieces(range(1 + number))])
         for number in (resamples, resamples + more)
     )
     assert one.shape == (1 + resamples, n)
@@ -91,10 +91,20 @@ def test_a_draw_is_n_of_n_rows_and_the_same_however_many_there_are(n, resamples,
 
 def test_other_draws_and_datasets_draw_other_images():
     draws = range(1, 101)
-    rows = Bootstrap("toyfaces").rows(100, draws)
+    rows = rows_of("toyfaces", 100, draws)
     assert len(np.unique(rows, axis=0)) == 100
-    assert (Bootstrap("toyfaces").rows(100, range(101, 201)) != rows).any(axis=1).all()
-    assert (Bootstrap("ferplus").rows(100, draws) != rows).any(axis=1).all()
+    assert (rows_of("toyfaces", 100, range(101, 201)) != rows).any(axis=1).all()
+    assert (rows_of("ferplus", 100, draws) != rows).any(axis=1).all()
+
+
+def test_portions_are_all_draws_cut_where_pieces_are():
+    for n in (10, 3553, 10**6):
+        parts = portions(1000, n)
+        assert [i for part in parts for i in part] == list(range(1001))
+        cut = [piece for part in parts for piece in pieces(part)]
+        assert cut == pieces(range(1001))
+    assert len(portions(1000, 10)) == 1
+    assert len(portions(1000, 10**6)) == 11
 
 
 # Scores on draws
@@ -109,7 +119,7 @@ def scored(metric: Metric | str) -> np.ndarray | FercError:
 def one_by_one(metric: Metric) -> list[float]:
     """A metric of the rows of the first five draws."""
     targets = SOFT if metric.target == "soft" else LABELS
-    rows = Bootstrap("toyfaces").rows(N, range(1, 6))
+    rows = rows_of("toyfaces", N, range(1, 6))
     return [
         metric(PROBS[drawn], targets[drawn], **CONTEXT.rows(drawn).given_to(metric))
         for drawn in rows

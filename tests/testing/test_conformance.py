@@ -172,6 +172,7 @@ BROKEN = [
     (spec.Executor("a", lambda f, items, n: map(f, sorted(items, reverse=True))), "mixes up"),
     (spec.Reporter("a", lambda frame: frame.to_dicts()), "returns list, not str"),
     (spec.Reporter("a", lambda frame: frame.drop("method").write_csv()), "leaves out a value"),
+    (spec.Chart("a", lambda run: None), "is not lazy"),
     (spec.Command("a", SimpleNamespace()), "is not lazy"),
     (spec.Command("a", "builtins:abs"), "is not a Typer app"),
 ]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ferc_metrics.inputs import Floats, Ints, probabilities, soft_labels
 from ferc_metrics.outcomes import expected_hits
 from ferc_metrics.proper import SMALLEST
-from ferc_metrics.reliability import BINS, equal_width
+from ferc_metrics.reliability import BINS, ascending, equal_width
 
 
 def accuracy(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
@@ -48,17 +48,18 @@ def nll(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
 def ece(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
     """Return the expected calibration error of each resample, 15 bins of equal width."""
     s, a = expected_hits(probs, targets)
-    gaps: Floats = np.abs(_sums(equal_width(s, BINS), counts * (s - a), BINS)).sum(axis=1)
+    index, gap = equal_width(s, BINS), s - a
+    gaps = np.array([np.abs(np.bincount(index, row * gap, BINS)).sum() for row in counts])
     return _over_sizes(gaps, counts)
 
 
 def kse(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
     """Return the Kolmogorov-Smirnov calibration error of each resample."""
     s, a = expected_hits(probs, targets)
-    order = np.argsort(s, kind="stable")
-    ends_block = np.append(np.diff(s[order]) > 0, True)
-    running = (np.cumsum(row[order])[ends_block] for row in counts * (s - a))
-    return _over_sizes(np.array([np.abs(gap).max() for gap in running]), counts)
+    order = ascending(s)
+    ends, gap = np.flatnonzero(np.append(np.diff(s[order]) > 0, True)), (s - a)[order]
+    gaps = (np.cumsum(row[order] * gap)[ends] for row in counts)
+    return _over_sizes(np.array([max(gap.max(), -gap.min()) for gap in gaps]), counts)
 
 
 # No matrix products below: every worker process would start as many threads as there are cores,
@@ -67,7 +68,7 @@ def kse(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
 
 def _means(values: Floats, counts: Floats) -> Floats:
     """Return the mean of ``values`` [N] in each resample."""
-    return _over_sizes((counts * values).sum(axis=1), counts)
+    return _over_sizes(np.einsum("dn,n->d", counts, values, optimize=False), counts)
 
 
 def _over_sizes(total: Floats, counts: Floats) -> Floats:

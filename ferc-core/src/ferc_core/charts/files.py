@@ -11,6 +11,17 @@ from ferc_core.errors import UnknownNameError
 
 SUFFIXES = (".svg", ".png", ".pdf", ".html", ".json")
 SCALE = 2  # of a PNG: sharp in print
+LIBRARY = "window.vegaEmbed = vegaEmbed;"
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>FER-C</title>
+<div id="chart"></div>
+<script type="module">{library}</script>
+<script type="module">window.vegaEmbed("#chart", {spec}, {{actions: false}});</script>
+</html>
+"""
 
 
 def check_suffix(path: Path) -> None:
@@ -41,6 +52,10 @@ def content(spec: dict[str, Any], suffix: str) -> bytes:
         return found
     if suffix == ".svg":
         text: str = vl_convert.vegalite_to_svg(spec)
-    else:
-        text = vl_convert.vegalite_to_html(spec, bundle=True)
-    return text.encode()
+        return text.encode()
+    return PAGE.format(library=vl_convert.javascript_bundle(LIBRARY), spec=in_script(spec)).encode()
+
+
+def in_script(spec: Any) -> str:
+    """Return JSON to stand in a script of a page: no text in it, a name for example, ends it."""
+    return json.dumps(spec, ensure_ascii=False).replace("<", "\\u003c")

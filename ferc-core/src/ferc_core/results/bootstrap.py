@@ -13,7 +13,10 @@ draw (paired).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,14 +24,16 @@ import numpy.typing as npt
 
 from ferc_core.base.seeds import generator
 from ferc_core.errors import FercError, as_failure
-from ferc_core.experiment.cases import Context
+from ferc_core.experiment.cases import Context, frozen
 from ferc_core.plugins.registry import Chosen
 from ferc_core.spec import Metric, resolve
 
 Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
-PIECE = 100  # draws that are one piece of work: small, for Ctrl-C waits for those begun
+PIECE = 100  # draws that are made at a time
+PORTION = 2_000_000  # rows that are drawn in one piece of work
+KEPT = 16  # pieces that are kept for the next cell
 SAME = 1e-9  # a metric and its fast form for many draws differ by rounding alone
 
 
@@ -46,18 +51,30 @@ class Predictions:
     draws: range
     context: Context = field(default_factory=Context)
 
-    def scores(self, metric: Chosen[Metric], counts: Array) -> Array | FercError:
-        """Return a metric of each draw, given as counts of the rows [D, N]."""
-        targets = self.soft if metric.entry.target == "soft" else self.hard
+    def frozen(self) -> Predictions:
+        """Return the same with arrays that nobody can change; metrics share what they compute."""
+        parts = {name: frozen(getattr(self, name)) for name in ("probs", "hard", "soft")}
+        return replace(self, **parts)
+
+    @cached_property
+    def one_hot(self) -> Array:
+        """The hard labels as distributions [N, K]."""
+        found: Array = frozen(np.eye(self.probs.shape[1])[self.hard])
+        return found
+
+    def scores(self, metric: Chosen[Metric], counts: Sequence[Array]) -> Array | FercError:
+        """Return a metric of each draw, given as counts of the rows, each [D, N]."""
+        soft = metric.entry.target == "soft"
+        targets = self.soft if soft else self.hard
         try:
             if metric.entry.resampled is not None and not metric.call.options:
-                y = np.eye(self.probs.shape[1])[targets] if targets.ndim == 1 else targets
+                y = self.soft if soft else self.one_hot
                 form = resolve(metric.entry.resampled)
                 (known,) = form(self.probs, y, np.ones((1, len(y))))
                 if abs(known - metric(self.probs, targets)) < SAME:  # else it is not its form
-                    found: Array = form(self.probs, y, counts)
-                    return found
-            return np.array([self.score(metric, targets, drawn) for drawn in counts])
+                    return np.concatenate([form(self.probs, y, each) for each in counts])
+            drawn = (row for each in counts for row in each)
+            return np.array([self.score(metric, targets, row) for row in drawn])
         except BaseException as error:  # a metric may raise anything; the others continue
             return as_failure(error)
 
@@ -78,34 +95,53 @@ class Bootstrap:
     dataset: str
     subjects: Rows | None = None
 
-    def rows(self, n: int, draws: range) -> Rows:
-        """Return what is drawn of n images or subjects, [draws, n], in a piece of `pieces`."""
-        if draws.start == 0:
-            return np.arange(n)[None]
-        # The address of the draws: another word in it would move every interval.
-        rng = generator(self.dataset, "every picture", "bootstrap", 0, draws.start)
-        return rng.integers(n, size=(len(draws), n))
-
     def counts(self, n: int, draws: range) -> Array:
-        """Return how often each of n images is drawn, [draws, n]."""
-        several = n if self.subjects is None else int(self.subjects.max()) + 1
-        rows = self.rows(several, draws)
-        times = np.array([np.bincount(drawn, minlength=several) for drawn in rows], np.float64)
-        return times if self.subjects is None else times[:, self.subjects]
+        """Return how often each of n images is drawn, [draws, n], in a piece of `pieces`."""
+        if self.subjects is None:
+            return times(self.dataset, n, draws)
+        return times(self.dataset, int(self.subjects.max()) + 1, draws)[:, self.subjects]
 
     def __call__(self, asked: Predictions) -> list[Array | FercError]:
         """Return each metric on each draw that is asked for, [draws], or why it failed."""
-        counts = self.counts(len(asked.probs), asked.draws)
-        return [asked.scores(metric, counts) for metric in asked.metrics]
+        known, n = asked.frozen(), len(asked.probs)
+        counts = [self.counts(n, piece) for piece in pieces(asked.draws)]
+        return [known.scores(metric, counts) for metric in known.metrics]
 
 
-def pieces(resamples: int) -> list[range]:
-    """Return the numbers of the draws, cut always alike: 0 (the images themselves), 1 .. 100, ...
+def rows_of(dataset: str, n: int, draws: range) -> Rows:
+    """Return what is drawn of n images or subjects, [draws, n], in a piece of `pieces`."""
+    if draws.start == 0:
+        return np.arange(n)[None]
+    # The address of the draws: another word in it would move every interval.
+    rng = generator(dataset, "every picture", "bootstrap", 0, draws.start)
+    return rng.integers(n, size=(len(draws), n))
 
-    So a draw is the same whatever their number.
+
+@lru_cache(maxsize=KEPT)  # all cells ask for the same draws
+def times(dataset: str, n: int, draws: range) -> Array:
+    """Return how often each of n images or subjects is drawn, [draws, n], read-only."""
+    rows = rows_of(dataset, n, draws)
+    found: Array = np.array([np.bincount(drawn, minlength=n) for drawn in rows], np.float64)
+    found.flags.writeable = False
+    return found
+
+
+def pieces(draws: range) -> list[range]:
+    """Return the numbers of draws, cut always alike: 0 (the images themselves), 1 .. 100, ...
+
+    So a draw is the same whatever their number. A range must begin where a piece does.
     """
-    starts = range(1, 1 + resamples, PIECE)
-    return [range(1), *(range(i, min(i + PIECE, 1 + resamples)) for i in starts)]
+    starts = [i for i in draws if i % PIECE == 1 or i == 0]
+    return [range(a, b) for a, b in pairwise([*starts, draws.stop])]
+
+
+def portions(resamples: int, n: int) -> list[range]:
+    """Return the numbers of all draws of n images, in portions of work of some pieces each: small,
+    for Ctrl-C waits for those begun.
+    """
+    every, together = pieces(range(1 + resamples)), max(1, PORTION // (PIECE * n))
+    parts = [every[i : i + together] for i in range(0, len(every), together)]
+    return [range(part[0].start, part[-1].stop) for part in parts]
 
 
 def interval(value: float, replicates: Array, level: float) -> tuple[float, float]:

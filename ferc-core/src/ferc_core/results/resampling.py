@@ -17,7 +17,7 @@ from ferc_core.errors import FercError, RequestError
 from ferc_core.experiment.benchmark import Trial
 from ferc_core.experiment.cases import Case
 from ferc_core.plugins.host import registry
-from ferc_core.results.bootstrap import Array, Bootstrap, Predictions, Rows, pieces
+from ferc_core.results.bootstrap import Array, Bootstrap, Predictions, Rows, portions
 from ferc_core.results.ensembles import ensembles_in
 from ferc_core.results.reading import Source, calibrators_of, cases_in, cells_of
 from ferc_core.results.requests import Request
@@ -61,7 +61,7 @@ def scores_in(
     """Return the scores of the trials, calibrators and cells of a run, and those of the draws."""
     results = source.scores
     groups = groups_of(cells_of(results), request)
-    draws = pieces(request.resamples)
+    draws = portions(request.resamples, int(results["n"].to_numpy().max()))
     trials = trials_of(source, request)
     steps = sum(map(len, trials.values())) * len(groups) * len(draws)
     metrics = {name for group in groups.values() for name in group.metrics}

@@ -11,6 +11,7 @@ Everything that FER-C registers passes them.
 
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
@@ -246,6 +247,15 @@ def check_reporter(entry: spec.Reporter) -> None:
         assert rows == 0 or METHOD in text, f"{entry.name} leaves out a value of the table"
 
 
+def check_chart(entry: spec.Chart, run: Any = None, **options: Any) -> None:
+    """A lazy function; of a ``run``, a chart whose specification can be written as JSON."""
+    assert isinstance(entry.function, str) or run is not None, f"{entry.name} is not lazy"
+    assert callable(entry.loaded), f"{entry.name} is not a function"
+    if run is not None:
+        found = entry(run, **options).to_dict()
+        assert json.loads(json.dumps(found)), f"{entry.name} draws nothing"
+
+
 def check_command(entry: spec.Command) -> None:
     """A Typer app, named lazily and not imported when plugins are loaded."""
     assert isinstance(entry.function, str), f"{entry.name} is not lazy; use 'module:attribute'"
@@ -276,6 +286,7 @@ CHECKS: Mapping[type[spec.Entry], Callable[..., None]] = MappingProxyType(
         spec.Metric: check_metric,
         spec.Executor: check_executor,
         spec.Reporter: check_reporter,
+        spec.Chart: check_chart,
         spec.Command: check_command,
     }
 )
