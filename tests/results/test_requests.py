@@ -79,6 +79,14 @@ def test_clean_and_corrupted_images_are_told_apart(path):
     assert value(path, "clean_auroc", cell=CLEAN) == 0.5
 
 
+def test_a_metric_that_begins_like_a_column_of_the_summary_keeps_its_title(path, ferc):
+    command = ("results", path, "--by", "corruption", "--metric", "clean_auroc")
+    shown = ferc(*command, "--format", "markdown").stdout
+    assert "| images |" not in shown
+    assert "| corruption | clean AUROC | N |" in shown
+    assert "| clean | 50.0 |" in shown
+
+
 def test_confidence_is_compared_with_visibility(path):
     expected = spearmanr(probs(path, SNOW).max(axis=1), SEEN).statistic
     assert value(path, "visibility_correlation") == pytest.approx(expected)

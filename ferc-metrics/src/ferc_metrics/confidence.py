@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_metrics.inputs import Floats, MetricInputError, check_targets, probabilities
+from ferc_metrics.outcomes import prediction
+from ferc_metrics.reliability import ascending
 
 
 def mean_confidence(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
@@ -34,7 +36,8 @@ def clean_auroc(probs: npt.ArrayLike, targets: npt.ArrayLike, *, clean: npt.Arra
     >>> clean_auroc([[0.6, 0.4], [0.8, 0.2]], [0, 0], clean=[[0.9, 0.1], [0.3, 0.7]])
     0.75
     """
-    s, known = (np.sort(probabilities(p).max(axis=1)) for p in (probs, clean))
+    s, known = (prediction(probabilities(p))[1] for p in (probs, clean))
+    s, known = s[ascending(s)], known[ascending(known)]
     below = sum(np.searchsorted(s, known, side).sum() for side in ("left", "right"))
     return float(below / 2 / (len(known) * len(s)))
 
@@ -51,16 +54,24 @@ def visibility_correlation(
     >>> visibility_correlation([[0.9, 0.1], [0.4, 0.6]], [0, 0], visibility=[0.8, 0.3])
     1.0
     """
-    return rank_correlation(probabilities(probs).max(axis=1), visibility, "visibility")
+    return rank_correlation(prediction(probabilities(probs))[1], visibility, "visibility")
 
 
 def rank_correlation(values: Floats, others: npt.ArrayLike, name: str) -> float:
     """Return Spearman's rank correlation of two arrays [N], NaN where one of them is constant."""
-    from scipy.stats import rankdata
-
     given = np.asarray(others, np.float64)
     if given.shape != values.shape or not np.isfinite(given).all():
         raise MetricInputError(f"{name} must be {len(values)} finite numbers, one for each row")
-    x, y = (rankdata(each) - (len(values) + 1) / 2 for each in (values, given))
+    x, y = (ranks(each) - (len(values) - 1) / 2 for each in (values, given))
     size = np.sqrt(np.sum(x * x) * np.sum(y * y))
     return float(np.clip(np.sum(x * y) / size, -1, 1)) if size else float("nan")
+
+
+def ranks(values: Floats) -> Floats:
+    """Return the ranks of values [N], from 0 up; equal ones share their mean rank."""
+    order = ascending(values)
+    starts = np.flatnonzero(np.diff(values[order], prepend=np.nan) != 0)
+    count = np.diff(starts, append=len(values))
+    found = np.empty(len(values))
+    found[order] = np.repeat(starts + (count - 1) / 2, count)
+    return found

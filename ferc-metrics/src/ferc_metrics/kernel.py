@@ -20,6 +20,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ from ferc_metrics.sharing import remembered
 
 TOGETHER = 4000  # samples up to which all pairs are formed
 BLOCK = 100  # samples of a block where there are more: pairs are formed within blocks
+MOST = 2000  # blocks
 FEW = 1000  # samples that the width is the median of
 DRAWS = 200
 AT_ONCE = 400  # columns of residuals that are multiplied at a time
@@ -79,7 +81,7 @@ def skce(probs: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     is around 0 on either side.
 
     Over all pairs of up to 4,000 samples; of more, over the pairs within blocks of 100 that are
-    formed at random. One sample has no pair and an error of 0.
+    drawn at random, 2,000 at most. One sample has no pair and an error of 0.
 
     >>> p = [[0.5, 0.5]] * 4
     >>> round(skce(p, [0, 0, 0, 0]), 6), round(skce(p, [0, 0, 1, 1]), 6)  # 1/2, (2 - 4) / 6 / 2
@@ -127,12 +129,15 @@ def blocks(probs: npt.ArrayLike, targets: npt.ArrayLike) -> Iterator[Block]:
     mixed = (p * np.sqrt(np.arange(2, k + 2))).sum(axis=1)  # different for different rows
     order = np.lexsort((labels, mixed))
     order = order[seeded(p[order]).permutation(n)]
+    if n > TOGETHER:
+        order = order[: MOST * BLOCK]
     p, labels = p[order], labels[order]
     residuals = (labels[:, None] == np.arange(k)) - p
     apart = distances(p[:FEW])[np.triu_indices(min(n, FEW), 1)]
     width = float(np.median(apart)) if len(apart) else 0.0
-    for rows in np.array_split(np.arange(n), 1 if n <= TOGETHER else n // BLOCK):
-        yield Block(p[rows], residuals[rows], width or 1.0)
+    ends = [0, n] if n <= TOGETHER else range(0, min(n, MOST * BLOCK) + 1, BLOCK)
+    for start, end in pairwise(ends):
+        yield Block(p[start:end], residuals[start:end], width or 1.0)
 
 
 def distances(p: Floats) -> Floats:

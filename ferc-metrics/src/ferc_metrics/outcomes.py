@@ -22,7 +22,7 @@ def hits(
     """
     p = probabilities(probs)
     labels = hard_labels(targets, p, instead)
-    predicted, s = _predicted(p)
+    predicted, s = prediction(p)
     return s, _equal(predicted, labels)
 
 
@@ -31,7 +31,7 @@ def expected_hits(probs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats,
     """Return s and a = y[predicted], the chance that a label drawn from y is predicted."""
     p = probabilities(probs)
     y = soft_labels(targets, p)
-    predicted, s = _predicted(p)
+    predicted, s = prediction(p)
     return s, y[np.arange(len(y)), predicted]
 
 
@@ -44,13 +44,14 @@ def authors_hits(probs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats, 
     """
     p = probabilities(probs)
     y = soft_labels(targets, p)
-    predicted, s = _predicted(p)
+    predicted, s = prediction(p)
     largest = y.max(axis=1)
     return s, np.where(predicted == y.argmax(axis=1), largest, 1 - largest)
 
 
 @remembered
-def _predicted(p: Floats) -> tuple[Ints, Floats]:
+def prediction(p: Floats) -> tuple[Ints, Floats]:
+    """Return the predicted class and its probability, [N] each."""
     predicted = p.argmax(axis=1)
     return predicted, p[np.arange(len(p)), predicted]
 

@@ -150,7 +150,13 @@ def register_charts(register: Callable[[Chart], None]) -> None:
          "F1 and overconfidence of each class, clean and corrupted.", "-"),
     ):  # fmt: skip
         register(
-            Chart(name, f"ferc_core.charts.{function}", title=title, summary=summary, source=source)
+            Chart(
+                name,
+                f"ferc_core.results.charts.{function}",
+                title=title,
+                summary=summary,
+                source=source,
+            )
         )
 
 

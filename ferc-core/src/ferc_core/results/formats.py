@@ -163,7 +163,7 @@ def parted(column: str) -> tuple[str, Metric | None]:
     """Return the prefix of a column in words, and the metric that it is of, if any."""
     metrics, name = registry().metrics, column.partition("(")[0]  # without its options
     for prefix, title in PREFIXES.items():
-        if name.startswith(prefix):
+        if name.startswith(prefix) and name not in metrics:
             return title, metrics.get(name.removeprefix(prefix))
     return "", metrics.get(name)
 

@@ -8,8 +8,8 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from ferc_core.charts import theme
-from ferc_core.charts.data import calibrators_in, cells_asked, chosen_trials, pooled
+from ferc_core.results.charts import theme
+from ferc_core.results.charts.data import calibrators_in, cells_asked, chosen_trials, pooled
 
 if TYPE_CHECKING:
     from ferc_core.results.run import Run

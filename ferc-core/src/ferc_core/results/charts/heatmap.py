@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 import polars as pl
 
-from ferc_core.charts import theme
-from ferc_core.charts.data import (
+from ferc_core.results.charts import theme
+from ferc_core.results.charts.data import (
     apart_in,
     axis_title,
     calibrators_in,

@@ -12,13 +12,13 @@ from helpers.stored import LABELS, K, N, make_run
 
 from ferc_core import open_run, registry
 from ferc_core.base.failures import Failures
-from ferc_core.charts.confusion import rates
-from ferc_core.charts.data import cells_asked, pooled, trials_in
-from ferc_core.charts.heatmap import every_cell
-from ferc_core.charts.reliability import bin_table, outcomes, steps
-from ferc_core.charts.risk import curve
-from ferc_core.charts.severity import scores
 from ferc_core.errors import FercError
+from ferc_core.results.charts.confusion import rates
+from ferc_core.results.charts.data import cells_asked, pooled, trials_in
+from ferc_core.results.charts.heatmap import every_cell
+from ferc_core.results.charts.reliability import bin_table, outcomes, steps
+from ferc_core.results.charts.risk import curve
+from ferc_core.results.charts.severity import scores
 from ferc_core.testing import check_chart
 
 KINDS = sorted(registry().charts)

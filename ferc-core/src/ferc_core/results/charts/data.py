@@ -115,15 +115,24 @@ def predictions(
             yield names[case.trial.method, case.trial.loss, case.trial.noise], case
 
 
+def by_seed(
+    run: Run, cells: Sequence[Cell], calibrators: Sequence[str], trials: Sequence[str]
+) -> dict[tuple[str, str], list[Case]]:
+    """Return the predictions of each trial and calibrator in some cells, a case for each seed."""
+    found: dict[tuple[str, str], dict[int, list[Case]]] = {}
+    for name, case in predictions(run, cells, calibrators, trials):
+        seeds = found.setdefault((name, case.calibrator), {})
+        seeds.setdefault(case.trial.seed, []).append(case)
+    if not found:
+        raise RequestError("there are no predictions of these cells and trials")
+    return {place: list(map(together, seeds.values())) for place, seeds in found.items()}
+
+
 def pooled(
     run: Run, cells: Sequence[Cell], calibrators: Sequence[str], trials: Sequence[str]
 ) -> dict[tuple[str, str], Case]:
     """Return the predictions of each trial and calibrator in some cells, all seeds together."""
-    found: dict[tuple[str, str], list[Case]] = {}
-    for name, case in predictions(run, cells, calibrators, trials):
-        found.setdefault((name, case.calibrator), []).append(case)
-    if not found:
-        raise RequestError("there are no predictions of these cells and trials")
+    found = by_seed(run, cells, calibrators, trials)
     return {place: together(each) for place, each in found.items()}
 
 

@@ -8,8 +8,15 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from ferc_core.charts import theme
-from ferc_core.charts.data import calibrators_in, cells_asked, chosen_trials, pooled, trials_in
+from ferc_core.experiment.cases import Case
+from ferc_core.results.charts import theme
+from ferc_core.results.charts.data import (
+    by_seed,
+    calibrators_in,
+    cells_asked,
+    chosen_trials,
+    trials_in,
+)
 
 if TYPE_CHECKING:
     from ferc_core.results.run import Run
@@ -19,16 +26,15 @@ POINTS = 101
 
 def risk_coverage(run: Run, *, trial: str = "", calibrator: str = "none") -> Any:
     """Return the error among the most confident images against their fraction, for each trial, on
-    clean and on all corrupted images.
+    clean and on all corrupted images; the mean over seeds.
     """
     chosen, panels = calibrators_in(run, calibrator), []
     for cell, title in (("clean", "clean"), ("corrupted", "all corrupted images")):
-        found = pooled(run, cells_asked(run, cell), chosen, chosen_trials(run, trial))
+        found = by_seed(run, cells_asked(run, cell), chosen, chosen_trials(run, trial))
         rows = []
-        for (name, by), case in found.items():
-            s, wrong = case.probs.max(axis=1), case.probs.argmax(axis=1) != case.hard
-            for coverage, risk in curve(s, wrong.astype(float)):
-                rows.append((name, by, 100 * coverage, 100 * risk))
+        for (name, by), seeds in found.items():
+            mean = np.mean([curve_of(case) for case in seeds], axis=0)
+            rows += [(name, by, 100 * coverage, 100 * risk) for coverage, risk in mean]
         names = ["trial", "calibrator", "coverage", "risk"]
         frame = pl.DataFrame(rows, schema=names, orient="row")
         lines = (
@@ -36,7 +42,7 @@ def risk_coverage(run: Run, *, trial: str = "", calibrator: str = "none") -> Any
             .mark_line(strokeWidth=2)
             .encode(
                 x=alt.X("coverage:Q", title="coverage (% of the images, most confident first)"),
-                y=alt.Y("risk:Q", title="risk (% wrong among them)"),
+                y=alt.Y("risk:Q", title="risk (% wrong among them)", scale=alt.Scale(nice=True)),
                 color=theme.colours(trials_in(run)),
                 strokeDash=theme.dashes(chosen),
                 tooltip=["trial", "calibrator", "coverage", alt.Tooltip("risk:Q", format=".1f")],
@@ -44,6 +50,12 @@ def risk_coverage(run: Run, *, trial: str = "", calibrator: str = "none") -> Any
         )
         panels.append(lines.properties(title=title, width=theme.WIDTH, height=theme.HEIGHT))
     return alt.hconcat(*panels)
+
+
+def curve_of(case: Case) -> np.ndarray:
+    """Return the curve of a model, [points, 2]."""
+    wrong = case.probs.argmax(axis=1) != case.hard
+    return np.array(curve(case.probs.max(axis=1), wrong.astype(np.float64)))
 
 
 def curve(s: np.ndarray, wrong: np.ndarray) -> list[tuple[float, float]]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 import polars as pl
 
-from ferc_core.charts import theme
-from ferc_core.charts.data import (
+from ferc_core.results.charts import theme
+from ferc_core.results.charts.data import (
     apart_in,
     axis_title,
     calibrators_in,
@@ -37,12 +37,15 @@ def severity(
     colour = theme.colours(trials_in(run))
     x = alt.X("severity:O", title="severity (0: clean)", axis=alt.Axis(labelAngle=0))
     y = alt.Y("value:Q", title=axis_title(name), scale=alt.Scale(zero=False, nice=True))
-    base = alt.Chart(frame).encode(x=x, color=colour, strokeDash=theme.dashes(chosen))
+    base = alt.Chart(frame).encode(x=x, color=colour)
     tips = ["trial", "calibrator", "severity", alt.Tooltip("value:Q", format=".2f")]
-    layers = [base.mark_line(point=True).encode(y=y, tooltip=tips)]
+    line = base.mark_line(point=True).encode(y=y, strokeDash=theme.dashes(chosen), tooltip=tips)
+    layers = [line]
     if resamples:
         band = base.mark_area(opacity=0.15, stroke=None).encode(
-            y=alt.Y("low:Q", title=axis_title(name), scale=alt.Scale(zero=False)), y2="high:Q"
+            y=alt.Y("low:Q", title=axis_title(name), scale=alt.Scale(zero=False)),
+            y2="high:Q",
+            detail="calibrator:N",
         )
         layers.insert(0, band)
     return alt.layer(*layers).properties(width=theme.WIDTH, height=theme.HEIGHT)

@@ -8,9 +8,15 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from ferc_core.charts import theme
-from ferc_core.charts.data import calibrators_in, cells_asked, chosen_trials, classes_of, pooled
 from ferc_core.experiment.cases import Case
+from ferc_core.results.charts import theme
+from ferc_core.results.charts.data import (
+    calibrators_in,
+    cells_asked,
+    chosen_trials,
+    classes_of,
+    pooled,
+)
 
 if TYPE_CHECKING:
     from ferc_core.results.run import Run

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import polars as pl
 
 from ferc_core.base.seeds import generator
-from ferc_core.charts import theme
-from ferc_core.charts.data import calibrators_in, cells_asked, chosen_trials, pooled
 from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.experiment.cases import Case
+from ferc_core.results.charts import theme
+from ferc_core.results.charts.data import calibrators_in, cells_asked, chosen_trials, pooled
 
 if TYPE_CHECKING:
     from ferc_core.results.run import Run

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 import polars as pl
 
-from ferc_core.charts import theme
-from ferc_core.charts.data import axis_title, calibrators_in, metric_name, trials_in
-from ferc_core.charts.heatmap import every_cell
+from ferc_core.results.charts import theme
+from ferc_core.results.charts.data import axis_title, calibrators_in, metric_name, trials_in
+from ferc_core.results.charts.heatmap import every_cell
 
 if TYPE_CHECKING:
     from ferc_core.results.run import Run

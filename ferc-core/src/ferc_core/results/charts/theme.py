@@ -42,14 +42,18 @@ def themed(chart: Any) -> Any:
 def colours(names: list[str], title: str | None = None) -> alt.Color:
     """Return the colours of trials, in their order; they repeat after the last."""
     range_ = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
-    legend = alt.Legend(orient="bottom", columns=2, title=title) if len(names) > 1 else None
+    legend = None
+    if len(names) > 1:
+        legend = alt.Legend(orient="bottom", columns=2, title=title, symbolOpacity=1)
     return alt.Color("trial:N", scale=alt.Scale(domain=names, range=range_), legend=legend)
 
 
 def dashes(calibrators: list[str]) -> alt.StrokeDash:
     """Return the dashes of calibrators: the first one is solid."""
     range_ = [DASHES[i % len(DASHES)] for i in range(len(calibrators))]
-    legend = alt.Legend(orient="bottom") if len(calibrators) > 1 else None
+    legend = None
+    if len(calibrators) > 1:
+        legend = alt.Legend(orient="bottom", symbolType="stroke", symbolSize=400)
     scale = alt.Scale(domain=calibrators, range=range_)
     return alt.StrokeDash("calibrator:N", scale=scale, legend=legend)
 

@@ -8,8 +8,9 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from ferc_core.charts import theme
-from ferc_core.charts.data import (
+from ferc_core.experiment.cases import Case
+from ferc_core.results.charts import theme
+from ferc_core.results.charts.data import (
     calibrators_in,
     cells_asked,
     chosen_trials,
@@ -17,7 +18,6 @@ from ferc_core.charts.data import (
     pooled,
     trials_in,
 )
-from ferc_core.experiment.cases import Case
 
 if TYPE_CHECKING:
     from ferc_core.results.run import Run
