@@ -250,12 +250,12 @@ def without_interrupts() -> Iterator[None]:
 def live(target: Callable[..., None], connection: Connection, *arguments: Any) -> None:
     """Let this process end with the one that started it, and leave Ctrl-C to that one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    stop_on(signal.SIGTERM)
     try:
-        threading.Thread(target=end_with_parent, daemon=True).start()
-    except RuntimeError:  # there is no memory for it
-        os._exit(1)
-    try:
+        stop_on(signal.SIGTERM)
+        try:
+            threading.Thread(target=end_with_parent, daemon=True).start()
+        except RuntimeError:  # there is no memory for it
+            os._exit(1)
         target(connection, *arguments)
     except Stopped as stopped:
         sys.exit(stopped.exit_code)
