@@ -85,6 +85,17 @@ def test_every_corruption_is_in_its_page_with_its_summary():
             assert f"| `{name}` | {entry.summary} |" in text
 
 
+def test_the_documentation_has_every_metric_and_every_chart_with_its_options():
+    metrics, charts = ((REPOSITORY / "docs" / name).read_text(encoding="utf-8")
+                       for name in ("metrics.md", "charts.md"))  # fmt: skip
+    assert [name for name in registry().metrics if f"`{name}`" not in metrics] == []
+    for name, entry in registry().charts.items():
+        options = list(inspect.signature(entry.loaded).parameters)[1:]
+        assert f"| `{name}` | {', '.join(f'`{option}`' for option in options)} |".replace(
+            "|  |", "| |"
+        ) in charts, name  # fmt: skip
+
+
 def options_table() -> list[tuple[str, list[str]]]:
     """Return the names and options of the rows of losses and calibrators in docs/training.md."""
     page = (REPOSITORY / "docs/training.md").read_text(encoding="utf-8")

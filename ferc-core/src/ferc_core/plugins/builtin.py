@@ -148,6 +148,14 @@ def register_charts(register: Callable[[Chart], None]) -> None:
          "The error among the most confident images.", "Geifman 2019, arXiv:1805.08206"),
         ("classes", "classes:classes", "Classes",
          "F1 and overconfidence of each class, clean and corrupted.", "-"),
+        ("visibility", "visibility:visibility", "Visibility",
+         "Visibility of every cell, and how far it softens labels.", "FER-C, figure 4"),
+        ("labels", "faces:labels", "Soft labels",
+         "A face in several cells with its soft label.", "FER-C, figures 1, 3, 7 and 8"),
+        ("corruptions", "faces:corruptions", "Corruptions",
+         "A face under every corruption.", "FER-C, figure 2"),
+        ("valence-arousal", "plane:valence_arousal", "Valence and arousal",
+         "Training faces in the plane, and the mixture.", "FER-C, eqs 5-6"),
     ):  # fmt: skip
         register(
             Chart(

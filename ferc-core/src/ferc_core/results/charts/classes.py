@@ -39,7 +39,7 @@ def classes(run: Run, *, trial: str = "", calibrator: str = "none") -> Any:
         base = alt.Chart(frame).encode(
             y=alt.Y("class:N", sort=names, title=None),
             yOffset=alt.YOffset("trial:N", sort=trials_in(run)),
-            color=theme.colours(trials_in(run)),
+            color=theme.colours(trials_in(run), chosen_trials(run, trial)),
             tooltip=["trial", "class", alt.Tooltip("f1:Q", format=".1f"),
                      alt.Tooltip("over:Q", format=".1f")],
         )  # fmt: skip

@@ -43,7 +43,7 @@ def risk_coverage(run: Run, *, trial: str = "", calibrator: str = "none") -> Any
             .encode(
                 x=alt.X("coverage:Q", title="coverage (% of the images, most confident first)"),
                 y=alt.Y("risk:Q", title="risk (% wrong among them)", scale=alt.Scale(nice=True)),
-                color=theme.colours(trials_in(run)),
+                color=theme.colours(trials_in(run), chosen_trials(run, trial)),
                 strokeDash=theme.dashes(chosen),
                 tooltip=["trial", "calibrator", "coverage", alt.Tooltip("risk:Q", format=".1f")],
             )

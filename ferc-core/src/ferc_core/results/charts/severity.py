@@ -34,7 +34,7 @@ def severity(
     ends = ("low", "high") if resamples else ()
     frame = scores(run, name, resamples).filter(pl.col("calibrator").is_in(chosen))
     frame = frame.select("trial", "calibrator", "severity", "value", *ends)
-    colour = theme.colours(trials_in(run))
+    colour = theme.colours(trials_in(run), trials_in(run))
     x = alt.X("severity:O", title="severity (0: clean)", axis=alt.Axis(labelAngle=0))
     y = alt.Y("value:Q", title=axis_title(name), scale=alt.Scale(zero=False, nice=True))
     base = alt.Chart(frame).encode(x=x, color=colour)

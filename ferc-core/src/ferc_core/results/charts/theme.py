@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -39,13 +40,16 @@ def themed(chart: Any) -> Any:
     return chart.configure(**CONFIG)
 
 
-def colours(names: list[str], title: str | None = None) -> alt.Color:
-    """Return the colours of trials, in their order; they repeat after the last."""
-    range_ = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
+def colours(names: Sequence[str], shown: Sequence[str]) -> alt.Color:
+    """Return the colours of those trials of a run that are shown: each has its own by its place
+    among all ``names``; they repeat after the last.
+    """
+    there = [name for name in names if name in shown]
+    range_ = [PALETTE[list(names).index(name) % len(PALETTE)] for name in there]
     legend = None
-    if len(names) > 1:
-        legend = alt.Legend(orient="bottom", columns=2, title=title, symbolOpacity=1)
-    return alt.Color("trial:N", scale=alt.Scale(domain=names, range=range_), legend=legend)
+    if len(there) > 1:
+        legend = alt.Legend(orient="bottom", columns=2, title=None, symbolOpacity=1)
+    return alt.Color("trial:N", scale=alt.Scale(domain=there, range=range_), legend=legend)
 
 
 def dashes(calibrators: list[str]) -> alt.StrokeDash:
@@ -53,7 +57,9 @@ def dashes(calibrators: list[str]) -> alt.StrokeDash:
     range_ = [DASHES[i % len(DASHES)] for i in range(len(calibrators))]
     legend = None
     if len(calibrators) > 1:
-        legend = alt.Legend(orient="bottom", symbolType="stroke", symbolSize=400)
+        legend = alt.Legend(
+            orient="bottom", symbolType="stroke", symbolSize=400, symbolStrokeColor=INK
+        )
     scale = alt.Scale(domain=calibrators, range=range_)
     return alt.StrokeDash("calibrator:N", scale=scale, legend=legend)
 

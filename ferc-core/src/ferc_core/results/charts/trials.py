@@ -41,7 +41,7 @@ def tradeoff(
             .encode(
                 x=alt.X("value:Q", title=axis_title(x), scale=wide),
                 y=alt.Y("value_y:Q", title=axis_title(metric), scale=wide),
-                color=theme.colours(trials_in(run)),
+                color=theme.colours(trials_in(run), trials_in(run)),
                 shape=theme.shapes(chosen),
                 tooltip=["trial", "calibrator", "value", "value_y"],
             )
@@ -62,7 +62,7 @@ def nll(run: Run, *, calibrator: str = "all") -> Any:
             .encode(
                 x=alt.X("value:Q", title=axis_title(metric)),
                 y=alt.Y("calibrator:N", sort=chosen, title=None),
-                color=theme.colours(trials_in(run)),
+                color=theme.colours(trials_in(run), trials_in(run)),
                 tooltip=["trial", "calibrator", alt.Tooltip("value:Q", format=".3f")],
             )
             .properties(width=theme.WIDTH, height=alt.Step(16))
