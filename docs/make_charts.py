@@ -2,7 +2,7 @@
 
     python docs/make_charts.py FERPLUS-RUN TOY-RUN
 
-The first is the run of docs/results.md. Faces are those of the toy run, for FER+ is not ours to show.
+The first is the run of docs/results.md. Faces are of the toy run, for FER+ is not ours to show.
 """
 
 from __future__ import annotations
