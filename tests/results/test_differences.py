@@ -96,7 +96,7 @@ def test_p_is_that_of_a_normal_distribution(value):
 
 
 def test_p_of_what_never_varies():
-    assert p_value(0.0, np.zeros(5)) == 1
+    assert np.isnan(p_value(0.0, np.zeros(5)))
     assert p_value(0.5, np.full(5, 0.5)) == 0
     assert np.isnan(p_value(0.5, np.array([0.5])))
     assert np.isnan(p_value(float("nan"), np.full(5, float("nan"))))
@@ -120,8 +120,10 @@ def test_differences_have_p_and_scores_have_none(tmp_path, ferc):
     shown = ferc("intervals", folder, "--resamples", 50, "--format", "json")
     rows = json.loads(shown.stdout)
     for row in rows:
-        assert (row["p"] is None) == (row["p_holm"] is None) == (row["against"] is None)
-    differences = [row for row in rows if row["against"]]
+        same = row["calibrator"] == "temperature" and row["metric"] in ("accuracy", "macro_f1")
+        nothing = row["against"] is None or (same and row["against"] == "calibrator none")
+        assert (row["p"] is None) == (row["p_holm"] is None) == nothing
+    differences = [row for row in rows if row["p"] is not None]
     assert all(0 <= row["p"] <= row["p_holm"] <= 1 for row in differences)
     smallest = min(differences, key=lambda row: row["p"])
     assert smallest["p_holm"] == pytest.approx(min(1, smallest["p"] * len(differences)))
@@ -142,7 +144,7 @@ def test_a_difference_that_is_there_survives_and_one_of_chance_does_not(tmp_path
     found = frame.filter(against="loss ce", corruption="clean")
     p = dict(found.select("metric", "p_holm").iter_rows())
     assert p["nll"] < 0.01
-    assert p["accuracy"] > 0.5
+    assert p["accuracy"] is None  # the same, draw by draw
 
 
 def test_many_comparisons_are_said_before_they_are_made(tmp_path, ferc):

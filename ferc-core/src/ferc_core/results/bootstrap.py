@@ -166,7 +166,8 @@ def interval(value: float, replicates: Array, level: float) -> tuple[float, floa
 
 def p_value(value: float, replicates: Array) -> float:
     """Return the two-sided p of no difference, given replicates [B] of a difference: that of a
-    normal distribution with their standard deviation. NaN for less than two replicates.
+    normal distribution with their standard deviation. NaN for less than two replicates, and where
+    there is nothing to compare: accuracy after temperature scaling, for example, is what it was.
 
     >>> round(p_value(1.96, np.array([-1.0, 1.0]) / np.sqrt(2)), 3)
     0.05
@@ -175,7 +176,7 @@ def p_value(value: float, replicates: Array) -> float:
         return math.nan
     spread = float(replicates.std(ddof=1))
     if spread == 0:
-        return 1.0 if value == 0 else 0.0
+        return math.nan if value == 0 else 0.0
     return math.erfc(abs(value) / spread / math.sqrt(2))
 
 

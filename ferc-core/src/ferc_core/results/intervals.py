@@ -123,7 +123,9 @@ def between(
 def corrected(frame: pl.DataFrame) -> pl.DataFrame:
     """Return rows of intervals with the p of differences corrected for their number."""
     p = frame["p"].fill_null(float("nan")).to_numpy()
-    return frame.with_columns(pl.Series("p_holm", holm(p)).fill_nan(None))
+    return frame.with_columns(
+        pl.col("p").fill_nan(None), pl.Series("p_holm", holm(p)).fill_nan(None)
+    )
 
 
 def made_of(out: RunDirectory, request: Request) -> str:
