@@ -52,6 +52,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def pages(session: nox.Session) -> None:
+    """Open reports in Debian's Chromium, which must be installed, by playwright."""
+    install(session, *LIGHT)
+    session.install(*TEST_TOOLS, *REFERENCES, "playwright")
+    session.run("pytest", "tests/results/test_report.py", *session.posargs)
+
+
+@nox.session
 def campaign(session: nox.Session) -> None:
     """Try 3,000 bad inputs, kills, power cuts, and fuzz the parsers; arguments go to the campaign.
 

@@ -28,7 +28,8 @@ def check(name, probs, targets, rows):
 
 def test_the_metrics_of_the_summaries_have_a_fast_form():
     shown = {name for name, entry in registry().metrics.items() if entry.views}
-    assert shown == set(RESAMPLED)
+    assert set(RESAMPLED) - shown == {"mean_confidence"}
+    assert shown <= set(RESAMPLED)
     assert "ece" in shown
 
 

@@ -164,7 +164,10 @@ HIGHER = (
     "rank_cs",
 )
 SOFT = ("distributions", "soft_calibration")  # modules whose metrics take label distributions
-RESAMPLED = ("accuracy", "macro_f1", "nll", "ece", "kse", "soft_nll", "soft_ece", "soft_kse")
+RESAMPLED = (
+    *("accuracy", "macro_f1", "nll", "ece", "kse"),
+    *("soft_nll", "soft_ece", "soft_kse", "mean_confidence"),
+)
 VIEWS: Mapping[str, tuple[Literal["clean", "corrupted", "by"], ...]] = {
     "accuracy": ("clean", "corrupted", "by"),
     "macro_f1": ("clean", "corrupted", "by"),

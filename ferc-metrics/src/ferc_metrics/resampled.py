@@ -26,6 +26,12 @@ def accuracy(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Fl
     return _means(a, counts)
 
 
+def mean_confidence(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
+    """Return the mean confidence of each resample."""
+    s, _ = expected_hits(probs, targets)
+    return _means(s, counts)
+
+
 def macro_f1(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
     """Return the macro F1 of each resample, over the classes that occur in it."""
     p = probabilities(probs)

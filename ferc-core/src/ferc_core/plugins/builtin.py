@@ -178,6 +178,7 @@ def register_commands(register: Callable[[Command], None]) -> None:
         ("score", "Score predictions that some other program made."),
         ("results", "Show the scores of a run directory, alone or beside the paper's."),
         ("intervals", "Show the scores of a run directory with their intervals."),
+        ("report", "Write one page on runs, for people who did not run them."),
         ("plot", "Draw a chart of runs: SVG, PNG, PDF, HTML or JSON."),
         ("corrupt", "Make all variants of one image, with a contact sheet."),
         ("data", "Look at a dataset before anything is run on it."),

@@ -70,6 +70,8 @@ class Run:
         self.paths = tuple(map(Path, (path, *others)))
         self.path = self.paths[0]
         self.failures = Failures() if failures is None else failures
+        self.kept: dict[Any, Any] = {}  # predictions, for the next chart
+        self._estimates: dict[tuple[tuple[str, ...], int], pl.DataFrame] = {}
         folders = [each for each in self.paths if each.suffix != ".parquet" or each.is_dir()]
         self.directories = [out for each in folders for out in run_directories(each)]
 
@@ -162,10 +164,21 @@ class Run:
         return make_intervals(self.sources, request, work, self.failures)
 
     def estimates(self, by: Sequence[str], metrics: Sequence[str], resamples: int) -> pl.DataFrame:
-        """Return what `intervals` does, and store nothing."""
-        request = Request(by, metrics, resamples)
-        work = partial(threads, workers=os.cpu_count() or 1)
-        return between(self.sources, request, work, self.failures)
+        """Return what `intervals` does, and store nothing; what was asked for before is kept."""
+        place = (tuple(by), resamples)
+        known = self._estimates.get(place)
+        if known is None or not set(metrics) <= set(known["metric"]):
+            request = Request(by, metrics, resamples)
+            work = partial(threads, workers=os.cpu_count() or 1)
+            known = between(self.sources, request, work, self.failures)
+            self._estimates[place] = known
+        return known.filter(pl.col("metric").is_in(list(metrics)))
+
+    def report(self, path: Path | str) -> None:
+        """Write one page on the runs, as ``ferc report`` does."""
+        from ferc_core.results.report.page import write_report
+
+        write_report(self, Path(path))
 
     def chart(self, kind: str, **options: Any) -> Any:
         """Return a chart, which shows itself in a notebook: an `altair.Chart`.

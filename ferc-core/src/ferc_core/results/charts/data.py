@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ferc_core.results.run import Run
 
 CORRUPTED = "corrupted"  # all corrupted cells, pooled
+KEPT = 2  # groups of cells whose predictions are kept for the next chart
 
 
 def metric_name(text: str) -> str:
@@ -119,13 +120,20 @@ def by_seed(
     run: Run, cells: Sequence[Cell], calibrators: Sequence[str], trials: Sequence[str]
 ) -> dict[tuple[str, str], list[Case]]:
     """Return the predictions of each trial and calibrator in some cells, a case for each seed."""
+    asked = tuple(cells), tuple(calibrators), tuple(trials)
+    kept: dict[Any, dict[tuple[str, str], list[Case]]] = run.kept
+    if asked in kept:
+        return kept[asked]
     found: dict[tuple[str, str], dict[int, list[Case]]] = {}
     for name, case in predictions(run, cells, calibrators, trials):
         seeds = found.setdefault((name, case.calibrator), {})
         seeds.setdefault(case.trial.seed, []).append(case)
     if not found:
         raise RequestError("there are no predictions of these cells and trials")
-    return {place: list(map(together, seeds.values())) for place, seeds in found.items()}
+    while len(kept) >= KEPT:
+        kept.pop(next(iter(kept)))
+    kept[asked] = {p: list(map(together, seeds.values())) for p, seeds in found.items()}
+    return kept[asked]
 
 
 def pooled(

@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from scipy.optimize import isotonic_regression
 
 from ferc_core.base.seeds import generator
 from ferc_core.errors import RequestError, UnknownNameError
@@ -24,6 +25,7 @@ FORMS, TARGETS = ("binned", "corp"), ("hard", "soft")
 BINS = 15
 LEVEL, REFITS = 0.9, 200  # of the band of a calibrated model
 MOST = 200  # points of an isotonic line
+TOGETHER = 2000  # groups of scores that a band is made of, at most
 
 
 def reliability(
@@ -114,9 +116,7 @@ def isotonic(s: Floats, a: Floats) -> Any:
     order = np.argsort(s, kind="stable")
     s, a = s[order], a[order]
     fitted = steps(s, a)
-    rng = generator("reliability", "band", "isotonic", 0, len(s))
-    drawn = np.array([steps(s, (rng.random(len(s)) < s).astype(float)) for _ in range(REFITS)])
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    low, high = band(s)
     rows = np.unique(np.linspace(0, len(s) - 1, min(MOST, len(s))).astype(int))
     frame = pl.DataFrame(
         {"confidence": s[rows], "accuracy": fitted[rows], "low": low[rows], "high": high[rows]}
@@ -124,7 +124,7 @@ def isotonic(s: Floats, a: Floats) -> Any:
     x = alt.X(
         "confidence:Q", scale=alt.Scale(domain=[0, 1]), title=None, axis=alt.Axis(labels=False)
     )
-    band = (
+    area = (
         alt.Chart(frame)
         .mark_area(color=theme.FAINT, opacity=0.3)
         .encode(
@@ -137,13 +137,26 @@ def isotonic(s: Floats, a: Floats) -> Any:
         .encode(x=x, y="accuracy:Q")
     )
     calibration = float(np.mean((s - a) ** 2) - np.mean((fitted - a) ** 2))
-    return framed(band + diagonal() + line, f"MCB {max(calibration, 0):.4f}, N = {len(s):,}")
+    return framed(area + diagonal() + line, f"MCB {max(calibration, 0):.4f}, N = {len(s):,}")
+
+
+def band(s: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of the band of calibrated models at sorted scores, [N] each.
+
+    Outcomes are drawn with these scores and fitted again; many scores are taken together.
+    """
+    starts = np.unique(np.linspace(0, len(s), min(len(s), TOGETHER) + 1).astype(int))[:-1]
+    count = np.diff(starts, append=len(s))
+    means = np.add.reduceat(s, starts) / count
+    rng = generator("reliability", "band", "isotonic", 0, len(s))
+    drawn = rng.binomial(count, np.clip(means, 0, 1), size=(REFITS, len(count))) / count
+    fits = np.array([isotonic_regression(each, weights=count).x for each in drawn])
+    low, high = np.quantile(fits, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return np.repeat(low, count), np.repeat(high, count)
 
 
 def steps(s: Floats, a: Floats) -> Floats:
     """Return the isotonic fit of outcomes to sorted scores, [N]; equal scores get equal values."""
-    from scipy.optimize import isotonic_regression
-
     starts = np.flatnonzero(np.diff(s, prepend=-1))
     count = np.diff(starts, append=len(s))
     fit = isotonic_regression(np.add.reduceat(a, starts) / count, weights=count).x
@@ -156,7 +169,7 @@ def diagonal() -> Any:
     ends = pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]})
     return (
         alt.Chart(ends)
-        .mark_line(color=theme.INK, strokeDash=[4, 3], strokeWidth=1)
+        .mark_line(color=theme.FAINT, strokeDash=[4, 3], strokeWidth=1.5)
         .encode(x="x", y="y")
     )
 

@@ -31,6 +31,7 @@ CONFIG: dict[str, Any] = {
               "subtitleColor": "#555555"},
     "header": {"labelFontSize": 11, "titleFontSize": 11, "labelLimit": 260},
     "view": {"stroke": None},
+    "text": {"color": INK},
     "point": {"size": 45},
 }  # fmt: skip
 

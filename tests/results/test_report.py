@@ -1,0 +1,131 @@
+"""The page of a report: true sentences, safe names, and in a real browser that it works."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+from helpers.commands import one_sentence
+from helpers.stored import K, N, make_run, predicting
+
+from ferc_core import open_run
+from ferc_core.results.report.verdict import verdict
+from ferc_core.suite.cells import CLEAN
+
+CHROMIUM = shutil.which("chromium")
+try:
+    from playwright.sync_api import sync_playwright
+except ImportError:
+    sync_playwright = None
+browser_only = pytest.mark.skipif(
+    not CHROMIUM or sync_playwright is None, reason="there is no playwright or no chromium"
+)
+
+
+def falling(trial, cell) -> np.ndarray:
+    """Logits that are right on clean faces, on few under snow at 5, and always as sure."""
+    right = np.arange(N) % 10 > (0 if cell == CLEAN else 6 if cell.corruption == "snow" else 2)
+    scale = 3.0 if trial.loss == "ce" else 0.6
+    return predicting(right) * scale + 0.01 * np.random.default_rng(N).normal(size=(N, K))
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """A run whose accuracy falls under snow while its confidence stays."""
+    return make_run(tmp_path_factory.mktemp("run"), falling, calibrators=("temperature",))
+
+
+@pytest.fixture(scope="module")
+def page(path, tmp_path_factory):
+    """Its report."""
+    out = tmp_path_factory.mktemp("page") / "report.html"
+    open_run(path).report(out)
+    return out
+
+
+def test_the_verdict_is_made_from_the_numbers(path):
+    falls, trusted, helped = verdict(open_run(path), 100)
+    assert "falls most under snow: from 90.0 % to 30.0 % accuracy, by 60.0 points" in falls
+    assert "least to be trusted under snow" in trusted
+    low, high = map(float, re.search(r"\(([\d.]+) to ([\d.]+)\)", falls).groups())
+    assert low < 60 < high
+    assert "its soft ECE is" in helped
+
+
+def test_nothing_is_claimed_whose_interval_holds_0(tmp_path):
+    """The same predictions in every cell, right as often as they are sure."""
+    right = np.arange(N) % 10 > 0
+
+    def same(trial, cell):
+        return predicting(right) * 1.5
+
+    falls, trusted, *_ = verdict(open_run(make_run(tmp_path, same)), 100)
+    assert falls.endswith("loses no accuracy with certainty under any corruption.")
+    assert "above its accuracy with certainty" in trusted or "least to be trusted" in trusted
+
+
+def test_the_page_asks_no_other_host_and_holds_no_faces(page):
+    text = page.read_text()
+    assert page.stat().st_size < 5_000_000
+    markup = text.partition("<script")[0]
+    assert not re.search(r"<(script|img|link|iframe)[^>]+(src|href)=", markup)
+    assert "data:image" not in text
+
+
+def test_names_are_text(tmp_path, ferc):
+    folder = make_run(tmp_path / "run", losses=("<script>alert(1)</script>", "ce"))
+    shown = ferc("report", folder, "--out", tmp_path / "r.html")
+    assert shown.returncode == 0, shown.stderr
+    text = (tmp_path / "r.html").read_text()
+    assert "<script>alert(1)</script>" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def test_the_command_refuses_what_is_no_page_or_no_run(path, ferc, tmp_path):
+    shown = ferc("report", path, "--out", tmp_path / "r.pdf")
+    assert "the report is a page: use --out FILE.html" in one_sentence(shown, 2)
+    (tmp_path / "empty").mkdir()
+    shown = ferc("report", tmp_path / "empty", "--out", tmp_path / "r.html")
+    assert "has no results yet" in one_sentence(shown, 1)
+    shown = ferc("report", tmp_path / "missing", "--out", tmp_path / "r.html")
+    assert "is not a run directory" in one_sentence(shown, 2)
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_several_runs_stand_on_one_page(path, tmp_path, ferc):
+    other = make_run(tmp_path / "other", calibrators=("temperature",))
+    shown = ferc("report", path, other, "--out", tmp_path / "r.html")
+    assert shown.returncode == 0, shown.stderr
+    assert (tmp_path / "r.html").read_text().count("<dt>where</dt>") == 2
+
+
+@browser_only
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (400, "dark")])
+def test_every_chart_is_drawn_and_choosers_and_tables_work(page, width, scheme):
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+        )
+        view, wrong, asked = context.new_page(), [], []
+        view.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+        view.on("pageerror", lambda error: wrong.append(str(error)))
+        view.on("request", lambda request: asked.append(request.url))
+        view.goto(f"file://{page}")
+        for place in view.query_selector_all(".chart"):
+            place.scroll_into_view_if_needed()
+            view.wait_for_function("place => place.querySelector('svg') !== null", arg=place)
+        assert view.evaluate("document.documentElement.scrollWidth") <= width
+        view.select_option("select[data-chart=heatmap]", label="soft ECE")
+        view.wait_for_selector("#heatmap .chart[data-drawn=heatmap-1]")
+        view.click("#severity summary")
+        assert view.locator("#severity .numbers tr").count() > 5
+        view.click("#scores th:nth-child(4) button")
+        column = view.locator("#scores tbody td:nth-child(4)").all_text_contents()
+        assert column == sorted(column, key=lambda text: float(text.split()[0]))
+        assert view.get_attribute("#scores th:nth-child(4)", "aria-sort") == "ascending"
+        assert wrong == []
+        assert asked == [f"file://{page}"]
+        browser.close()
