@@ -138,7 +138,7 @@ def helped(run: Run, resamples: int) -> str:
         return "Nothing that was tried lowers the soft ECE on corrupted faces with certainty."
     what, against = row["trial"], f"with {row['against']}"
     if row["calibrator"] != UNCALIBRATED:
-        what += f" after {row['calibrator']}"
+        what += f" with calibrator {row['calibrator']}"
     if row["against"] == f"calibrator {UNCALIBRATED}":
         against = "without it"
     return (
