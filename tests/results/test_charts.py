@@ -217,6 +217,8 @@ def test_a_page_asks_no_other_host(path, ferc, tmp_path):
         (("reliability(cell=snow/4)", "--out", "a.svg"), "unknown cell 'snow/4'"),
         (("reliability(form=round)", "--out", "a.svg"), "unknown form 'round'"),
         (("reliability(bins=0)", "--out", "a.svg"), "bins must be at least 1"),
+        (("heatmap(calibrator=all)", "--out", "a.svg"), "unknown calibrator 'all'"),
+        (("heatmap(metric=disagreement)", "--out", "a.svg"), "add --ensemble"),
         (("severity", "--out", "a.gif"), "unknown kind of file '.gif'"),
         (("severity", "--out", "figure"), "unknown kind of file"),
     ],

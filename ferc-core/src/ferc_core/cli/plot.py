@@ -38,9 +38,11 @@ def plot(
 ) -> None:
     """Draw a chart of a run directory, or of several side by side; needs no model.
 
-    ferc plot my-run severity --out severity.svg
-    ferc plot my-run "heatmap(metric=soft_ece, calibrator=temperature)" --out cells.png
-    ferc plot my-run other-run "reliability(cell=corrupted, form=corp)" --out reliability.pdf
+    Nothing is downloaded, and a page opens anywhere without a network.
+
+        ferc plot my-run severity --out severity.svg
+        ferc plot my-run "heatmap(metric=soft_ece, calibrator=temperature)" --out cells.png
+        ferc plot my-run other-run "reliability(cell=corrupted, form=corp)" --out reliability.pdf
     """
     o.begin(plugin)
     chosen = registry().charts.choose(kind)

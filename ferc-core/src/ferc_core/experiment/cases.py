@@ -141,14 +141,15 @@ def cases(
     failures: Failures,
     note: Callable[[Trial, str, Fitted], None] = lambda *_: None,
     needs: Collection[str] = (),
+    pooled: bool = True,
 ) -> Iterator[Case]:
-    """Yield the cells of each trial and calibrator, and then all its corrupted images pooled.
+    """Yield the cells of each trial and calibrator, and then all its corrupted images ``pooled``.
 
     A calibrator that cannot be fitted or applied goes into ``failures``; the others are given to
     ``note``. Cases know the validation split where ``needs`` has it.
     """
     with_features = any(calibrator.entry.features for calibrator in calibrators)
-    corrupted = [cell for cell in labels if cell != CLEAN]
+    corrupted = [cell for cell in labels if cell != CLEAN] if pooled else []
     if corrupted:
         labels = {**labels, POOLED: CellLabels.together([labels[cell] for cell in corrupted])}
     for trial in trials:

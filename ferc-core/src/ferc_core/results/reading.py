@@ -24,7 +24,7 @@ from ferc_core.experiment.scoring import SCHEMA, score
 from ferc_core.plugins.host import registry
 from ferc_core.results.ensembles import ensembles_in, members_of
 from ferc_core.spec import UNCALIBRATED
-from ferc_core.suite.cells import POOLED, Cell
+from ferc_core.suite.cells import Cell
 
 TRIAL_COLUMNS = ("dataset", "method", "loss", "calibrator", "noise", "seed")
 CELL_COLUMNS = ("corruption", "severity")
@@ -196,10 +196,11 @@ def cases_in(
         chosen = [registry().calibrators.choose(n) for n in names if n != UNCALIBRATED]
         members = members_of(trial, known)
         each = [
-            cases(out, [one], chosen, labels, failures, needs=needs) for one in members or [trial]
+            cases(out, [one], chosen, labels, failures, needs=needs, pooled=False)
+            for one in members or [trial]
         ]
         for case in averaged(trial, each) if members else each[0]:
-            if case.cell != POOLED and case.calibrator in names:
+            if case.calibrator in names:
                 yield case
 
 

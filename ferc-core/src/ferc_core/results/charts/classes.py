@@ -27,7 +27,7 @@ def classes(run: Run, *, trial: str = "", calibrator: str = "none") -> Any:
     """Return the F1 of each class, and confidence less accuracy of the faces that are predicted to
     be of it, on clean and on all corrupted images.
     """
-    chosen, names, panels = calibrators_in(run, calibrator), classes_of(run), []
+    chosen, names, panels = calibrators_in(run, calibrator, several=False), classes_of(run), []
     for cell, title in (("clean", "clean"), ("corrupted", "all corrupted images")):
         found = pooled(run, cells_asked(run, cell), chosen, chosen_trials(run, trial))
         rows = [

@@ -19,7 +19,7 @@ BINS = 25
 
 def confidence(run: Run, *, trial: str = "", calibrator: str = "none") -> Any:
     """Return histograms of the confidence on clean and on all corrupted images, right and wrong."""
-    chosen, rows = calibrators_in(run, calibrator), []
+    chosen, rows = calibrators_in(run, calibrator, several=False), []
     for cell, images in (("clean", "clean"), ("corrupted", "all corrupted")):
         found = pooled(run, cells_asked(run, cell), chosen, chosen_trials(run, trial))
         for (name, _), case in found.items():

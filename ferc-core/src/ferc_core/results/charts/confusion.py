@@ -28,7 +28,7 @@ def confusion(run: Run, *, trial: str = "", calibrator: str = "none") -> Any:
     """Return for each trial how the faces of each class are classified, in percent: on clean
     images, on all corrupted ones, and what corruption changes.
     """
-    chosen, classes = calibrators_in(run, calibrator), classes_of(run)
+    chosen, classes = calibrators_in(run, calibrator, several=False), classes_of(run)
     trials, panels = chosen_trials(run, trial), []
     clean, corrupted = (
         pooled(run, cells_asked(run, cell), chosen, trials) for cell in ("clean", "corrupted")

@@ -16,6 +16,7 @@ from ferc_core.experiment.cases import Case
 from ferc_core.plugins.host import registry
 from ferc_core.results.formats import heading
 from ferc_core.results.reading import cases_in
+from ferc_core.results.requests import checked_metrics
 from ferc_core.suite.cells import CLEAN, Cell
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ CORRUPTED = "corrupted"  # all corrupted cells, pooled
 KEPT = 2  # groups of cells whose predictions are kept for the next chart
 
 
-def metric_name(text: str) -> str:
-    """Return the canonical call of a metric; raises with the nearest name."""
-    return str(registry().metrics.choose(text))
+def metric_name(run: Run, text: str) -> str:
+    """Return the canonical call of a metric; raises `RequestError` for one that the run lacks."""
+    return checked_metrics((text,), run.sources, ensemble=False)[0]
 
 
 def axis_title(metric: str) -> str:
@@ -66,18 +67,20 @@ def trials_in(run: Run) -> list[str]:
     return frame["trial"].unique(maintain_order=True).to_list()
 
 
-def calibrators_in(run: Run, asked: str) -> list[str]:
-    """Return the calibrators that are asked for: "all", or one of them."""
+def calibrators_in(run: Run, asked: str, several: bool = True) -> list[str]:
+    """Return the calibrators that are asked for: one of them, or "all" where a chart tells
+    ``several`` apart.
+    """
     there: list[str] = run.scores["calibrator"].unique(maintain_order=True).to_list()
-    if asked == "all":
+    if asked == "all" and several:
         return there
     if asked not in there:
-        raise UnknownNameError("calibrator", asked, [*there, "all"])
+        raise UnknownNameError("calibrator", asked, [*there, *(["all"] if several else [])])
     return [asked]
 
 
 def chosen_trials(run: Run, asked: str) -> list[str]:
-    """Return the trials whose name begins like this, all where nothing is asked for."""
+    """Return the trials with this name, or with this in their name: all for nothing."""
     there = trials_in(run)
     found = [name for name in there if name == asked] or [n for n in there if asked in n]
     if not found:

@@ -127,7 +127,7 @@ def predicted(
     """Return what the first seed of a trial predicts of a face in some cells."""
     (name, *_) = chosen_trials(run, trial)
     found: dict[Cell, npt.NDArray[np.float64]] = {}
-    for _, case in predictions(run, cells, calibrators_in(run, calibrator), [name]):
+    for _, case in predictions(run, cells, calibrators_in(run, calibrator, several=False), [name]):
         found.setdefault(case.cell, case.probs[list(case.samples).index(sample)])
     return found
 

@@ -39,10 +39,9 @@ def heatmap(
 
     Of ``against``, a trial, the differences to it.
     """
-    name = metric_name(metric)
-    frame = every_cell(run, name).filter(
-        pl.col("calibrator").is_in(calibrators_in(run, calibrator))
-    )
+    name = metric_name(run, metric)
+    chosen = calibrators_in(run, calibrator, several=False)
+    frame = every_cell(run, name).filter(pl.col("calibrator").is_in(chosen))
     shown = chosen_trials(run, trial)
     if against:
         (base, *_) = chosen_trials(run, against)

@@ -29,7 +29,7 @@ def severity(
 
     Bands are 95 % intervals of ``resamples`` draws; there are none where it is 0.
     """
-    name = metric_name(metric)
+    name = metric_name(run, metric)
     chosen = calibrators_in(run, calibrator)
     ends = ("low", "high") if resamples else ()
     frame = scores(run, name, resamples).filter(pl.col("calibrator").is_in(chosen))

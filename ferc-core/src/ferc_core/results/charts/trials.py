@@ -31,7 +31,7 @@ def tradeoff(
     """
     chosen, panels = calibrators_in(run, calibrator), []
     for part, metric in zip(PARTS, (y, soft), strict=True):
-        across, up = (parts(run, metric_name(name)).filter(part=part) for name in (x, metric))
+        across, up = (parts(run, metric_name(run, name)).filter(part=part) for name in (x, metric))
         frame = across.join(up, on=["trial", "calibrator", "part"], suffix="_y")
         frame = frame.filter(pl.col("calibrator").is_in(chosen))
         wide = alt.Scale(zero=False, padding=18)
