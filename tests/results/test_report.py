@@ -101,6 +101,32 @@ def test_several_runs_stand_on_one_page(path, tmp_path, ferc):
     assert (tmp_path / "r.html").read_text().count("<dt>where</dt>") == 2
 
 
+def test_a_chart_of_a_plugin_stands_in_the_report_if_it_says_how_to_read_it(path, ferc, tmp_path):
+    (tmp_path / "own.py").write_text(
+        "from ferc_core import Chart, hookimpl\n"
+        "def draw(run):\n"
+        "    import altair as alt\n"
+        "    frame = run.means('severity', 'accuracy').frame\n"
+        "    return alt.Chart(frame).mark_bar().encode(x='severity:O', y='accuracy')\n"
+        "def broken(run):\n"
+        "    return 'no chart'\n"
+        "@hookimpl\n"
+        "def register_charts(register):\n"
+        "    register(Chart('own', draw, title='My own', reading='Flat is <good>.'))\n"
+        "    register(Chart('silent', draw, title='Silent'))\n"
+        "    register(Chart('broken', broken, reading='It never is.'))\n"
+    )
+    out = tmp_path / "r.html"
+    shown = ferc("report", path, "--out", out, "--plugin", tmp_path / "own.py")
+    assert shown.returncode == 1  # the page is written without the chart that failed
+    assert "chart broken" in shown.stderr
+    text = out.read_text()
+    assert '<section id="own"><h2>My own</h2>' in text
+    assert "Flat is &lt;good&gt;." in text
+    assert "Silent" not in text
+    assert "It never is." not in text
+
+
 @browser_only
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (400, "dark")])
 def test_every_chart_is_drawn_and_choosers_and_tables_work(page, width, scheme):

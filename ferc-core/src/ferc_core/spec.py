@@ -372,10 +372,15 @@ class Reporter(Entry):
 
 @dataclass(frozen=True)
 class Chart(Entry):
-    """``draw(run, **options) -> altair.Chart``: a drawing of what `ferc_core.open_run` returns."""
+    """``draw(run, **options) -> altair.Chart``: a drawing of what `ferc_core.open_run` returns.
+
+    A plugin's chart with a ``reading``, a sentence or two that say how to read it, stands in the
+    report.
+    """
 
     function: Callable[..., Any] | str
     title: str = field(default="", kw_only=True)
+    reading: str = field(default="", kw_only=True)
 
     kind, singular = "charts", "chart"
 

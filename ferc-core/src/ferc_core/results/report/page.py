@@ -120,7 +120,7 @@ def page(run: Run) -> str:
     environment = Environment(
         loader=PackageLoader("ferc_core.results.report", "."), autoescape=True, trim_blocks=True
     )
-    with track("report", len(CHARTS) + 2) as step:
+    with track("report", len(CHARTS) + len(of_plugins()) + 2) as step:
         run.estimates(["severity"], ["accuracy", "soft_ece"], RESAMPLES)
         step(1, "intervals")
         sentences = attempted(run)
@@ -164,7 +164,7 @@ def attempted(run: Run) -> list[str]:
 def charts_of(run: Run) -> Iterator[Drawn]:
     """Yield the charts that can be drawn of these runs."""
     many = many_trials(run)
-    for name, reading, variants in CHARTS:
+    for name, reading, variants in (*CHARTS, *of_plugins()):
         entry, choices = registry().charts[name], {}
         for label, options in variants.items():
             given = dict(options)
@@ -180,7 +180,14 @@ def charts_of(run: Run) -> Iterator[Drawn]:
             spec["description"] = f"{entry.title}: {reading}"
             choices[label] = spec
         if choices:
-            yield Drawn(name, entry.title, reading, choices)
+            yield Drawn(name, entry.title or name, reading, choices)
+
+
+def of_plugins() -> list[tuple[str, str, dict[str, dict[str, Any]]]]:
+    """Return the charts of plugins that say how to read them, as they are drawn unasked."""
+    own = {name for name, *_ in CHARTS}
+    charts = registry().charts.values()
+    return [(c.name, c.reading, {"": {}}) for c in charts if c.reading and c.name not in own]
 
 
 def many_trials(run: Run) -> str:
