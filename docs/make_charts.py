@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from ferc_core import open_run
-from ferc_core.results.charts.files import save
+from ferc_core.drawing.files import save
 
 IMAGES = Path(__file__).parent / "images"
 REAL = {

@@ -11,7 +11,6 @@ import typer
 
 from ferc_core.base.text import shortened
 from ferc_core.cli import options as o
-from ferc_core.errors import RequestError
 from ferc_core.plugins.host import registry
 
 if TYPE_CHECKING:
@@ -98,7 +97,9 @@ def preview(
     seed: Annotated[int, typer.Option(metavar="N", help="Another number, other faces.")] = 0,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.png", help="The image file. Default: NAME-preview.png."),
+        typer.Option(
+            metavar="FILE", help="The file: .png (default: NAME-preview.png), .svg, .pdf, .html."
+        ),
     ] = None,
     plugin: o.PluginFiles = None,
 ) -> None:
@@ -111,16 +112,14 @@ def preview(
     o.begin(plugin)
     dataset = registry().datasets.choose(name)
     path = out or Path(f"{dataset.name}-preview.png")
-    if path.suffix.lower() != ".png":
-        raise RequestError(f"the preview is a PNG image: use --out FILE.png, not {path}")
-    from ferc_core.base.files import check_output
     from ferc_core.data import preview as drawing
     from ferc_core.data.opening import open_dataset
+    from ferc_core.drawing.files import check_suffix
     from ferc_core.experiment.config import read_config
     from ferc_core.images.io import limit_pixels
     from ferc_core.labels.mixture_file import read_gmm
 
-    check_output(path)
+    check_suffix(path)
     limit_pixels(read_config(None, settings).max_pixels)
     with o.showing():
         faces = open_dataset(dataset, settings.get("data_root", ""))

@@ -46,7 +46,7 @@ def plot(
     """
     o.begin(plugin)
     chosen = registry().charts.choose(kind)
-    from ferc_core.results.charts.files import check_suffix, save
+    from ferc_core.drawing.files import check_suffix, save
     from ferc_core.results.run import Run
 
     check_suffix(out)

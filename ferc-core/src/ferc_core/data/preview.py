@@ -1,25 +1,29 @@
-"""A dataset in one image: faces of each class with their labels, and other annotations.
+"""A dataset in one chart: faces of each class with their labels, and other annotations.
 
 Left, a row of faces for each class; right, the training faces in the valence-arousal plane with
-the mixture of the paper (eqs 5-6), or the mean label distribution of each class. Drawn by
-matplotlib; the same faces give the same bytes.
+the mixture of the paper (eqs 5-6), or the mean label distribution of each class. The same faces
+give the same bytes.
 """
 
 from __future__ import annotations
 
 import textwrap
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import altair as alt
 import numpy as np
-import numpy.typing as npt
+import polars as pl
 
-from ferc_core.base.files import replacing
 from ferc_core.base.progress import track
 from ferc_core.base.seeds import rank
+from ferc_core.base.text import number
 from ferc_core.data.splits import divide
+from ferc_core.drawing import theme
+from ferc_core.drawing.files import save
+from ferc_core.drawing.plane import NOTE, plane
+from ferc_core.drawing.tiles import address
 from ferc_core.errors import RequestError, UnknownNameError, as_failure
 from ferc_core.faces import Face, FaceSet, FaceSplit
 from ferc_core.labels import mixture as gmm
@@ -27,109 +31,116 @@ from ferc_core.labels.mixture import Mixture
 from ferc_core.labels.schemes import normalised
 from ferc_core.suite.gallery import thumbnail
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 COLUMNS = 8  # faces of a class
 POINTS = 2000  # in the plane, at most
-SIGMAS = (1, 2)  # radii of the ellipses in standard deviations
-DPI = 110
-# Matplotlib's tab20, its ten dark colours first.
-COLOURS = (
-    *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd"),
-    *("#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"),
-    *("#aec7e8", "#ffbb78", "#98df8a", "#ff9896", "#c5b0d5"),
-    *("#c49c94", "#f7b6d2", "#c7c7c7", "#dbdb8d", "#9edae5"),
-)
-INK, FAINT, PALE = "#222222", "#777777", "#c8c8c8"
+NAME_LENGTH, NAME_LINES, ID_LENGTH = 17, 3, 15  # characters and lines that fit
+FACE, ACROSS, DOWN = 84, 94, 122  # pixels: of a face, from column to column, from row to row
+LIFT = -16  # above the middle of a row: below a face there is text
+PLANE, BARS = 560, 300
 
-# Inches.
-MARGIN, HEADER, LABEL = 0.25, 0.5, 1.65
-TILE, GAP, CAPTION = 0.84, 0.1, 0.28
-STEP = TILE + CAPTION + GAP  # from row to row
-WIDTH = MARGIN + LABEL + COLUMNS * (TILE + GAP)  # of a row with its label
-LIFT = 0.12  # of a title above its content
-PLANE, BARS, BESIDE, BELOW = 6.6, 3.2, 0.8, 0.75
-# Points, and characters that fit.
-TITLE, NAME, NOTE, SMALL = 12, 10.5, 8, 6.5
-NAME_LENGTH, NAME_LINES, ID_LENGTH = 17, 3, 15
-
-NO_MARKUP: Any = {"text.parse_math": False}  # a name may contain dollar signs
+CLASS = "class:N"
 
 
 def draw(
     faces: FaceSet, path: Path, split: str = "", seed: int = 0, mixture: Mixture | None = None
 ) -> None:
-    """Draw a dataset into a PNG file.
+    """Draw a dataset into a file of a kind that charts have; see `chart`."""
+    save(theme.themed(chart(faces, split, seed, mixture)), path)
+
+
+def chart(
+    faces: FaceSet, split: str = "", seed: int = 0, mixture: Mixture | None = None
+) -> alt.HConcatChart:
+    """Return a dataset as a chart.
 
     ``split`` is the one whose faces are shown, by default ``train`` or the first; ``seed`` chooses
     the faces. The ellipses are those of ``mixture``, by default fitted on the training faces.
     Images that cannot be read are empty frames.
 
-    Raises `RequestError` if matplotlib is missing, the split does not exist, or a mixture is given
-    for a dataset without valence and arousal.
+    Raises `RequestError` if the split does not exist, or a mixture is given for a dataset without
+    valence and arousal.
     """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise RequestError(
-            "figures are drawn by matplotlib: pip install 'ferc-core[plots]'"
-        ) from error
     usual = "train" if "train" in faces.splits else next(iter(faces.splits))
     if split and split not in faces.splits:
         raise UnknownNameError("split", split, faces.splits)
-    shown = split or usual
-    points, distributions = faces.splits[usual].valence_arousal, faces.splits[shown].distributions
-    if mixture is not None and points is None:
+    train, shown = faces.splits[usual], faces.splits[split or usual]
+    if mixture is not None and train.valence_arousal is None:
         raise RequestError(f"{faces.name} has no valence and arousal to draw a mixture over")
-    rows = len(faces.classes) * STEP
-    width, height = WIDTH + MARGIN, rows
-    if points is not None:
-        width, height = width + BESIDE + PLANE, max(height, PLANE + BELOW)
-    elif distributions is not None:
-        width, height = width + BESIDE + BARS, height + BELOW
-    with rc_context(NO_MARKUP), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a missing glyph is drawn as a box
-        figure = Figure(figsize=(width, HEADER + height), dpi=DPI)
-        draw_faces(place(figure, 0, WIDTH, rows), faces, shown, seed)
-        if points is not None:
-            axes = place(figure, WIDTH + BESIDE, PLANE, PLANE)
-            draw_points(axes, faces.splits[usual], usual, seed)
-            draw_mixture(axes, mixture or run_mixture(faces, usual), faces.classes)
-        elif distributions is not None:
-            axes = place(figure, WIDTH + BESIDE, BARS, rows)
-            draw_distributions(axes, normalised(distributions), faces.splits[shown].labels, rows)
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format="png")
+    panels = [rows_of_faces(faces, split or usual, seed)]
+    if train.valence_arousal is not None:
+        panels.append(points(train, usual, seed, mixture or run_mixture(faces, usual), faces))
+    elif shown.distributions is not None:
+        panels.append(mean_distributions(faces.classes, shown))
+    return alt.hconcat(*panels, spacing=60).resolve_scale(color="independent", y="independent")
 
 
-def place(figure: Figure, left: float, width: float, height: float) -> Axes:
-    """Return axes below the header, at a position in inches."""
-    across, down = figure.get_size_inches()
-    bottom = down - HEADER - height
-    axes: Axes = figure.add_axes((left / across, bottom / down, width / across, height / down))
-    return axes
-
-
-def draw_faces(axes: Axes, faces: FaceSet, shown: str, seed: int) -> None:
-    """Draw a row of faces for each class; the units of the axes are inches."""
-    axes.set_axis_off()
+def rows_of_faces(faces: FaceSet, shown: str, seed: int) -> Any:
+    """Return a row of faces for each class, its name and colour before it."""
     split, classes = faces.splits[shown], faces.classes
-    title = f"{faces.name}: {len(split):,} faces of '{shown}'"
-    axes.text(MARGIN, -LIFT, title, fontsize=TITLE, color=INK)
-    axes.text(WIDTH - GAP, -LIFT, legend(split), fontsize=NOTE, color=FAINT, ha="right")
     order = rank(split.ids, f"preview/{seed}")
     rows = [order[split.labels[order] == label] for label in range(len(classes))]
+    tiles = []
     with track("draw faces", sum(len(row[:COLUMNS]) for row in rows)) as step:
         for label, row in enumerate(rows):
-            top = label * STEP
-            draw_name(axes, classes[label], len(row), top, colour(label))
             for column, i in enumerate(row[:COLUMNS].tolist()):
-                draw_face(axes, split[i], MARGIN + LABEL + column * (TILE + GAP), top)
+                face = split[i]
+                said = "\n".join(filter(None, (tail(face.id), known(face))))
+                tiles.append((classes[label], column, image_of(face), said))
                 step(1)
-    axes.set(xlim=(0, WIDTH), ylim=(len(rows) * STEP, 0))
+    schema = {"class": pl.String, "column": pl.Int64, "url": pl.String, "said": pl.String}
+    found = alt.Chart(pl.DataFrame(tiles, schema=schema, orient="row"))
+    heads = pl.DataFrame(
+        {
+            "class": classes,
+            "name": [wrapped(name) for name in classes],
+            "faces": [number(len(row), "face") if len(row) else "no face" for row in rows],
+        }
+    )
+    y = alt.Y(CLASS, sort=list(classes), axis=None, scale=alt.Scale(domain=list(classes)))
+    x = alt.X("column:Q", axis=None, scale=alt.Scale(domain=[-0.5, COLUMNS - 0.5], nice=False))
+    text = {"fontSize": 8.5, "align": "left", "lineBreak": "\n", "color": theme.FAINT}
+    head = alt.Chart(heads).encode(y=y)
+    return alt.layer(
+        head.mark_bar(size=FACE, yOffset=LIFT).encode(
+            x=alt.value(-158), x2=alt.value(-150), color=theme.class_colours(classes)
+        ),
+        head.mark_text(
+            align="left", baseline="bottom", lineBreak="\n", dy=LIFT, fontSize=13
+        ).encode(x=alt.value(-142), text="name:N"),
+        head.mark_text(
+            align="left", baseline="top", dy=LIFT + 4, color=theme.FAINT, fontSize=11
+        ).encode(x=alt.value(-142), text="faces:N"),
+        found.transform_filter("datum.url == ''")
+        .mark_square(size=FACE**2, filled=False, strokeWidth=1, yOffset=LIFT, color="#c8c8c8")
+        .encode(x=x, y=y),
+        found.transform_filter("datum.url != ''")
+        .mark_image(width=FACE, height=FACE, yOffset=LIFT)
+        .encode(x=x, y=y, url="url:N"),
+        found.mark_text(baseline="top", dx=-FACE / 2, dy=LIFT + FACE / 2 + 4, **text).encode(
+            x=x, y=y, text="said:N"
+        ),
+    ).properties(
+        width=COLUMNS * ACROSS,
+        height=alt.Step(DOWN),
+        title=alt.TitleParams(
+            f"{faces.name}: {len(split):,} faces of '{shown}'", subtitle=legend(split)
+        ),
+    )
+
+
+def image_of(face: Face) -> str:
+    """Return a small image of a face as an address, nothing where it cannot be read."""
+    try:
+        return address(thumbnail(face.image))
+    except BaseException as error:  # the loader is foreign code; `ferc data check` reports it
+        as_failure(error)  # which lets a request to stop through
+        return ""
+
+
+def wrapped(name: str) -> str:
+    """Return the name of a class in a few short lines."""
+    lines = textwrap.wrap(name, NAME_LENGTH, max_lines=NAME_LINES, placeholder="…")
+    return "\n".join(lines)
 
 
 def legend(split: FaceSplit) -> str:
@@ -139,34 +150,6 @@ def legend(split: FaceSplit) -> str:
     if split.distributions is not None:
         return "below each face: id, probability of its class"
     return "below each face: id"
-
-
-def draw_name(axes: Axes, name: str, count: int, top: float, shade: str) -> None:
-    """Draw the head of a row: a bar in the colour of the class, its name, its number of faces."""
-    axes.bar(MARGIN, TILE, 0.1, top, color=shade, align="edge")
-    lines = textwrap.wrap(name, NAME_LENGTH, max_lines=NAME_LINES, placeholder="…")
-    number = f"{count:,} face{'' if count == 1 else 's'}" if count else "no face"
-    left, middle = MARGIN + 0.2, top + TILE / 2
-    axes.text(left, middle, "\n".join(lines), fontsize=NAME, color=INK, va="bottom")
-    axes.text(left, middle + 0.05, number, fontsize=NOTE, color=FAINT, va="top")
-
-
-def draw_face(axes: Axes, face: Face, left: float, top: float) -> None:
-    """Draw a face in its square, and its annotations below it."""
-    try:
-        image = thumbnail(face.image)
-    except BaseException as error:  # the loader is foreign code; `ferc data check` reports it
-        as_failure(error)  # which lets a request to stop through
-        right, bottom = left + TILE, top + TILE
-        frame = [left, right, right, left, left], [top, top, bottom, bottom, top]
-        axes.plot(*frame, color=PALE, linewidth=1)
-    else:
-        height, width = image.shape[:2]
-        x, y = (TILE * (1 - side / max(height, width)) / 2 for side in (width, height))
-        extent = (left + x, left + TILE - x, top + TILE - y, top + y)
-        axes.imshow(image, extent=extent, aspect="auto", interpolation="antialiased")
-    lines = "\n".join(filter(None, (tail(face.id), known(face))))
-    axes.text(left, top + TILE + 0.03, lines, fontsize=SMALL, color=FAINT, va="top")
 
 
 def tail(sample: str) -> str:
@@ -183,19 +166,14 @@ def known(face: Face) -> str:
     return ""
 
 
-def draw_points(axes: Axes, train: FaceSplit, name: str, seed: int) -> None:
-    """Draw valence and arousal of the faces of a split, or of a sample of them."""
+def points(train: FaceSplit, name: str, seed: int, mixture: Mixture, faces: FaceSet) -> Any:
+    """Return the plane with the faces of a split, or a sample of them, and the mixture."""
     assert train.valence_arousal is not None
     some = rank(train.ids, f"preview/{seed}")[:POINTS]
-    colours = [colour(label) for label in train.labels[some].tolist()]
-    x, y = train.valence_arousal[some].T
-    axes.scatter(x, y, s=8, c=colours, alpha=0.45, linewidths=0)
     of = f"{len(some):,} of " if len(some) < len(train) else ""
     title = f"valence and arousal of {of}{len(train):,} faces of '{name}'"
-    axes.set_title(title, fontsize=TITLE, color=INK, pad=72 * LIFT)
-    axes.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="valence", ylabel="arousal")
-    axes.axhline(0, color=PALE, linewidth=0.8, zorder=0)
-    axes.axvline(0, color=PALE, linewidth=0.8, zorder=0)
+    drawn = plane(train.valence_arousal[some], train.labels[some], mixture, faces.classes, PLANE)
+    return drawn.properties(title=alt.TitleParams(title, subtitle=NOTE))
 
 
 def run_mixture(faces: FaceSet, name: str) -> Mixture:
@@ -205,48 +183,30 @@ def run_mixture(faces: FaceSet, name: str) -> Mixture:
     return gmm.fit(train.valence_arousal, train.labels, len(faces.classes))
 
 
-def draw_mixture(axes: Axes, mixture: Mixture, classes: Sequence[str]) -> None:
-    """Draw the ellipses of a mixture with the names of their classes."""
-    from matplotlib.patheffects import withStroke
-
-    outline = [withStroke(linewidth=3, foreground="white")]
-    for label in np.flatnonzero(mixture.pi).tolist():
-        mean, shade = mixture.mu[label], colour(label)
-        for sigmas in SIGMAS:
-            edge = ellipse(mean, mixture.sigma[label], sigmas)
-            axes.plot(*edge.T, color=shade, linewidth=2.2 / sigmas)
-        name = "\n".join(textwrap.wrap(classes[label], NAME_LENGTH))
-        text = axes.text(mean[0], mean[1], name, fontsize=NOTE + 1, color=shade)
-        text.set(weight="bold", ha="center", va="center", path_effects=outline, clip_on=True)
-    reach = " and ".join(map(str, SIGMAS))
-    note = f"ellipses: {reach} standard deviations of the mixture used for soft labels"
-    axes.text(0, -1.19, note, fontsize=NOTE, color=FAINT, ha="center")
-
-
-def ellipse(
-    mean: npt.NDArray[np.float64], covariance: npt.NDArray[np.float64], sigmas: float
-) -> npt.NDArray[np.float64]:
-    """Return points [M, 2] of the ellipse with a radius of ``sigmas`` standard deviations."""
-    turn = np.linspace(0, 2 * np.pi, 100)
-    circle = np.stack([np.cos(turn), np.sin(turn)])
-    edge: npt.NDArray[np.float64] = mean + sigmas * (np.linalg.cholesky(covariance) @ circle).T
-    return edge
-
-
-def draw_distributions(
-    axes: Axes, distributions: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], height: float
-) -> None:
-    """Draw the mean of the label distributions [N, K] of each class beside its row."""
-    for label in np.unique(labels).tolist():
-        left, middle = 0.0, label * STEP + TILE / 2
-        for other, mean in enumerate(distributions[labels == label].mean(axis=0).tolist()):
-            axes.barh(middle, mean, 0.6 * TILE, left, color=colour(other))
-            left += mean
-    axes.set_title("mean label distribution", fontsize=TITLE, color=INK, pad=72 * LIFT)
-    axes.set(xlim=(0, 1), ylim=(height, 0), yticks=[], xlabel="probability")
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def colour(label: int) -> str:
-    """Return the colour of a class."""
-    return COLOURS[label % len(COLOURS)]
+def mean_distributions(classes: Sequence[str], split: FaceSplit) -> Any:
+    """Return the mean of the label distributions [N, K] of each class, beside its row."""
+    assert split.distributions is not None
+    distributions = normalised(split.distributions)
+    rows = [
+        (classes[label], other, classes[other], float(mean))
+        for label in np.unique(split.labels).tolist()
+        for other, mean in enumerate(distributions[split.labels == label].mean(axis=0))
+    ]
+    schema = ["class", "place", "of", "probability"]
+    y = alt.Y(CLASS, sort=list(classes), axis=None, scale=alt.Scale(domain=list(classes)))
+    return (
+        alt.Chart(pl.DataFrame(rows, schema=schema, orient="row"))
+        .mark_bar(size=FACE * 0.6, yOffset=LIFT)
+        .encode(
+            x=alt.X("probability:Q", scale=alt.Scale(domain=[0, 1])),
+            y=y,
+            color=theme.class_colours(classes, "of:N"),
+            order="place:Q",
+            tooltip=["class", "of", alt.Tooltip("probability:Q", format=".3f")],
+        )
+        .properties(
+            width=BARS,
+            height=alt.Step(DOWN),
+            title=alt.TitleParams("mean label distribution", subtitle="of the faces of each class"),
+        )
+    )

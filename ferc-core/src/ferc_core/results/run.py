@@ -186,7 +186,7 @@ class Run:
         ``kind`` is one of ``ferc list charts``; options are keywords, or in the name as in
         "reliability(cell=snow/3)".
         """
-        from ferc_core.results.charts.theme import themed
+        from ferc_core.drawing.theme import themed
 
         chosen = registry().charts.choose(kind)
         given = {**chosen.call.options, **options}

@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from ferc_core.results.charts import theme
+from ferc_core.drawing import theme
 from ferc_core.results.charts.data import calibrators_in, cells_asked, chosen_trials, pooled
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import altair as alt
 import numpy as np
 import polars as pl
 
+from ferc_core.drawing import theme
 from ferc_core.experiment.cases import Case
-from ferc_core.results.charts import theme
 from ferc_core.results.charts.data import (
     calibrators_in,
     cells_asked,

@@ -5,7 +5,6 @@ The images are those of the benchmark, made anew from the data; so the data must
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ferc_core.drawing import theme
+from ferc_core.drawing.tiles import tile
 from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.experiment.benchmark import Benchmark
 from ferc_core.experiment.cases import labels_of
 from ferc_core.experiment.config import read_config
-from ferc_core.images.png import encode
-from ferc_core.results.charts import theme
 from ferc_core.results.charts.data import calibrators_in, chosen_trials, predictions
 from ferc_core.suite.cells import CLEAN, Cell
 
@@ -63,7 +62,7 @@ def labels(
         title = "clean" if cell == CLEAN else f"{cell.corruption} {cell.severity}"
         panels.append(
             alt.vconcat(
-                tile(image).properties(title=named(title)),
+                tile(image, SIDE).properties(title=named(title)),
                 bars(parts, bench.classes, not panels),
                 spacing=2,
             )
@@ -82,7 +81,7 @@ def corruptions(run: Run, *, face: str = "", severity: int = 0) -> Any:
     there = sorted({cell.severity for cell in run.cells if cell != CLEAN}) or [0]
     cells = cells_shown(run, "", severity or there[len(there) // 2])
     panels = [
-        tile(image).properties(title=named("clean" if cell == CLEAN else cell.corruption))
+        tile(image, SIDE).properties(title=named("clean" if cell == CLEAN else cell.corruption))
         for cell, image in zip(cells, images_of(bench, sample, cells), strict=True)
     ]
     return alt.concat(*panels, columns=6, spacing=6)
@@ -130,23 +129,6 @@ def predicted(
     for _, case in predictions(run, cells, calibrators_in(run, calibrator, several=False), [name]):
         found.setdefault(case.cell, case.probs[list(case.samples).index(sample)])
     return found
-
-
-def tile(image: npt.NDArray[np.uint8]) -> Any:
-    """Return an image as a chart."""
-    url = "data:image/png;base64," + b64encode(encode(image)).decode()
-    frame = pl.DataFrame({"url": [url], "x": [0.5], "y": [0.5]})
-    hidden = alt.Scale(domain=[0, 1])
-    return (
-        alt.Chart(frame)
-        .mark_image(width=SIDE, height=SIDE)
-        .encode(
-            url="url:N",
-            x=alt.X("x:Q", axis=None, scale=hidden),
-            y=alt.Y("y:Q", axis=None, scale=hidden),
-        )
-        .properties(width=SIDE, height=SIDE)
-    )
 
 
 def named(text: str) -> alt.TitleParams:

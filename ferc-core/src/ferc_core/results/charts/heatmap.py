@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 import polars as pl
 
-from ferc_core.results.charts import theme
+from ferc_core.drawing import theme
 from ferc_core.results.charts.data import (
     apart_in,
     axis_title,

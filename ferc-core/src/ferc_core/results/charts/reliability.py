@@ -11,9 +11,9 @@ import polars as pl
 from scipy.optimize import isotonic_regression
 
 from ferc_core.base.seeds import generator
+from ferc_core.drawing import theme
 from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.experiment.cases import Case
-from ferc_core.results.charts import theme
 from ferc_core.results.charts.data import calibrators_in, cells_asked, chosen_trials, pooled
 
 if TYPE_CHECKING:

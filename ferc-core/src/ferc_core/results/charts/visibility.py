@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 import polars as pl
 
+from ferc_core.drawing import theme
 from ferc_core.errors import RequestError
-from ferc_core.results.charts import theme
 
 if TYPE_CHECKING:
     from ferc_core.results.run import Run

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ferc_core.base.files import write_text
 from ferc_core.base.progress import track
+from ferc_core.drawing.files import LIBRARY, in_script
+from ferc_core.drawing.theme import CONFIG
 from ferc_core.errors import DataError, FercError, RequestError
 from ferc_core.plugins.host import registry
-from ferc_core.results.charts.files import LIBRARY, in_script
-from ferc_core.results.charts.theme import CONFIG
 from ferc_core.results.formats import people
 from ferc_core.results.report.judged import judged
 from ferc_core.results.report.verdict import verdict

@@ -53,6 +53,12 @@ def colours(names: Sequence[str], shown: Sequence[str]) -> alt.Color:
     return alt.Color("trial:N", scale=alt.Scale(domain=there, range=range_), legend=legend)
 
 
+def class_colours(classes: Sequence[str], column: str = "class:N") -> alt.Color:
+    """Return the colours of the classes of a dataset, which charts name in place of a legend."""
+    shades = [PALETTE[i % len(PALETTE)] for i in range(len(classes))]
+    return alt.Color(column, scale=alt.Scale(domain=list(classes), range=shades), legend=None)
+
+
 def dashes(calibrators: list[str]) -> alt.StrokeDash:
     """Return the dashes of calibrators: the first one is solid."""
     range_ = [DASHES[i % len(DASHES)] for i in range(len(calibrators))]

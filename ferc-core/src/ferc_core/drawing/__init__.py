@@ -1,0 +1,1 @@
+"""How everything is drawn: one look for charts, images in them, and charts as files."""
