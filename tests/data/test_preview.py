@@ -11,7 +11,6 @@ from helpers.commands import one_sentence
 
 from ferc_core.data.preview import COLUMNS, draw
 from ferc_core.datasets.toyfaces.loader import open_toyfaces
-from ferc_core.drawing.plane import ellipse
 from ferc_core.drawing.theme import PALETTE
 from ferc_core.errors import BadImageError, RequestError, UnknownNameError
 from ferc_core.faces import FaceSet, FaceSplit
@@ -98,15 +97,6 @@ def test_the_preview_depends_on_faces_and_seed_and_shows_training_points(tmp_pat
     assert np.array_equal(first[:, middle:], test[:, middle:])
     assert not np.array_equal(first[:, :middle], test[:, :middle])
     assert not np.array_equal(first[:, :middle], seed[:, :middle])
-
-
-def test_an_ellipse_has_a_radius_in_standard_deviations():
-    mean, covariance = np.array([0.2, -0.1]), np.array([[0.04, 0.01], [0.01, 0.09]])
-    offset = ellipse(mean, covariance, 2) - mean
-    distance = np.einsum("ni,ij,nj->n", offset, np.linalg.inv(covariance), offset)
-    np.testing.assert_allclose(distance, 4)
-    assert offset[:, 0].max() == pytest.approx(2 * 0.2, rel=0.01)
-    assert offset[:, 1].max() == pytest.approx(2 * 0.3, rel=0.01)
 
 
 def test_the_ellipses_are_those_of_the_given_mixture(tmp_path):

@@ -271,7 +271,7 @@ def test_help_of_results_stays_light():
         "from ferc_core.cli import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert not stop.code, stop.code\n"
-        "heavy = {'torch', 'polars', 'matplotlib', 'cv2', 'numpy', 'scipy'} & set(sys.modules)\n"
+        "heavy = {'torch', 'polars', 'altair', 'cv2', 'numpy', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -10,7 +10,7 @@ import typer
 from ferc_core.cli import options as o
 from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.plugins.host import registry
-from ferc_core.results.paper.values import DATASETS, FIGURE_FORMATS, FIGURES, LAYOUTS, TABLES
+from ferc_core.results.paper.values import DATASETS, FIGURES, LAYOUTS
 from ferc_core.results.paper.values import notes as paper_notes
 
 PAPER = "The paper"
@@ -67,14 +67,15 @@ def results(
         typer.Option(
             metavar="FILE",
             help="Write it to a file, whose suffix is that of the format: .txt, .json, .csv, .md, "
-            ".tex; a figure as .png, .svg or .pdf.",
+            ".tex; with --paper drawn as .svg, .png, .pdf or .html.",
         ),
     ] = None,
     paper: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Show the run beside the paper: table1 to table6, or draw figure5 or figure6.",
+            help="Show the run beside the paper: table1 to table6 (drawn, where --out is an "
+            "image), figure5 or figure6.",
             rich_help_panel=PAPER,
         ),
     ] = None,
@@ -112,8 +113,8 @@ def results(
         raise RequestError(f"{alone} is a table of its own: leave out the other ones")
     if ensemble and (fitted or paper):
         raise RequestError("--ensemble goes with tables of scores: leave out --fitted and --paper")
-    figure = paper in FIGURES
-    format = "table" if figure else o.format_of(out, format)
+    drawn = out is not None and is_drawn(paper, out)
+    format = "table" if drawn else o.format_of(out, format)
     reporter = registry().reporters[format]
     from ferc_core.base.failures import Failures
     from ferc_core.base.files import check_output, write_text
@@ -149,7 +150,7 @@ def results(
 
         cells = compare(together(sources), paper, calibrator or [], paper_dataset)
         about = remarks(together(sources), cells, paper, paper_dataset)
-        if figure and out is not None:
+        if drawn and out is not None:
             figures.draw(cells, paper, out, paper_dataset)
             o.echo("\n".join([f"{out} is drawn.", *about, *paper_notes(paper)]))
             return
@@ -184,11 +185,19 @@ def check_paper(
         raise UnknownNameError("dataset of the paper", paper_dataset, DATASETS)
     if by:
         raise RequestError("--paper has its own columns: leave out --by")
-    suffix = out.suffix.lower() if out else ""
-    if paper in FIGURES and suffix not in FIGURE_FORMATS:
+    if paper in FIGURES and (out is None or not is_drawn(paper, out)):
+        from ferc_core.drawing.files import SUFFIXES
+
+        *some, last = SUFFIXES
         raise RequestError(
-            f"{paper} is a figure: name its file with --out FILE.png, .svg or .pdf"
+            f"{paper} is a figure: name its file with --out FILE{', '.join(some)} or {last}"
             + (f", not {out}" if out else "")
         )
-    if paper in TABLES and suffix in FIGURE_FORMATS:
-        raise RequestError(f"{paper} is a table, not a figure; choose another file than {out}")
+
+
+def is_drawn(paper: str | None, out: Path) -> bool:
+    """Whether a file of a table or figure of the paper is a chart; tables have a JSON of theirs."""
+    from ferc_core.drawing.files import SUFFIXES
+
+    suffixes = SUFFIXES if paper in FIGURES else SUFFIXES[:-1] if paper else ()
+    return out.suffix.lower() in suffixes

@@ -15,7 +15,6 @@ DATA = Path(__file__).parent / "data"
 
 CLEAN, CORRUPTED = "", "_c"  # what the paper's csv adds to the name of a dataset
 OVERALL = "overall"  # the row of column averages of tables 3 and 4
-FIGURE_FORMATS = (".png", ".svg", ".pdf")
 BENCHMARK_CELLS = 17 * 5  # corruptions and severities of FER-C (paper 4.1.1)
 
 # In the order of the paper's rows and panels.
