@@ -111,10 +111,24 @@ def between(
     sources: Sequence[Source], request: Request, work: Map, failures: Failures
 ) -> pl.DataFrame:
     """Return the intervals of several runs that are told apart, and of their differences."""
+    return frame_of(drawn_of(sources, request, work, failures), sources, request)
+
+
+def drawn_of(
+    sources: Sequence[Source], request: Request, work: Map, failures: Failures
+) -> dict[Setting, dict[int, Scores]]:
+    """Return the scores of several runs, and of the draws of their images."""
     scores: dict[Setting, dict[int, Scores]] = {}
     for place, source in enumerate(sources):
         found = scores_in(source, request, work, failures)
         scores |= {setting._replace(run=place): each for setting, each in found.items()}
+    return scores
+
+
+def frame_of(
+    scores: Mapping[Setting, Mapping[int, Scores]], sources: Sequence[Source], request: Request
+) -> pl.DataFrame:
+    """Return the intervals of scores, and of their differences."""
     columns = {name: pl.Series([source.apart[name] for source in sources]).dtype
                for name in sources[0].apart}  # fmt: skip
     return corrected(pl.DataFrame(rows_for(scores, sources, request), {**columns, **SCHEMA}))

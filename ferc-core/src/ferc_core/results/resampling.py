@@ -72,6 +72,19 @@ def scores_in(
         return scores_of(each, groups, draws, needs, partial(work, drawn), step, failures)
 
 
+def regrouped(scores: Scores, request: Request) -> Scores:
+    """Return the scores of the groups that are asked for, of scores by corruption and severity."""
+    cells = {Cell(group.corruption, group.severity or 0): None for group, _ in scores}
+    groups = groups_of(list(cells), request)
+    sizes, found = Counter(groups.values()), Scores()
+    for (each, metric), values in scores.items():
+        group = groups[Cell(each.corruption, each.severity or 0)]
+        if metric in group.metrics:
+            mean = found.setdefault((group, metric), np.zeros(len(values)))
+            mean += values / sizes[group]
+    return found
+
+
 def trials_of(source: Source, request: Request) -> dict[Trial, list[str]]:
     """Return the trials and ensembles of a source, with their calibrators."""
     trials = calibrators_of(source.scores)

@@ -22,7 +22,7 @@ from ferc_core.experiment.cases import labels_of
 from ferc_core.plugins.host import registry
 from ferc_core.results import formats
 from ferc_core.results.asked import Asked
-from ferc_core.results.intervals import between, make_intervals
+from ferc_core.results.intervals import drawn_of, frame_of, make_intervals
 from ferc_core.results.reading import (
     Source,
     calibrators_of,
@@ -32,6 +32,7 @@ from ferc_core.results.reading import (
     run_directories,
 )
 from ferc_core.results.requests import LEVEL, RESAMPLES, Request
+from ferc_core.results.resampling import Scores, Setting, regrouped
 from ferc_core.results.robustness import corruption_errors
 from ferc_core.results.side_by_side import opened, together
 from ferc_core.suite.cells import CLEAN, Cell
@@ -71,7 +72,8 @@ class Run:
         self.path = self.paths[0]
         self.failures = Failures() if failures is None else failures
         self.kept: dict[Any, Any] = {}  # predictions, for the next chart
-        self._estimates: dict[tuple[tuple[str, ...], int], pl.DataFrame] = {}
+        self._drawn: dict[int, dict[Setting, dict[int, Scores]]] = {}
+        self._asked: set[tuple[int, str]] = set()  # resamples and metrics in it
         folders = [each for each in self.paths if each.suffix != ".parquet" or each.is_dir()]
         self.directories = [out for each in folders for out in run_directories(each)]
 
@@ -164,15 +166,29 @@ class Run:
         return make_intervals(self.sources, request, work, self.failures)
 
     def estimates(self, by: Sequence[str], metrics: Sequence[str], resamples: int) -> pl.DataFrame:
-        """Return what `intervals` does, and store nothing; what was asked for before is kept."""
-        place = (tuple(by), resamples)
-        known = self._estimates.get(place)
-        if known is None or not set(metrics) <= set(known["metric"]):
-            request = Request(by, metrics, resamples)
+        """Return what `intervals` does, and store nothing; draws of before are kept."""
+        request = Request(by, metrics, resamples)
+        drawn = self.drawn(metrics, resamples)
+        chosen = {
+            setting: {seed: regrouped(scores, request) for seed, scores in seeds.items()}
+            for setting, seeds in drawn.items()
+        }
+        return frame_of(chosen, self.sources, request)
+
+    def drawn(self, metrics: Sequence[str], resamples: int) -> dict[Setting, dict[int, Scores]]:
+        """Return the scores [1 + B] of every trial in every cell: of the images, and of draws of
+        them; those of before are kept.
+        """
+        known = self._drawn.setdefault(resamples, {})
+        missing = [name for name in metrics if (resamples, name) not in self._asked]
+        if missing:
+            request = Request(("corruption", "severity"), missing, resamples)
             work = partial(threads, workers=os.cpu_count() or 1)
-            known = between(self.sources, request, work, self.failures)
-            self._estimates[place] = known
-        return known.filter(pl.col("metric").is_in(list(metrics)))
+            for setting, seeds in drawn_of(self.sources, request, work, self.failures).items():
+                for seed, scores in seeds.items():
+                    known.setdefault(setting, {}).setdefault(seed, {}).update(scores)
+            self._asked |= {(resamples, name) for name in missing}
+        return known
 
     def report(self, path: Path | str) -> None:
         """Write one page on the runs, as ``ferc report`` does."""

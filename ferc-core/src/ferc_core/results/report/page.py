@@ -16,7 +16,7 @@ from ferc_core.errors import DataError, FercError, RequestError
 from ferc_core.plugins.host import registry
 from ferc_core.results.formats import people
 from ferc_core.results.report.judged import judged
-from ferc_core.results.report.verdict import verdict
+from ferc_core.results.report.verdict import METRICS, verdict
 
 if TYPE_CHECKING:
     from ferc_core.results.run import Run
@@ -121,7 +121,7 @@ def page(run: Run) -> str:
         loader=PackageLoader("ferc_core.results.report", "."), autoescape=True, trim_blocks=True
     )
     with track("report", len(CHARTS) + len(of_plugins()) + 2) as step:
-        run.estimates(["severity"], ["accuracy", "soft_ece"], RESAMPLES)
+        run.drawn(METRICS, RESAMPLES)
         step(1, "intervals")
         sentences = attempted(run)
         step(1, "verdict")

@@ -5,26 +5,24 @@ Nothing is claimed whose interval holds 0.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 
-from ferc_core.base.parallel import threads
 from ferc_core.results.bootstrap import Array, interval
 from ferc_core.results.charts.data import apart_in, named
-from ferc_core.results.reading import Source
+from ferc_core.results.differences import mean_of
 from ferc_core.results.requests import LEVEL, Request
-from ferc_core.results.resampling import Group, scores_in
+from ferc_core.results.resampling import Scores, Setting, regrouped
 from ferc_core.spec import UNCALIBRATED
 from ferc_core.suite.cells import CLEAN
 
 if TYPE_CHECKING:
     from ferc_core.results.run import Run
+
+METRICS = ("accuracy", "mean_confidence", "soft_ece")  # that the sentences are made of
 
 
 @dataclass(frozen=True)
@@ -53,40 +51,37 @@ class Estimate:
 
 def verdict(run: Run, resamples: int) -> list[str]:
     """Return the sentences on the trial that is best on clean faces."""
-    source, method, loss, noise, name = best(run)
-    scores = source.scores.filter(method=method, loss=loss, noise=noise, calibrator=UNCALIBRATED)
+    setting, name = best(run)
     request = Request(("corruption",), ("accuracy", "mean_confidence"), resamples)
-    work = partial(threads, workers=os.cpu_count() or 1)
-    found = scores_in(source.with_scores(scores), request, work, run.failures)
-    by_metric = averaged(next(iter(found.values())))
+    drawn = run.drawn(METRICS, resamples)[setting]
+    by_metric = averaged([regrouped(scores, request) for scores in drawn.values()])
     sentences = [*falls(by_metric, name), *trusted(by_metric, name), helped(run, resamples)]
     return [sentence for sentence in sentences if sentence]
 
 
-def best(run: Run) -> tuple[Source, str, str, float, str]:
-    """Return the source, method, loss, noise and name of the trial with the best accuracy on clean
-    faces, seeds averaged.
+def best(run: Run) -> tuple[Setting, str]:
+    """Return the setting and name of the trial with the best accuracy on clean faces, seeds
+    averaged.
     """
     found = []
-    for source in run.sources:
+    for place, source in enumerate(run.sources):
         clean = named(source.scores, apart_in(run)).filter(
             metric="accuracy", calibrator=UNCALIBRATED, corruption=CLEAN.corruption
         )
         keys = ["method", "loss", "noise", "trial"]
         means = clean.group_by(keys, maintain_order=True).agg(pl.col("value").mean())
-        found += [(value, source, *trial) for *trial, value in means.iter_rows()]
-    _, *place = max(found, key=lambda each: each[0])
-    source, method, loss, noise, name = place
-    return source, method, loss, noise, name
+        found += [
+            (value, Setting(method, loss, noise, UNCALIBRATED, place), name)
+            for method, loss, noise, name, value in means.iter_rows()
+        ]
+    _, setting, name = max(found, key=lambda each: each[0])
+    return setting, name
 
 
-def averaged(
-    seeds: Mapping[int, Mapping[tuple[Group, str], Array]],
-) -> dict[str, dict[str, Array]]:
+def averaged(seeds: Sequence[Scores]) -> dict[str, dict[str, Array]]:
     """Return the scores by metric and corruption, seeds averaged."""
     found: dict[str, dict[str, Array]] = {}
-    for group, metric in next(iter(seeds.values())):
-        mean = reduce(np.add, (each[group, metric] for each in seeds.values())) / len(seeds)
+    for (group, metric), mean in mean_of(dict(enumerate(seeds))).items():
         found.setdefault(metric, {})[group.corruption] = mean
     return found
 
