@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -13,8 +14,10 @@ from helpers.stored import LABELS, K, N, make_run
 from ferc_core import open_run, registry
 from ferc_core.base.failures import Failures
 from ferc_core.errors import FercError
+from ferc_core.results.charts import answers
+from ferc_core.results.charts.answers import Answers, InCell
 from ferc_core.results.charts.confusion import rates
-from ferc_core.results.charts.data import cells_asked, pooled, trials_in
+from ferc_core.results.charts.data import cells_asked, predictions, trials_in
 from ferc_core.results.charts.heatmap import every_cell
 from ferc_core.results.charts.reliability import bin_table, outcomes, steps
 from ferc_core.results.charts.risk import curve
@@ -43,7 +46,17 @@ def single(tmp_path_factory):
 def case(run, cell: str = "clean", calibrator: str = "none"):
     """Return the predictions of the first trial."""
     trial = trials_in(run)[0]
-    return pooled(run, cells_asked(run, cell), [calibrator], [trial])[trial, calibrator]
+    found = [each for _, each in predictions(run, cells_asked(run, cell), [calibrator], [trial])]
+    arrays = {
+        name: np.concatenate([getattr(each, name) for each in found])
+        for name in ("probs", "hard", "soft")
+    }
+    return replace(found[0], **arrays)
+
+
+def said(found) -> Answers:
+    """Return what charts keep of predictions."""
+    return Answers([InCell.of(found)])
 
 
 def metric(name: str, found, target: str = "hard") -> float:
@@ -57,7 +70,7 @@ def metric(name: str, found, target: str = "hard") -> float:
 @pytest.mark.parametrize("cell", ["clean", "snow/5", "corrupted"])
 def test_the_drawn_bins_are_those_of_the_ece(single, cell, target):
     found = case(open_run(single), cell)
-    s, a = outcomes(found, target)
+    s, a = outcomes(said(found), target)
     bins = bin_table(s, a)
     drawn = (bins["gap"] * bins["images"]).sum() / len(s)
     name = "ece" if target == "hard" else "soft_ece"
@@ -67,7 +80,7 @@ def test_the_drawn_bins_are_those_of_the_ece(single, cell, target):
 
 def test_the_isotonic_line_is_that_of_the_decomposition(single):
     found = case(open_run(single), "corrupted")
-    s, a = outcomes(found, "hard")
+    s, a = outcomes(said(found), "hard")
     order = np.argsort(s, kind="stable")
     fitted = steps(s[order], a[order])
     assert np.mean((fitted - a[order]) ** 2) == pytest.approx(metric("brier_refinement", found))
@@ -85,7 +98,7 @@ def test_the_risk_coverage_curve_has_the_area_of_the_aurc(single):
 
 def test_the_confusion_has_the_recall_of_each_class(single):
     found = case(open_run(single))
-    matrix = rates(found, K)
+    matrix = rates(said(found), K)
     assert matrix.sum(axis=1) == pytest.approx(np.full(K, 100))
     for k in range(K):
         recall = np.mean(found.probs[k == LABELS].argmax(axis=1) == k)
@@ -111,8 +124,18 @@ def test_cells_and_severities_are_those_of_the_tables(path):
     assert not (path / "intervals.parquet").exists()  # charts store nothing
 
 
-def test_all_seeds_of_a_trial_are_drawn_together(path):
-    assert len(case(open_run(path)).hard) == 2 * N
+def test_all_seeds_of_a_trial_are_drawn_together_and_read_once(path, monkeypatch):
+    run = open_run(path)
+    run.drawn(["accuracy"], 10)
+    monkeypatch.setattr(answers, "cases_in", None)  # nothing is read again
+    trial = trials_in(run)[0]
+    for cell in ("clean", "corrupted"):
+        asked = cells_asked(run, cell), ["temperature"], [trial]
+        found = answers.pooled(run, *asked)[trial, "temperature"]
+        expected = said(case(run, cell, "temperature"))
+        assert len(found.hard) == 2 * N * len(asked[0])
+        for name in ("predicted", "confidence", "hard", "soft"):
+            assert sorted(getattr(found, name)) == sorted(getattr(expected, name))
 
 
 # The charts

@@ -9,7 +9,7 @@ and of several runs each against the first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, replace
 from typing import Any
@@ -111,18 +111,19 @@ def between(
     sources: Sequence[Source], request: Request, work: Map, failures: Failures
 ) -> pl.DataFrame:
     """Return the intervals of several runs that are told apart, and of their differences."""
-    return frame_of(drawn_of(sources, request, work, failures), sources, request)
+    drawn = (scores_in(source, request, work, failures) for source in sources)
+    return frame_of(joined(drawn), sources, request)
 
 
-def drawn_of(
-    sources: Sequence[Source], request: Request, work: Map, failures: Failures
+def joined(
+    each: Iterable[Mapping[Setting, dict[int, Scores]]],
 ) -> dict[Setting, dict[int, Scores]]:
-    """Return the scores of several runs, and of the draws of their images."""
-    scores: dict[Setting, dict[int, Scores]] = {}
-    for place, source in enumerate(sources):
-        found = scores_in(source, request, work, failures)
-        scores |= {setting._replace(run=place): each for setting, each in found.items()}
-    return scores
+    """Return the scores of several runs as one."""
+    return {
+        setting._replace(run=place): seeds
+        for place, found in enumerate(each)
+        for setting, seeds in found.items()
+    }
 
 
 def frame_of(

@@ -56,9 +56,16 @@ Scores = dict[tuple[Group, str], Array]
 
 
 def scores_in(
-    source: Source, request: Request, work: Map, failures: Failures
+    source: Source,
+    request: Request,
+    work: Map,
+    failures: Failures,
+    note: Callable[[Case], object] = lambda _: None,
 ) -> dict[Setting, dict[int, Scores]]:
-    """Return the scores of the trials, calibrators and cells of a run, and those of the draws."""
+    """Return the scores of the trials, calibrators and cells of a run, and those of the draws.
+
+    ``note`` is called with the predictions of each cell.
+    """
     results = source.scores
     groups = groups_of(cells_of(results), request)
     draws = portions(request.resamples, int(results["n"].to_numpy().max()))
@@ -69,7 +76,7 @@ def scores_in(
     with track(f"resample {request.resamples} times", steps) as step:
         drawn = Bootstrap(results["dataset"][0], subjects_of(source, request.unit))
         each = cases_in(source.directory, results, failures, needs, trials)
-        return scores_of(each, groups, draws, needs, partial(work, drawn), step, failures)
+        return scores_of(each, groups, draws, needs, partial(work, drawn), step, failures, note)
 
 
 def regrouped(scores: Scores, request: Request) -> Scores:
@@ -144,6 +151,7 @@ def scores_of(
     work: Callable[[Iterator[Predictions]], Iterator[list[Array | FercError]]],
     step: Advance,
     failures: Failures,
+    note: Callable[[Case], object],
 ) -> dict[Setting, dict[int, Scores]]:
     """Return the scores of each setting and seed: in every group the mean over its cells."""
     sizes = Counter(groups.values())
@@ -152,6 +160,7 @@ def scores_of(
 
     def jobs() -> Iterator[Predictions]:
         for case in each:
+            note(case)
             chosen = tuple(metrics.choose(name) for name in groups[case.cell].metrics)
             for drawn in draws:
                 asked.append((case, drawn))

@@ -22,7 +22,8 @@ from ferc_core.experiment.cases import labels_of
 from ferc_core.plugins.host import registry
 from ferc_core.results import formats
 from ferc_core.results.asked import Asked
-from ferc_core.results.intervals import drawn_of, frame_of, make_intervals
+from ferc_core.results.charts.answers import InCell, kept
+from ferc_core.results.intervals import frame_of, joined, make_intervals
 from ferc_core.results.reading import (
     Source,
     calibrators_of,
@@ -32,7 +33,7 @@ from ferc_core.results.reading import (
     run_directories,
 )
 from ferc_core.results.requests import LEVEL, RESAMPLES, Request
-from ferc_core.results.resampling import Scores, Setting, regrouped
+from ferc_core.results.resampling import Scores, Setting, regrouped, scores_in
 from ferc_core.results.robustness import corruption_errors
 from ferc_core.results.side_by_side import opened, together
 from ferc_core.suite.cells import CLEAN, Cell
@@ -71,7 +72,7 @@ class Run:
         self.paths = tuple(map(Path, (path, *others)))
         self.path = self.paths[0]
         self.failures = Failures() if failures is None else failures
-        self.kept: dict[Any, Any] = {}  # predictions, for the next chart
+        self.kept: dict[tuple[int, str, str, Cell], InCell] = {}  # for the next chart
         self._drawn: dict[int, dict[Setting, dict[int, Scores]]] = {}
         self._asked: set[tuple[int, str]] = set()  # resamples and metrics in it
         folders = [each for each in self.paths if each.suffix != ".parquet" or each.is_dir()]
@@ -183,8 +184,11 @@ class Run:
         missing = [name for name in metrics if (resamples, name) not in self._asked]
         if missing:
             request = Request(("corruption", "severity"), missing, resamples)
-            work = partial(threads, workers=os.cpu_count() or 1)
-            for setting, seeds in drawn_of(self.sources, request, work, self.failures).items():
+            each = (
+                scores_in(source, request, map, self.failures, partial(kept, self, place))
+                for place, source in enumerate(self.sources)
+            )
+            for setting, seeds in joined(each).items():
                 for seed, scores in seeds.items():
                     known.setdefault(setting, {}).setdefault(seed, {}).update(scores)
             self._asked |= {(resamples, name) for name in missing}

@@ -9,13 +9,12 @@ import numpy as np
 import polars as pl
 
 from ferc_core.drawing import theme
-from ferc_core.experiment.cases import Case
+from ferc_core.results.charts.answers import Answers, pooled
 from ferc_core.results.charts.data import (
     calibrators_in,
     cells_asked,
     chosen_trials,
     classes_of,
-    pooled,
     trials_in,
 )
 
@@ -32,8 +31,8 @@ def classes(run: Run, *, trial: str = "", calibrator: str = "none") -> Any:
         found = pooled(run, cells_asked(run, cell), chosen, chosen_trials(run, trial))
         rows = [
             (place[0], name, *each)
-            for place, case in found.items()
-            for name, each in zip(names, per_class(case, len(names)), strict=True)
+            for place, said in found.items()
+            for name, each in zip(names, per_class(said, len(names)), strict=True)
         ]
         frame = pl.DataFrame(rows, schema=["trial", "class", "f1", "over"], orient="row")
         base = alt.Chart(frame).encode(
@@ -49,14 +48,14 @@ def classes(run: Run, *, trial: str = "", calibrator: str = "none") -> Any:
     return alt.concat(*panels, columns=2)
 
 
-def per_class(case: Case, k: int) -> list[tuple[float, float]]:
+def per_class(said: Answers, k: int) -> list[tuple[float, float]]:
     """Return F1 and overconfidence of each class, in percent; of one that is never predicted the
     latter is 0.
     """
-    predicted, s = case.probs.argmax(axis=1), case.probs.max(axis=1)
+    predicted, s = said.predicted, said.confidence
     found = []
     for c in range(k):
-        labelled, named = case.hard == c, predicted == c
+        labelled, named = said.hard == c, predicted == c
         hits = float(np.sum(labelled & named))
         f1 = 2 * hits / max(1, labelled.sum() + named.sum())
         over = float(s[named].mean() - labelled[named].mean()) if named.any() else 0.0

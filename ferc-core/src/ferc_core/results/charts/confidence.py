@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from ferc_core.drawing import theme
-from ferc_core.results.charts.data import calibrators_in, cells_asked, chosen_trials, pooled
+from ferc_core.results.charts.answers import pooled
+from ferc_core.results.charts.data import calibrators_in, cells_asked, chosen_trials
 
 if TYPE_CHECKING:
     from ferc_core.results.run import Run
@@ -22,11 +23,10 @@ def confidence(run: Run, *, trial: str = "", calibrator: str = "none") -> Any:
     chosen, rows = calibrators_in(run, calibrator, several=False), []
     for cell, images in (("clean", "clean"), ("corrupted", "all corrupted")):
         found = pooled(run, cells_asked(run, cell), chosen, chosen_trials(run, trial))
-        for (name, _), case in found.items():
-            right = case.probs.argmax(axis=1) == case.hard
-            for answer, kept in (("right", right), ("wrong", ~right)):
-                count, edges = np.histogram(case.probs.max(axis=1)[kept], BINS, (0, 1))
-                share = count / len(right)
+        for (name, _), said in found.items():
+            for answer, kept in (("right", said.right), ("wrong", ~said.right)):
+                count, edges = np.histogram(said.confidence[kept], BINS, (0, 1))
+                share = count / len(said.right)
                 rows += [
                     (name, images, answer, low, high, 100 * part)
                     for low, high, part in zip(edges[:-1], edges[1:], share, strict=True)

@@ -9,13 +9,12 @@ import numpy as np
 import polars as pl
 
 from ferc_core.drawing import theme
-from ferc_core.experiment.cases import Case
+from ferc_core.results.charts.answers import Answers, pooled
 from ferc_core.results.charts.data import (
     calibrators_in,
     cells_asked,
     chosen_trials,
     classes_of,
-    pooled,
 )
 
 if TYPE_CHECKING:
@@ -33,17 +32,17 @@ def confusion(run: Run, *, trial: str = "", calibrator: str = "none") -> Any:
     clean, corrupted = (
         pooled(run, cells_asked(run, cell), chosen, trials) for cell in ("clean", "corrupted")
     )
-    for place, case in clean.items():
-        before, after = (rates(each, len(classes)) for each in (case, corrupted[place]))
+    for place, said in clean.items():
+        before, after = (rates(each, len(classes)) for each in (said, corrupted[place]))
         for title, matrix in ((CLEAN, before), (CORRUPTED, after), (CHANGE, after - before)):
             panels.append(panel(matrix, classes, f"{place[0]}: {title}", title == CHANGE))
     return alt.concat(*panels, columns=3).resolve_scale(color="independent")
 
 
-def rates(case: Case, k: int) -> np.ndarray:
+def rates(said: Answers, k: int) -> np.ndarray:
     """Return the percentage of the faces of each class that is predicted to be each, [K, K]."""
     counts = np.zeros((k, k))
-    np.add.at(counts, (case.hard, case.probs.argmax(axis=1)), 1)
+    np.add.at(counts, (said.hard, said.predicted), 1)
     found: np.ndarray = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return found
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 
 from ferc_core.base.files import read_json
-from ferc_core.errors import RequestError, UnknownNameError
+from ferc_core.errors import UnknownNameError
 from ferc_core.experiment.benchmark import NO_LOSS
 from ferc_core.experiment.cases import Case
 from ferc_core.plugins.host import registry
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from ferc_core.results.run import Run
 
 CORRUPTED = "corrupted"  # all corrupted cells, pooled
-KEPT = 2  # groups of cells whose predictions are kept for the next chart
 
 
 def metric_name(run: Run, text: str) -> str:
@@ -117,44 +114,6 @@ def predictions(
         names = {tuple(row[:3]): row[3] for row in kept.select(keys).unique().iter_rows()}
         for case in cases_in(source.directory, kept.drop("trial"), run.failures):
             yield names[case.trial.method, case.trial.loss, case.trial.noise], case
-
-
-def by_seed(
-    run: Run, cells: Sequence[Cell], calibrators: Sequence[str], trials: Sequence[str]
-) -> dict[tuple[str, str], list[Case]]:
-    """Return the predictions of each trial and calibrator in some cells, a case for each seed."""
-    asked = tuple(cells), tuple(calibrators), tuple(trials)
-    kept: dict[Any, dict[tuple[str, str], list[Case]]] = run.kept
-    if asked in kept:
-        return kept[asked]
-    found: dict[tuple[str, str], dict[int, list[Case]]] = {}
-    for name, case in predictions(run, cells, calibrators, trials):
-        seeds = found.setdefault((name, case.calibrator), {})
-        seeds.setdefault(case.trial.seed, []).append(case)
-    if not found:
-        raise RequestError("there are no predictions of these cells and trials")
-    while len(kept) >= KEPT:
-        kept.pop(next(iter(kept)))
-    kept[asked] = {p: list(map(together, seeds.values())) for p, seeds in found.items()}
-    return kept[asked]
-
-
-def pooled(
-    run: Run, cells: Sequence[Cell], calibrators: Sequence[str], trials: Sequence[str]
-) -> dict[tuple[str, str], Case]:
-    """Return the predictions of each trial and calibrator in some cells, all seeds together."""
-    found = by_seed(run, cells, calibrators, trials)
-    return {place: together(each) for place, each in found.items()}
-
-
-def together(each: Sequence[Case]) -> Case:
-    """Return several cases as one, with what the first says of itself."""
-    arrays: Any = {
-        name: np.concatenate([getattr(case, name) for case in each])
-        for name in ("probs", "hard", "soft")
-    }
-    samples = [sample for case in each for sample in case.samples]
-    return replace(each[0], samples=samples, **arrays)
 
 
 def classes_of(run: Run) -> list[str]:

@@ -13,8 +13,8 @@ from scipy.optimize import isotonic_regression
 from ferc_core.base.seeds import generator
 from ferc_core.drawing import theme
 from ferc_core.errors import RequestError, UnknownNameError
-from ferc_core.experiment.cases import Case
-from ferc_core.results.charts.data import calibrators_in, cells_asked, chosen_trials, pooled
+from ferc_core.results.charts.answers import Answers, pooled
+from ferc_core.results.charts.data import calibrators_in, cells_asked, chosen_trials
 
 if TYPE_CHECKING:
     from ferc_core.results.run import Run
@@ -52,21 +52,18 @@ def reliability(
         raise RequestError(f"bins must be at least 1, not {bins}")
     chosen, cells = calibrators_in(run, calibrator), cells_asked(run, cell)
     panels = []
-    for (name, by), case in pooled(run, cells, chosen, chosen_trials(run, trial)).items():
-        s, a = outcomes(case, target)
+    for (name, by), said in pooled(run, cells, chosen, chosen_trials(run, trial)).items():
+        s, a = outcomes(said, target)
         told = name if len(chosen) == 1 else f"{name}, {by}"
         above = binned(s, a, bins) if form == "binned" else isotonic(s, a)
         panels.append(alt.vconcat(above.properties(title=told), counts(s), spacing=4))
     return alt.concat(*panels, columns=2 if len(panels) < 5 else 4)
 
 
-def outcomes(case: Case, target: str) -> tuple[Floats, Floats]:
+def outcomes(said: Answers, target: str) -> tuple[Floats, Floats]:
     """Return confidence and outcome of each image, float64 [N] each."""
-    predicted = case.probs.argmax(axis=1)
-    s = case.probs.max(axis=1)
-    if target == "soft":
-        return s, case.soft[np.arange(len(s)), predicted]
-    return s, (predicted == case.hard).astype(np.float64)
+    outcome = said.soft if target == "soft" else said.right.astype(np.float64)
+    return said.confidence, outcome
 
 
 def bin_table(s: Floats, a: Floats, bins: int = BINS) -> pl.DataFrame:

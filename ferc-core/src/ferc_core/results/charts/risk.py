@@ -9,9 +9,8 @@ import numpy as np
 import polars as pl
 
 from ferc_core.drawing import theme
-from ferc_core.experiment.cases import Case
+from ferc_core.results.charts.answers import Answers, by_seed
 from ferc_core.results.charts.data import (
-    by_seed,
     calibrators_in,
     cells_asked,
     chosen_trials,
@@ -33,7 +32,7 @@ def risk_coverage(run: Run, *, trial: str = "", calibrator: str = "none") -> Any
         found = by_seed(run, cells_asked(run, cell), chosen, chosen_trials(run, trial))
         rows = []
         for (name, by), seeds in found.items():
-            mean = np.mean([curve_of(case) for case in seeds], axis=0)
+            mean = np.mean([curve_of(said) for said in seeds], axis=0)
             rows += [(name, by, 100 * coverage, 100 * risk) for coverage, risk in mean]
         names = ["trial", "calibrator", "coverage", "risk"]
         frame = pl.DataFrame(rows, schema=names, orient="row")
@@ -52,10 +51,9 @@ def risk_coverage(run: Run, *, trial: str = "", calibrator: str = "none") -> Any
     return alt.hconcat(*panels)
 
 
-def curve_of(case: Case) -> np.ndarray:
+def curve_of(said: Answers) -> np.ndarray:
     """Return the curve of a model, [points, 2]."""
-    wrong = case.probs.argmax(axis=1) != case.hard
-    return np.array(curve(case.probs.max(axis=1), wrong.astype(np.float64)))
+    return np.array(curve(said.confidence, (~said.right).astype(np.float64)))
 
 
 def curve(s: np.ndarray, wrong: np.ndarray) -> list[tuple[float, float]]:
