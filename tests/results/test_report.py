@@ -144,8 +144,12 @@ def test_every_chart_is_drawn_and_choosers_and_tables_work(page, width, scheme):
             place.scroll_into_view_if_needed()
             view.wait_for_function("place => place.querySelector('svg') !== null", arg=place)
         assert view.evaluate("document.documentElement.scrollWidth") <= width
-        view.select_option("select[data-chart=heatmap]", label="soft ECE")
-        view.wait_for_selector("#heatmap .chart[data-drawn=heatmap-1]")
+        view.select_option("select[data-chart=heatmap][data-place='0']", label="soft ECE")
+        view.wait_for_selector("#heatmap .chart[data-drawn=heatmap-1-0]")
+        view.select_option("select[data-chart=heatmap][data-place='1']", label="baseline focal")
+        view.wait_for_selector("#heatmap .chart[data-drawn=heatmap-1-2]")
+        view.select_option("select[data-chart=severity][data-place='1']", label="snow")
+        view.wait_for_selector("#severity .chart[data-drawn=severity-0-1]")
         view.click("#severity summary")
         assert view.locator("#severity .numbers tr").count() > 5
         view.click("#scores th:nth-child(4) button")

@@ -202,7 +202,7 @@ def mean_distributions(classes: Sequence[str], split: FaceSplit) -> Any:
             y=y,
             color=theme.class_colours(classes, "of:N"),
             order="place:Q",
-            tooltip=["class", "of", alt.Tooltip("probability:Q", format=".3f")],
+            tooltip=theme.tips("class", "of", probability=".3f"),
         )
         .properties(
             width=BARS,

@@ -41,6 +41,12 @@ def themed(chart: Any) -> Any:
     return chart.configure(**CONFIG)
 
 
+def tips(*names: str, **formats: str) -> list[alt.Tooltip]:
+    """Return what is told of a mark under the pointer: columns, and numbers with their formats."""
+    plain = [alt.Tooltip(name) for name in names]
+    return [*plain, *(alt.Tooltip(f"{name}:Q", format=form) for name, form in formats.items())]
+
+
 def colours(names: Sequence[str], shown: Sequence[str]) -> alt.Color:
     """Return the colours of those trials of a run that are shown: each has its own by its place
     among all ``names``; they repeat after the last.

@@ -127,12 +127,16 @@ def joined(
 
 
 def frame_of(
-    scores: Mapping[Setting, Mapping[int, Scores]], sources: Sequence[Source], request: Request
+    scores: Mapping[Setting, Mapping[int, Scores]],
+    sources: Sequence[Source],
+    request: Request,
+    differences: bool = True,
 ) -> pl.DataFrame:
     """Return the intervals of scores, and of their differences."""
     columns = {name: pl.Series([source.apart[name] for source in sources]).dtype
                for name in sources[0].apart}  # fmt: skip
-    return corrected(pl.DataFrame(rows_for(scores, sources, request), {**columns, **SCHEMA}))
+    rows = rows_for(scores, sources, request, differences)
+    return corrected(pl.DataFrame(rows, {**columns, **SCHEMA}))
 
 
 def corrected(frame: pl.DataFrame) -> pl.DataFrame:
@@ -156,7 +160,10 @@ def made_of(out: RunDirectory, request: Request) -> str:
 
 
 def rows_for(
-    scores: Mapping[Setting, Mapping[int, Scores]], sources: Sequence[Source], request: Request
+    scores: Mapping[Setting, Mapping[int, Scores]],
+    sources: Sequence[Source],
+    request: Request,
+    differences: bool = True,
 ) -> list[dict[str, Any]]:
     """Return the rows of the answer."""
     apart = [source.apart for source in sources]
@@ -178,7 +185,8 @@ def rows_for(
             "unit": units[setting.run],
         }
         for setting, against, by_seed in compared(scores, apart, request.baseline)
-        if against is None or setting.run == 0 or faces_of(sources[setting.run]) == first
+        if against is None
+        or (differences and (setting.run == 0 or faces_of(sources[setting.run]) == first))
         for row in rows_of(by_seed, request.level, against is not None)
     ]
 

@@ -22,7 +22,7 @@ from ferc_core.experiment.cases import labels_of
 from ferc_core.plugins.host import registry
 from ferc_core.results import formats
 from ferc_core.results.asked import Asked
-from ferc_core.results.charts.answers import InCell, kept
+from ferc_core.results.charts.answers import noted
 from ferc_core.results.intervals import frame_of, joined, make_intervals
 from ferc_core.results.reading import (
     Source,
@@ -72,8 +72,9 @@ class Run:
         self.paths = tuple(map(Path, (path, *others)))
         self.path = self.paths[0]
         self.failures = Failures() if failures is None else failures
-        self.kept: dict[tuple[int, str, str, Cell], InCell] = {}  # for the next chart
+        self.memory: dict[tuple[object, ...], Any] = {}  # what charts ask for again
         self._drawn: dict[int, dict[Setting, dict[int, Scores]]] = {}
+        self._estimates: dict[tuple[object, ...], pl.DataFrame] = {}
         self._asked: set[tuple[int, str]] = set()  # resamples and metrics in it
         folders = [each for each in self.paths if each.suffix != ".parquet" or each.is_dir()]
         self.directories = [out for each in folders for out in run_directories(each)]
@@ -166,15 +167,21 @@ class Run:
         work = partial(threads, workers=os.cpu_count() or 1)
         return make_intervals(self.sources, request, work, self.failures)
 
-    def estimates(self, by: Sequence[str], metrics: Sequence[str], resamples: int) -> pl.DataFrame:
-        """Return what `intervals` does, and store nothing; draws of before are kept."""
-        request = Request(by, metrics, resamples)
-        drawn = self.drawn(metrics, resamples)
-        chosen = {
-            setting: {seed: regrouped(scores, request) for seed, scores in seeds.items()}
-            for setting, seeds in drawn.items()
-        }
-        return frame_of(chosen, self.sources, request)
+    def estimates(
+        self, by: Sequence[str], metrics: Sequence[str], resamples: int, differences: bool = True
+    ) -> pl.DataFrame:
+        """Return what `intervals` does, or the scores alone, and store nothing; what was drawn and
+        asked before is kept.
+        """
+        place = (*by, "", *metrics, resamples, differences)
+        if place not in self._estimates:
+            request, drawn = Request(by, metrics, resamples), self.drawn(metrics, resamples)
+            chosen = {
+                setting: {seed: regrouped(scores, request) for seed, scores in seeds.items()}
+                for setting, seeds in drawn.items()
+            }
+            self._estimates[place] = frame_of(chosen, self.sources, request, differences)
+        return self._estimates[place]
 
     def drawn(self, metrics: Sequence[str], resamples: int) -> dict[Setting, dict[int, Scores]]:
         """Return the scores [1 + B] of every trial in every cell: of the images, and of draws of
@@ -185,7 +192,7 @@ class Run:
         if missing:
             request = Request(("corruption", "severity"), missing, resamples)
             each = (
-                scores_in(source, request, map, self.failures, partial(kept, self, place))
+                scores_in(source, request, map, self.failures, partial(noted, self, place))
                 for place, source in enumerate(self.sources)
             )
             for setting, seeds in joined(each).items():

@@ -13,7 +13,7 @@ import polars as pl
 
 from ferc_core.errors import RequestError
 from ferc_core.experiment.cases import Case
-from ferc_core.results.charts.data import named
+from ferc_core.results.charts.data import kept, named
 from ferc_core.results.reading import CELL_COLUMNS, Source, calibrators_of, cases_in, cells_of
 from ferc_core.suite.cells import Cell
 
@@ -80,11 +80,21 @@ class Answers:
         return np.concatenate(found)
 
 
-def kept(run: Run, place: int, case: Case) -> InCell:
+def noted(run: Run, place: int, case: Case) -> InCell:
     """Keep what is said in a cell of one of the sources, for charts that are drawn later."""
     found = InCell.of(case)
-    run.kept[place, str(case.trial), case.calibrator, case.cell] = found
+    run.memory["said", place, str(case.trial), case.calibrator, case.cell] = found
     return found
+
+
+@kept
+def cases_of(run: Run) -> list[pl.DataFrame]:
+    """Return the cells of each trial and calibrator of each run, with the name of the trial."""
+    of_metrics = ("metric", "value", "n")
+    return [
+        named(source.scores.drop(of_metrics).unique(maintain_order=True), list(source.apart))
+        for source in run.sources
+    ]
 
 
 def by_seed(
@@ -93,8 +103,7 @@ def by_seed(
     """Return what each trial and calibrator says in some cells, once for each seed."""
     found: dict[tuple[str, str], list[Answers]] = {}
     wanted = pl.DataFrame([vars(cell) for cell in cells])
-    for place, source in enumerate(run.sources):
-        frame = named(source.scores, list(source.apart))
+    for place, (source, frame) in enumerate(zip(run.sources, cases_of(run), strict=True)):
         frame = frame.join(wanted, on=CELL_COLUMNS, how="semi").filter(
             pl.col("calibrator").is_in(calibrators), pl.col("trial").is_in(trials)
         )
@@ -111,14 +120,14 @@ def in_cells(run: Run, place: int, source: Source, frame: pl.DataFrame) -> Itera
     """Yield what one model says in the cells of a table of its scores, read where not known."""
     trial, (calibrator, *_) = next(iter(calibrators_of(frame).items()))
     cells = cells_of(frame)
-    known = [run.kept.get((place, str(trial), calibrator, cell)) for cell in cells]
+    known = [run.memory.get(("said", place, str(trial), calibrator, cell)) for cell in cells]
     missing = [cell for cell, there in zip(cells, known, strict=True) if there is None]
     if missing:
         wanted = pl.DataFrame([vars(cell) for cell in missing])
         rest = frame.join(wanted, on=CELL_COLUMNS, how="semi")
         for case in cases_in(source.directory, rest, run.failures):
-            kept(run, place, case)
-    yield from (run.kept[place, str(trial), calibrator, cell] for cell in cells)
+            noted(run, place, case)
+    yield from (run.memory["said", place, str(trial), calibrator, cell] for cell in cells)
 
 
 def pooled(

@@ -39,9 +39,8 @@ def classes(run: Run, *, trial: str = "", calibrator: str = "none") -> Any:
             y=alt.Y("class:N", sort=names, title=None),
             yOffset=alt.YOffset("trial:N", sort=trials_in(run)),
             color=theme.colours(trials_in(run), chosen_trials(run, trial)),
-            tooltip=["trial", "class", alt.Tooltip("f1:Q", format=".1f"),
-                     alt.Tooltip("over:Q", format=".1f")],
-        )  # fmt: skip
+            tooltip=theme.tips("trial", "class", f1=".1f", over=".1f"),
+        )
         for field, about in (("f1", "F1 (%)"), ("over", "confidence less accuracy (points)")):
             bars = base.mark_bar().encode(x=alt.X(f"{field}:Q", title=about))
             panels.append(bars.properties(title=title, width=200, height=alt.Step(9)))

@@ -36,10 +36,10 @@ def confidence(run: Run, *, trial: str = "", calibrator: str = "none") -> Any:
     frame = pl.DataFrame(rows, schema=names, orient="row")
     scale = alt.Scale(domain=["right", "wrong"], range=[theme.RIGHT, theme.WRONG])
     bars = alt.Chart(frame).mark_rect(opacity=0.6).encode(
-        x=alt.X("low:Q", title="confidence", scale=alt.Scale(domain=[0, 1])), x2="high:Q",
+        x=alt.X("low:Q", title="confidence", scale=alt.Scale(domain=[0, 1])), x2=alt.X2("high:Q"),
         y=alt.Y("percent:Q", title="% of the images", stack=None), y2=alt.Y2Datum(0),
         color=alt.Color("answer:N", scale=scale, legend=alt.Legend(orient="bottom", title=None)),
-        tooltip=["trial", "images", "answer", alt.Tooltip("percent:Q", format=".1f")],
+        tooltip=theme.tips("trial", "images", "answer", percent=".1f"),
     )  # fmt: skip
     panel = bars.properties(width=theme.SMALL, height=120)
     order = ["clean", "all corrupted"]

@@ -64,7 +64,7 @@ def panel(matrix: np.ndarray, classes: list[str], title: str, change: bool) -> A
     )
     cells = grid.mark_rect().encode(
         color=alt.Color("percent:Q", scale=scale, legend=None),
-        tooltip=["label", "predicted", alt.Tooltip("percent:Q", format=".1f")],
+        tooltip=theme.tips("label", "predicted", percent=".1f"),
     )
     light = "abs(datum.percent) > 55" if not change else "abs(datum.percent) > 40"
     texts = grid.mark_text(fontSize=9).encode(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
@@ -19,6 +20,8 @@ from ferc_core.suite.cells import CLEAN, Cell
 
 if TYPE_CHECKING:
     from ferc_core.results.run import Run
+
+T = TypeVar("T")
 
 CORRUPTED = "corrupted"  # all corrupted cells, pooled
 
@@ -58,17 +61,38 @@ def apart_in(run: Run) -> list[str]:
     return list(run.sources[0].apart)
 
 
+def kept(function: Callable[..., T]) -> Callable[..., T]:
+    """Compute what a function returns of a run and names once: charts ask for it again."""
+
+    @wraps(function)
+    def known(run: Run, *names: str) -> T:
+        place = (function.__name__, *names)
+        if place not in run.memory:
+            run.memory[place] = function(run, *names)
+        found: T = run.memory[place]
+        return found
+
+    return known
+
+
+@kept
 def trials_in(run: Run) -> list[str]:
     """Return the names of the trials of a run, in their order: so each keeps its colour."""
     frame = named(run.scores, apart_in(run))
     return frame["trial"].unique(maintain_order=True).to_list()
 
 
+@kept
+def calibrators_of(run: Run) -> list[str]:
+    """Return the calibrators that have scores."""
+    return run.scores["calibrator"].unique(maintain_order=True).to_list()
+
+
 def calibrators_in(run: Run, asked: str, several: bool = True) -> list[str]:
     """Return the calibrators that are asked for: one of them, or "all" where a chart tells
     ``several`` apart.
     """
-    there: list[str] = run.scores["calibrator"].unique(maintain_order=True).to_list()
+    there = calibrators_of(run)
     if asked == "all" and several:
         return there
     if asked not in there:

@@ -159,7 +159,7 @@ def bars(parts: dict[str, npt.NDArray[np.float64]], classes: Sequence[str], name
             y=alt.Y("class:N", sort=list(classes), title=None, axis=axis),
             yOffset=alt.YOffset("of:N", sort=["soft label", "prediction"]),
             color=colour,
-            tooltip=["class", "of", alt.Tooltip("probability:Q", format=".3f")],
+            tooltip=theme.tips("class", "of", probability=".3f"),
         )
         .properties(width=SIDE, height=alt.Step(BAR))
     )  # fmt: skip

@@ -13,6 +13,7 @@ from ferc_core.results.charts.data import (
     axis_title,
     calibrators_in,
     chosen_trials,
+    kept,
     metric_name,
     named,
     scale_of,
@@ -70,7 +71,7 @@ def heatmap(
     light = f"datum.value < {middle}" if not against else f"abs(datum.value) > {0.6 * largest}"
     cells = grid.mark_rect().encode(
         color=value,
-        tooltip=["trial", "corruption", "severity", alt.Tooltip("value:Q", format=".2f")],
+        tooltip=theme.tips("trial", "corruption", "severity", value=".2f"),
     )
     texts = grid.mark_text(fontSize=9).encode(
         text=alt.Text("value:Q", format=".0f" if scale_of(name) == 100 else ".2f"),
@@ -80,6 +81,7 @@ def heatmap(
     return panel.facet(facet=alt.Facet("trial:N", title=None, sort=shown), columns=2)
 
 
+@kept
 def every_cell(run: Run, metric: str) -> pl.DataFrame:
     """Return a score of every trial, calibrator and cell in the units of tables, seeds averaged."""
     sources = [with_metrics(source, [metric], run.failures) for source in run.sources]

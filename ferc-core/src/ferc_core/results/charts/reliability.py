@@ -90,20 +90,16 @@ def binned(s: Floats, a: Floats, bins: int) -> Any:
     """Return bars of the accuracy of each bin, with a dot at its mean confidence."""
     frame = bin_table(s, a, bins)
     ece = float((frame["gap"] * frame["images"]).sum() / len(s))
-    tips = [
-        alt.Tooltip("confidence:Q", format=".3f"),
-        alt.Tooltip("accuracy:Q", format=".3f"),
-        "images:Q",
-    ]
+    tips = theme.tips(confidence=".3f", accuracy=".3f", images=",")
     bars = alt.Chart(frame).mark_rect(color=theme.RIGHT, opacity=0.35, stroke=theme.RIGHT).encode(
         x=alt.X("low:Q", scale=alt.Scale(domain=[0, 1]), title=None, axis=alt.Axis(labels=False)),
-        x2="high:Q", y=alt.Y("accuracy:Q", scale=alt.Scale(domain=[0, 1]), title="accuracy"),
-        y2=alt.Y2Datum(0), tooltip=tips,
+        y=alt.Y("accuracy:Q", scale=alt.Scale(domain=[0, 1]), title="accuracy"),
+        x2=alt.X2("high:Q"), y2=alt.Y2Datum(0), tooltip=tips,
     )  # fmt: skip
     dots = (
         alt.Chart(frame)
         .mark_point(color=theme.RIGHT, filled=True, opacity=1)
-        .encode(x="confidence:Q", y="accuracy:Q", tooltip=tips)
+        .encode(x=alt.X("confidence:Q"), y=alt.Y("accuracy:Q"), tooltip=tips)
     )
     return framed(bars + diagonal() + dots, f"ECE {100 * ece:.1f} %, N = {len(s):,}")
 
@@ -125,13 +121,15 @@ def isotonic(s: Floats, a: Floats) -> Any:
         alt.Chart(frame)
         .mark_area(color=theme.FAINT, opacity=0.3)
         .encode(
-            x=x, y=alt.Y("low:Q", scale=alt.Scale(domain=[0, 1]), title="accuracy"), y2="high:Q"
+            x=x,
+            y=alt.Y("low:Q", scale=alt.Scale(domain=[0, 1]), title="accuracy"),
+            y2=alt.Y2("high:Q"),
         )
     )
     line = (
         alt.Chart(frame)
         .mark_line(color=theme.RIGHT, interpolate="step-after", strokeWidth=2)
-        .encode(x=x, y="accuracy:Q")
+        .encode(x=x, y=alt.Y("accuracy:Q"))
     )
     calibration = float(np.mean((s - a) ** 2) - np.mean((fitted - a) ** 2))
     return framed(area + diagonal() + line, f"MCB {max(calibration, 0):.4f}, N = {len(s):,}")
@@ -167,7 +165,7 @@ def diagonal() -> Any:
     return (
         alt.Chart(ends)
         .mark_line(color=theme.FAINT, strokeDash=[4, 3], strokeWidth=1.5)
-        .encode(x="x", y="y")
+        .encode(x=alt.X("x:Q"), y=alt.Y("y:Q"))
     )
 
 
@@ -176,7 +174,7 @@ def framed(chart: Any, told: str) -> Any:
     text = (
         alt.Chart(pl.DataFrame({"x": [0.03], "y": [0.97], "text": [told]}))
         .mark_text(align="left", baseline="top", fontSize=11)
-        .encode(x="x:Q", y="y:Q", text="text")
+        .encode(x=alt.X("x:Q"), y=alt.Y("y:Q"), text=alt.Text("text:N"))
     )
     return (chart + text).properties(width=theme.SMALL, height=theme.SMALL)
 
@@ -190,10 +188,10 @@ def counts(s: Floats) -> Any:
         .mark_rect(color=theme.FAINT)
         .encode(
             x=alt.X("low:Q", scale=alt.Scale(domain=[0, 1]), title="confidence"),
-            x2="high:Q",
+            x2=alt.X2("high:Q"),
             y=alt.Y("images:Q", title="images", axis=alt.Axis(tickCount=2)),
             y2=alt.Y2Datum(0),
-            tooltip=["images:Q"],
+            tooltip=theme.tips(images=","),
         )
         .properties(width=theme.SMALL, height=46)
     )

@@ -44,7 +44,7 @@ def risk_coverage(run: Run, *, trial: str = "", calibrator: str = "none") -> Any
                 y=alt.Y("risk:Q", title="risk (% wrong among them)", scale=alt.Scale(nice=True)),
                 color=theme.colours(trials_in(run), chosen_trials(run, trial)),
                 strokeDash=theme.dashes(chosen),
-                tooltip=["trial", "calibrator", "coverage", alt.Tooltip("risk:Q", format=".1f")],
+                tooltip=theme.tips("trial", "calibrator", coverage=".1f", risk=".1f"),
             )
         )
         panels.append(lines.properties(title=title, width=theme.WIDTH, height=theme.HEIGHT))

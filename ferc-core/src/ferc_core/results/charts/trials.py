@@ -43,7 +43,7 @@ def tradeoff(
                 y=alt.Y("value_y:Q", title=axis_title(metric), scale=wide),
                 color=theme.colours(trials_in(run), trials_in(run)),
                 shape=theme.shapes(chosen),
-                tooltip=["trial", "calibrator", "value", "value_y"],
+                tooltip=theme.tips("trial", "calibrator", value=".2f", value_y=".2f"),
             )
         )
         title = "clean (in distribution)" if part == "clean" else "corrupted (out of distribution)"
@@ -63,7 +63,7 @@ def nll(run: Run, *, calibrator: str = "all") -> Any:
                 x=alt.X("value:Q", title=axis_title(metric)),
                 y=alt.Y("calibrator:N", sort=chosen, title=None),
                 color=theme.colours(trials_in(run), trials_in(run)),
-                tooltip=["trial", "calibrator", alt.Tooltip("value:Q", format=".3f")],
+                tooltip=theme.tips("trial", "calibrator", value=".3f"),
             )
             .properties(width=theme.WIDTH, height=alt.Step(16))
             .facet(row=alt.Row("trial:N", title=None, sort=trials_in(run), header=alt.Header(

@@ -34,8 +34,7 @@ def visibility(run: Run) -> Any:
     severity = alt.Color(
         "severity:O", scale=alt.Scale(scheme="plasma"), legend=alt.Legend(orient="bottom")
     )
-    tips = ["corruption", "severity", alt.Tooltip("visibility:Q", format=".3f"),
-            alt.Tooltip("confidence:Q", format=".1f")]  # fmt: skip
+    tips = theme.tips("corruption", "severity", visibility=".3f", confidence=".1f")
     whole = alt.Scale(domain=[0, 1])
     scatter = (
         alt.Chart(shown)

@@ -137,7 +137,7 @@ def f1_against_kse(panel: Sequence[Number], layout: Layout, methods: Sequence[st
         legend=alt.Legend(title=None, orient="bottom", columns=4, symbolFillColor=theme.FAINT),
     )
     base, colour = alt.Chart(wide), stages(layout)
-    tips = ["method", "stage", *(alt.Tooltip(f"{c}:Q", format=".1f") for c in ("mean", "mean_kse"))]
+    tips = theme.tips("method", "stage", mean=".1f", mean_kse=".1f")
     across, down = alt.X("low:Q", title=""), alt.Y("low_kse:Q", title="")
     return alt.layer(
         base.mark_line(color="#b8b8b8", strokeWidth=1).encode(x=x, y=y, detail="method:N"),
@@ -175,8 +175,7 @@ def values(
         if printed
         else None,
     )
-    colour, number = stages(layout), alt.Tooltip("mean:Q", format=".2f")
-    tips = ["method", "stage", number, alt.Tooltip("paper:Q", format=".2f")]
+    colour, tips = stages(layout), theme.tips("method", "stage", mean=".2f", paper=".2f")
     spread = base.mark_rule().encode(x=x("low:Q"), x2="high:Q")
     if bars:
         layers = [base.mark_bar().encode(x=x("mean:Q"), color=colour, tooltip=tips), spread]

@@ -9,8 +9,14 @@ const DARK = {
 };
 
 function draw(place) {
+  const spec = SPECS[place.dataset.spec];
+  if (!spec) {
+    place.textContent = "There is nothing to draw of this choice.";
+    place.dataset.drawn = place.dataset.spec;
+    return;
+  }
   const config = dark.matches ? { ...CONFIG, ...DARK } : CONFIG;
-  return window.vegaEmbed(place, SPECS[place.dataset.spec], { actions: false, renderer: "svg", config })
+  return window.vegaEmbed(place, spec, { actions: false, renderer: "svg", config })
     .then(() => { place.dataset.drawn = place.dataset.spec; });
 }
 
@@ -28,17 +34,18 @@ window.addEventListener("beforeprint", () => places.filter((place) => !place.dat
 for (const chooser of document.querySelectorAll("select[data-chart]")) {
   chooser.addEventListener("change", () => {
     const section = chooser.closest("section"), place = section.querySelector(".chart");
-    place.dataset.spec = `${chooser.dataset.chart}-${chooser.value}`;
+    const keys = place.dataset.spec.slice(chooser.dataset.chart.length + 1).split("-");
+    for (const each of section.querySelectorAll("select")) keys[each.dataset.place] = each.value;
+    place.dataset.spec = [chooser.dataset.chart, ...keys].join("-");
     draw(place);
-    const details = section.querySelector("details");
-    if (details.open) numbers(section);
+    if (section.querySelector("details").open) numbers(section);
   });
 }
 
 // The table behind a chart: the largest set of rows that it draws.
 function numbers(section) {
   const spec = SPECS[section.querySelector(".chart").dataset.spec];
-  const rows = Object.values(spec.datasets).reduce((a, b) => (b.length > a.length ? b : a), []);
+  const rows = Object.values(spec?.datasets ?? {}).reduce((a, b) => (b.length > a.length ? b : a), []);
   const table = document.createElement("table");
   const cell = (row, tag, text) => {
     const found = document.createElement(tag);
