@@ -37,7 +37,7 @@ def checked(
         if values.null_count():
             raise DataError(f"{path}: column {name!r} has an empty field")
         flat = values.explode() if schema[name] == ROWS else values
-        if flat.dtype == pl.Float64 and not flat.is_finite().all(ignore_nulls=False):
+        if flat.dtype == pl.Float64 and not np.isfinite(flat.to_numpy()).all():
             raise DataError(f"{path}: column {name!r} has a value that is not finite")
     return frame.with_columns(**columns)
 
@@ -55,10 +55,10 @@ def converted(values: pl.Series, kind: Any, path: Path) -> pl.Series:
         wanted = "lists of numbers" if rows else HOLDS[kind]
         raise DataError(f"{path}: column {values.name!r} must hold {wanted}, not {found}")
     try:
-        plain = values.cast(kind)
+        plain = values if found == kind else values.cast(kind)
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{path}: column {values.name!r} has numbers that are too large") from error
-    if rows and plain.list.len().n_unique() > 1:
+    if rows and len(lengths := plain.list.len()) and lengths.min() != lengths.max():
         raise DataError(f"{path}: column {values.name!r} has lists of different lengths")
     return plain
 

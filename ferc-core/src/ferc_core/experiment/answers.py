@@ -18,7 +18,6 @@ from ferc_core.errors import DataError
 from ferc_core.faces import FaceSplit
 from ferc_core.suite.cells import Cell
 
-CELL = ("corruption", "severity")
 LOGITS: dict[str, Any] = {  # columns of the files in predictions/
     "sample": pl.String,
     "corruption": pl.String,
@@ -124,7 +123,7 @@ def checked_logits(frame: pl.DataFrame, path: Path, classes: int) -> pl.DataFram
 
 def unlike(frame: pl.DataFrame, cell: Cell | None, ids: Sequence[str] | None) -> str:
     """Say why a table is not one of logits in this cell, of these samples; "" where it is."""
-    if cell and any(Cell(*row) != cell for row in frame.select(CELL).unique().rows()):
+    if cell and any((frame[name] != value).any() for name, value in vars(cell).items()):
         return f"it is not of {cell}"
     if ids is not None and frame["sample"].to_list() != list(ids):
         return "it has other samples, or in another order"

@@ -26,6 +26,21 @@ T = TypeVar("T")
 CORRUPTED = "corrupted"  # all corrupted cells, pooled
 
 
+def kept(function: Callable[..., T]) -> Callable[..., T]:
+    """Compute what a function returns of a run and names once: charts ask for it again."""
+
+    @wraps(function)
+    def known(run: Run, *names: str) -> T:
+        place = (function.__name__, *names)
+        if place not in run.memory:
+            run.memory[place] = function(run, *names)
+        found: T = run.memory[place]
+        return found
+
+    return known
+
+
+@kept
 def metric_name(run: Run, text: str) -> str:
     """Return the canonical call of a metric; raises `RequestError` for one that the run lacks."""
     return checked_metrics((text,), run.sources, ensemble=False)[0]
@@ -59,20 +74,6 @@ def named(frame: pl.DataFrame, apart: Sequence[str] = ()) -> pl.DataFrame:
 def apart_in(run: Run) -> list[str]:
     """Return the columns that tell the runs of a `Run` apart."""
     return list(run.sources[0].apart)
-
-
-def kept(function: Callable[..., T]) -> Callable[..., T]:
-    """Compute what a function returns of a run and names once: charts ask for it again."""
-
-    @wraps(function)
-    def known(run: Run, *names: str) -> T:
-        place = (function.__name__, *names)
-        if place not in run.memory:
-            run.memory[place] = function(run, *names)
-        found: T = run.memory[place]
-        return found
-
-    return known
 
 
 @kept
