@@ -20,15 +20,23 @@ def report(
         typer.Argument(metavar="DIR...", help="Run directories, or folders of several."),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page.")] = Path("report.html"),
+    with_images: Annotated[
+        bool,
+        typer.Option(
+            "--with-images",
+            help="Show faces that the models fail on, of datasets that may not be passed on, too.",
+        ),
+    ] = False,
     quiet: o.Quiet = False,
     log_file: o.LogFile = None,
     plugin: o.PluginFiles = None,
 ) -> None:
     """Write one page on a run, or on several side by side, for people who did not run it.
 
-    The page holds all it shows: a verdict, the scores, charts with their numbers, what was judged,
-    and a glossary. It opens from a file, without a server and without a network. No faces are in
-    it.
+    The page holds all it shows: a verdict, the scores, charts with their numbers, faces that the
+    models fail on, what was judged, and a glossary. It opens from a file, without a server and
+    without a network. Images of faces are in it if the program made them, as it does the toy faces;
+    others take --with-images and their data, and the page says so.
 
         ferc report my-run --out my-run.html
     """
@@ -42,6 +50,6 @@ def report(
     check_output(out)
     with o.showing(quiet, log_file):
         run = Run(*directory)
-        write_report(run, out)
+        write_report(run, out, with_images)
     o.echo(f"{out} is written.")
     run.failures.raise_any()

@@ -201,11 +201,11 @@ class Run:
             self._asked |= {(resamples, name) for name in missing}
         return known
 
-    def report(self, path: Path | str) -> None:
+    def report(self, path: Path | str, with_images: bool = False) -> None:
         """Write one page on the runs, as ``ferc report`` does."""
         from ferc_core.results.report.page import write_report
 
-        write_report(self, Path(path))
+        write_report(self, Path(path), with_images)
 
     def chart(self, kind: str, **options: Any) -> Any:
         """Return a chart, which shows itself in a notebook: an `altair.Chart`.

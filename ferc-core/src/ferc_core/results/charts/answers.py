@@ -28,11 +28,13 @@ Floats = npt.NDArray[np.float64]
 class InCell:
     """What a model says of the N images of a cell: small, so that all of a run can be kept.
 
+    samples:   the ids of the N images, shared by all models
     predicted: the class [N]
     confidence: its probability [N]
     hard, soft: the labels [N] and [N, K], shared by all models
     """
 
+    samples: Sequence[str]
     predicted: Ints
     confidence: Floats
     hard: Ints
@@ -43,7 +45,7 @@ class InCell:
         """Return that of the probabilities of a cell."""
         predicted, k = case.probs.argmax(axis=1), case.probs.shape[1]
         small = predicted.astype(np.uint8 if k <= 256 else np.int64)
-        return cls(small, case.probs.max(axis=1), case.hard, case.soft)
+        return cls(case.samples, small, case.probs.max(axis=1), case.hard, case.soft)
 
 
 @dataclass(frozen=True)

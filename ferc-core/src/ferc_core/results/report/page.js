@@ -42,6 +42,10 @@ for (const chooser of document.querySelectorAll("select[data-chart]")) {
   });
 }
 
+document.querySelector("#failed")?.addEventListener("change", (event) => {
+  document.querySelectorAll(".failed").forEach((each, i) => { each.hidden = i !== +event.target.value; });
+});
+
 // The table behind a chart: the largest set of rows that it draws.
 function numbers(section) {
   const spec = SPECS[section.querySelector(".chart").dataset.spec];

@@ -16,6 +16,7 @@ from ferc_core.errors import FercError
 from ferc_core.plugins.host import registry
 from ferc_core.results.formats import people
 from ferc_core.results.report.drawn import RESAMPLES, charts_of, readings
+from ferc_core.results.report.faces import failed
 from ferc_core.results.report.judged import judged
 from ferc_core.results.report.verdict import METRICS, verdict
 
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
     from ferc_core.results.run import Run
 
 
-def write_report(run: Run, path: Path) -> None:
-    """Write the page of some runs; raises `FercError` where nothing of them can be read."""
-    write_text(path, page(run))
+def write_report(run: Run, path: Path, with_images: bool = False) -> None:
+    """Write the page of some runs, ``with_images`` of faces that may not be passed on.
+
+    Raises `FercError` where nothing of the runs can be read, or images that are asked for cannot.
+    """
+    write_text(path, page(run, with_images))
 
 
-def page(run: Run) -> str:
+def page(run: Run, with_images: bool = False) -> str:
     """Return the page."""
     from jinja2 import Environment, PackageLoader
     from vl_convert import javascript_bundle
@@ -36,12 +40,14 @@ def page(run: Run) -> str:
     environment = Environment(
         loader=PackageLoader("ferc_core.results.report", "."), autoescape=True, trim_blocks=True
     )
-    with ThreadPoolExecutor(1) as aside, track("report", len(readings()) + 2) as step:
+    with ThreadPoolExecutor(1) as aside, track("report", len(readings()) + 3) as step:
         library = aside.submit(javascript_bundle, LIBRARY)  # two seconds, meanwhile
         run.drawn(METRICS, RESAMPLES)
         step(1, "intervals")
         sentences = attempted(run)
         step(1, "verdict")
+        fails = failed(run, with_images)
+        step(1, "faces")
         drawn = []
         for each in charts_of(run):
             drawn.append(each)
@@ -56,6 +62,9 @@ def page(run: Run) -> str:
         headings=headings,
         rows=rows,
         charts=drawn,
+        failed=fails,
+        faces=[name for name in dict.fromkeys(each.images for each in fails) if name],
+        licensed=with_images,
         glossary=glossary(headings),
         library=library.result(),
         specs=in_script(specs),
