@@ -66,7 +66,7 @@ def licensed(tmp_path_factory):
     """A run on a folder of somebody's faces, and where it was made."""
     home = tmp_path_factory.mktemp("home")
     folder_of_faces(home / "faces", 30)
-    done = ferc_in(home)("run", *OWN, "--out", "run", "--quiet")
+    done = ferc_in(home)("run", *OWN, "--noise", 0.8, "--out", "run", "--quiet")
     assert done.returncode == 0, done.stderr
     return home
 
