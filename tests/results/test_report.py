@@ -85,7 +85,7 @@ def test_names_are_text(tmp_path, ferc):
 
 def test_the_command_refuses_what_is_no_page_or_no_run(path, ferc, tmp_path):
     shown = ferc("report", path, "--out", tmp_path / "r.pdf")
-    assert "the report is a page: use --out FILE.html" in one_sentence(shown, 2)
+    assert "the report is a .html file: use --out FILE.html" in one_sentence(shown, 2)
     (tmp_path / "empty").mkdir()
     shown = ferc("report", tmp_path / "empty", "--out", tmp_path / "r.html")
     assert "has no results yet" in one_sentence(shown, 1)

@@ -17,9 +17,18 @@ app = o.new_app()
 def report(
     directory: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR...", help="Run directories, or folders of several."),
+        typer.Argument(
+            metavar="DIR...", help="Run directories, folders of several, or result cards."
+        ),
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The page.")] = Path("report.html"),
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The file. Default: report.html; a card: result.json."),
+    ] = None,
+    card: Annotated[
+        bool,
+        typer.Option("--card", help="Write a card instead: all scores of one run, to pass on."),
+    ] = False,
     with_images: Annotated[
         bool,
         typer.Option(
@@ -38,18 +47,32 @@ def report(
     without a network. Images of faces are in it if the program made them, as it does the toy faces;
     others take --with-images and their data, and the page says so.
 
+    A card is a JSON file with all scores and their intervals, settings, versions and hashes, but
+    without images and predictions. Pages are made from cards alone, too.
+
         ferc report my-run --out my-run.html
+        ferc report my-run --card --out my-run.json
+        ferc report my-run.json your-run.json
     """
     o.begin(plugin)
-    if out.suffix.lower() != ".html":
-        raise RequestError(f"the report is a page: use --out FILE.html, not {out}")
+    kind, suffix = ("card", ".json") if card else ("report", ".html")
+    path = out or Path("result.json" if card else "report.html")
+    if path.suffix.lower() != suffix:
+        raise RequestError(f"the {kind} is a {suffix} file: use --out FILE{suffix}, not {path}")
+    if card and with_images:
+        raise RequestError("a card has no images: leave out --with-images")
+    from ferc_core.base.failures import Failures
     from ferc_core.base.files import check_output
-    from ferc_core.results.report.page import write_report
+    from ferc_core.results.report.page import by_version, write_report, write_result_card
     from ferc_core.results.run import Run
 
-    check_output(out)
+    check_output(path)
+    failures = Failures()
     with o.showing(quiet, log_file):
-        run = Run(*directory)
-        write_report(run, out, with_images)
-    o.echo(f"{out} is written.")
-    run.failures.raise_any()
+        run, *others = (Run(*each, failures=failures) for each in by_version(directory).values())
+        if card:
+            write_result_card(run, path)
+        else:
+            write_report(run, path, with_images, others)
+    o.echo(f"{path} is written.")
+    failures.raise_any()

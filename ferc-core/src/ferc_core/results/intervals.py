@@ -24,6 +24,7 @@ from ferc_core.errors import DataError
 from ferc_core.experiment.directory import RunDirectory
 from ferc_core.plugins.host import registry
 from ferc_core.results.bootstrap import holm, interval, p_value
+from ferc_core.results.cards import estimates
 from ferc_core.results.differences import announce, compared, mean_of, settings_in
 from ferc_core.results.filters import one_trial
 from ferc_core.results.reading import Source
@@ -112,16 +113,16 @@ def between(
 ) -> pl.DataFrame:
     """Return the intervals of several runs that are told apart, and of their differences."""
     drawn = (scores_in(source, request, work, failures) for source in sources)
-    return frame_of(joined(drawn), sources, request)
+    return frame_of(joined(enumerate(drawn)), sources, request)
 
 
 def joined(
-    each: Iterable[Mapping[Setting, dict[int, Scores]]],
+    each: Iterable[tuple[int, Mapping[Setting, dict[int, Scores]]]],
 ) -> dict[Setting, dict[int, Scores]]:
-    """Return the scores of several runs as one."""
+    """Return the scores of several runs, each with its place, as one."""
     return {
         setting._replace(run=place): seeds
-        for place, found in enumerate(each)
+        for place, found in each
         for setting, seeds in found.items()
     }
 
@@ -136,6 +137,8 @@ def frame_of(
     columns = {name: pl.Series([source.apart[name] for source in sources]).dtype
                for name in sources[0].apart}  # fmt: skip
     rows = rows_for(scores, sources, request, differences)
+    for source in sources:
+        rows += estimates(source, request.by, request.metrics)
     return corrected(pl.DataFrame(rows, {**columns, **SCHEMA}))
 
 
@@ -169,7 +172,8 @@ def rows_for(
     apart = [source.apart for source in sources]
     first = faces_of(sources[0])
     units = [
-        "image" if subjects_of(source, request.unit) is None else "subject" for source in sources
+        "image" if source.card or subjects_of(source, request.unit) is None else "subject"
+        for source in sources
     ]
     return [
         {

@@ -1,4 +1,4 @@
-"""The scores of run directories, and of files that `ferc score --out` writes, as they lie there."""
+"""The scores of run directories, of files that `ferc score --out` writes, and of result cards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from ferc_core.base.failures import Failures
-from ferc_core.base.files import read_parquet
+from ferc_core.base.files import read_json, read_parquet
 from ferc_core.base.progress import say, track
 from ferc_core.base.tables import checked
 from ferc_core.errors import DataError, FercError, RequestError, as_failure
@@ -20,23 +20,27 @@ from ferc_core.experiment.calibration import SCHEMA as PARAMETERS
 from ferc_core.experiment.cases import Case, averaged, cases, labels_of
 from ferc_core.experiment.config import read_toml
 from ferc_core.experiment.directory import RunDirectory
+from ferc_core.experiment.manifest import checked_manifest
 from ferc_core.experiment.scoring import SCHEMA, score
 from ferc_core.plugins.host import registry
+from ferc_core.results.cards import SUFFIX, Card, read_card
 from ferc_core.results.ensembles import ensembles_in, members_of
 from ferc_core.spec import UNCALIBRATED
 from ferc_core.suite.cells import Cell
 
 TRIAL_COLUMNS = ("dataset", "method", "loss", "calibrator", "noise", "seed")
 CELL_COLUMNS = ("corruption", "severity")
+SCORES = (".parquet", SUFFIX)  # suffixes of files
 
 
 @dataclass(frozen=True)
 class Source:
     """Scores with where they are from.
 
-    out:    the run directory, None for a file of scores
+    out:    the run directory, None for a file of scores or a card
     config: its configuration, empty where there is none that can be read
     apart:  what tells it from others beside it, by name of the column; see `side_by_side`
+    card:   the result card that the scores are from
     """
 
     path: Path
@@ -44,6 +48,7 @@ class Source:
     out: RunDirectory | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     apart: Mapping[str, Any] = field(default_factory=dict)
+    card: Card | None = field(default=None, repr=False)
 
     @property
     def directory(self) -> RunDirectory:
@@ -58,7 +63,18 @@ class Source:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What seemed to be wrong with the models."""
+        if self.card is not None:
+            return tuple(self.card.warnings)
         return () if self.out is None else self.out.warnings
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What is known of how the run was made; raises `DataError` where nothing is."""
+        if self.card is not None:
+            return self.card.run.model_dump()
+        if self.out is None:
+            raise DataError(f"{self.path} has scores alone, without a manifest")
+        return checked_manifest(read_json(self.out.manifest), self.out.manifest)
 
     def with_scores(self, scores: pl.DataFrame) -> Source:
         """Return some of the scores, or others."""
@@ -78,12 +94,20 @@ def sources_in(paths: Iterable[Path | str], failures: Failures) -> list[Source]:
     """
     found = []
     for path in dict.fromkeys(map(Path, paths)):
-        if path.suffix == ".parquet" and not path.is_dir():
-            found.append(Source(path, read_scores(path)))
+        if path.suffix in SCORES and not path.is_dir():
+            found.append(source_in(path))
             continue
         for out in run_directories(path):
             found.append(Source(out.path, results_of(out, failures), out, config_of(out)))
     return found
+
+
+def source_in(path: Path) -> Source:
+    """Return the scores in a file: those of ``ferc score``, or a result card."""
+    if path.suffix != SUFFIX:
+        return Source(path, read_scores(path))
+    card, frame = read_card(path)
+    return Source(path, checked_scores(frame, path), config=card.settings, card=card)
 
 
 def run_directories(path: Path) -> list[RunDirectory]:
@@ -131,7 +155,12 @@ def read_scores(path: Path) -> pl.DataFrame:
 
     A score may be undefined; all else must be there, and every row once.
     """
-    frame = checked(read_parquet(path), SCHEMA, path, undefined=("value",)).select(*SCHEMA)
+    return checked_scores(read_parquet(path), path)
+
+
+def checked_scores(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """Return the tidy scores of a file; raises `DataError` for what are none."""
+    frame = checked(frame, SCHEMA, path, undefined=("value",)).select(*SCHEMA)
     if frame.is_empty():
         raise DataError(f"{path} has no rows")
     if not frame["noise"].is_between(0, 1).all():

@@ -25,6 +25,7 @@ from ferc_core.results.asked import Asked
 from ferc_core.results.charts.answers import noted
 from ferc_core.results.intervals import frame_of, joined, make_intervals
 from ferc_core.results.reading import (
+    SCORES,
     Source,
     calibrators_of,
     cells_of,
@@ -76,7 +77,7 @@ class Run:
         self._drawn: dict[int, dict[Setting, dict[int, Scores]]] = {}
         self._estimates: dict[tuple[object, ...], pl.DataFrame] = {}
         self._asked: set[tuple[int, str]] = set()  # resamples and metrics in it
-        folders = [each for each in self.paths if each.suffix != ".parquet" or each.is_dir()]
+        folders = [each for each in self.paths if each.suffix not in SCORES or each.is_dir()]
         self.directories = [out for each in folders for out in run_directories(each)]
 
     def __repr__(self) -> str:
@@ -192,8 +193,9 @@ class Run:
         if missing:
             request = Request(("corruption", "severity"), missing, resamples)
             each = (
-                scores_in(source, request, map, self.failures, partial(noted, self, place))
+                (place, scores_in(source, request, map, self.failures, partial(noted, self, place)))
                 for place, source in enumerate(self.sources)
+                if source.card is None  # which has its intervals, and no predictions
             )
             for setting, seeds in joined(each).items():
                 for seed, scores in seeds.items():

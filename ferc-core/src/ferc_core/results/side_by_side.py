@@ -16,10 +16,8 @@ from typing import Any
 import polars as pl
 
 from ferc_core.base.failures import Failures
-from ferc_core.base.files import read_json
 from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment.config import JUDGING, MAKING, SETTINGS
-from ferc_core.experiment.manifest import checked_manifest
 from ferc_core.results.filters import Filters
 from ferc_core.results.reading import TRIAL_COLUMNS, Source, sources_in
 
@@ -137,11 +135,9 @@ def check_comparable(sources: Sequence[Source]) -> None:
 
 def identity_of(source: Source) -> dict[str, Any]:
     """Return what says which faces a source is judged on, as far as it is known."""
-    if source.out is None:
-        return {}
     found: dict[str, Any] = {}
     with suppress(DataError):
-        manifest = checked_manifest(read_json(source.out.manifest), source.out.manifest)
+        manifest = source.manifest
         found = {name: manifest[name] for name in ("benchmark", "classes")}
         found |= {name: source.config[name] for name in FACES if name in source.config}
         found["data"] = manifest["data"]

@@ -39,8 +39,8 @@ def severity(
     """
     name = metric_name(run, metric)
     chosen = calibrators_in(run, calibrator)
-    ends = ("low", "high") if resamples else ()
     frame = scores(run, name, resamples, corruption).filter(pl.col("calibrator").is_in(chosen))
+    ends = [name for name in ("low", "high") if name in frame.columns]
     frame = frame.select("trial", "calibrator", "severity", "value", *ends)
     colour = theme.colours(trials_in(run), trials_in(run))
     x = alt.X("severity:O", title="severity (0: clean)", axis=alt.Axis(labelAngle=0))
@@ -49,7 +49,7 @@ def severity(
     tips = theme.tips("trial", "calibrator", "severity", value=".2f")
     line = base.mark_line(point=True).encode(y=y, strokeDash=theme.dashes(chosen), tooltip=tips)
     layers = [line]
-    if resamples:
+    if "low" in frame.columns:
         band = base.mark_area(opacity=0.15, stroke=None).encode(
             y=alt.Y("low:Q", title=axis_title(name), scale=alt.Scale(zero=False)),
             y2=alt.Y2("high:Q"),
@@ -62,6 +62,8 @@ def severity(
 def scores(run: Run, metric: str, resamples: int, corruption: str = "") -> pl.DataFrame:
     """Return scores by severity, in the units of tables, with their intervals where asked for."""
     by = ["corruption", "severity"] if corruption else ["severity"]
+    if corruption and any(source.card for source in run.sources):
+        resamples = 0  # a card has no interval of a single corruption
     if resamples:
         frame = run.estimates(by, [metric], resamples, differences=False)
         frame = frame.with_columns(pl.col("value", "low", "high") * scale_of(metric))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ferc_core.base.files import read_json
 from ferc_core.base.text import number
-from ferc_core.experiment.manifest import checked_manifest
+from ferc_core.errors import DataError
+from ferc_core.experiment.config import Config
 from ferc_core.results.reading import Source, calibrators_of, cells_of
+from ferc_core.results.side_by_side import plain
 
 if TYPE_CHECKING:
     from ferc_core.results.run import Run
@@ -29,17 +32,32 @@ def about(source: Source) -> dict[str, str]:
         "trials": "; ".join(map(str, trials)),
         "calibrators": ", ".join(dict.fromkeys(n for names in trials.values() for n in names)),
     }
-    if source.out is not None and source.out.manifest.exists():
-        path = source.out.manifest
-        found |= of_manifest(checked_manifest(read_json(path), path))
+    with suppress(DataError):  # of a file of scores nothing is known
+        found |= of_manifest(source.manifest)
     if source.config:
         config = source.config
         found["images"] = f"{config.get('image_size')}x{config.get('image_size')} pixels"
         found["soft labels"] = f"scheme {config.get('label_scheme')}, visibility " + (
             f"{config.get('visibility')} by {config.get('visibility_scope')}"
         )
-        found["to repeat it"] = f"ferc run {shlex.quote(str(source.path / 'config.toml'))}"
+        if source.out is not None:
+            found["to repeat it"] = f"ferc run {shlex.quote(str(source.path / 'config.toml'))}"
+        else:
+            found["settings"] = settings(config)
+    if source.card is not None:
+        found["hashes"] = ", ".join(f"{name} {text}" for name, text in source.card.hashes.items())
     return found
+
+
+def settings(config: Mapping[str, Any]) -> str:
+    """Return the settings of a card that are not the usual ones."""
+    usual = {name: field.default for name, field in Config.model_fields.items()}
+    changed = {
+        name: value
+        for name, value in config.items()
+        if name in usual and value != (list(u) if isinstance(u := usual[name], tuple) else u)
+    }
+    return ", ".join(f"{name} {plain(value)}" for name, value in changed.items()) or "the usual"
 
 
 def of_manifest(manifest: dict[str, Any]) -> dict[str, str]:

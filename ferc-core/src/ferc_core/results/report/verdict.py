@@ -65,6 +65,8 @@ def best(run: Run) -> tuple[Setting, str]:
     """
     found = []
     for place, source in enumerate(run.sources):
+        if source.card is not None:
+            continue
         clean = named(source.scores, apart_in(run)).filter(
             metric="accuracy", calibrator=UNCALIBRATED, corruption=CLEAN.corruption
         )
