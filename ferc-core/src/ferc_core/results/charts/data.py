@@ -16,6 +16,7 @@ from ferc_core.plugins.host import registry
 from ferc_core.results.formats import heading
 from ferc_core.results.reading import cases_in
 from ferc_core.results.requests import checked_metrics
+from ferc_core.results.side_by_side import RUN
 from ferc_core.suite.cells import CLEAN, Cell
 
 if TYPE_CHECKING:
@@ -61,10 +62,11 @@ def scale_of(metric: str) -> float:
 
 def named(frame: pl.DataFrame, apart: Sequence[str] = ()) -> pl.DataFrame:
     """Return scores with a column ``trial``: what tells runs apart, method, loss and noise."""
-    parts = [pl.col(name).cast(pl.String) for name in apart]
+    told = [RUN] if RUN in apart else apart  # the name of a run says it all
+    parts = [pl.format("{} {}", pl.lit(n), pl.col(n)) if n != RUN else pl.col(n) for n in told]
     loss = pl.when(pl.col("loss") == NO_LOSS).then(pl.lit("")).otherwise(" " + pl.col("loss"))
     parts.append(pl.col("method") + loss)
-    if frame["dataset"].n_unique() > 1:
+    if frame["dataset"].n_unique() > 1 and RUN not in apart:
         parts.insert(0, pl.col("dataset"))
     if frame["noise"].n_unique() > 1:
         parts.append("noise " + pl.col("noise").cast(pl.String))

@@ -62,11 +62,12 @@ def settings(config: Mapping[str, Any]) -> str:
 
 def of_manifest(manifest: dict[str, Any]) -> dict[str, str]:
     """Return what a manifest says of a run."""
+    begun, ended = manifest["begun"][:16], (manifest["ended"] or "")[11:16] or "?"
     versions = {**manifest["versions"], **manifest.get("judged_by", {})}
     return {
         "classes": ", ".join(manifest["classes"]),
         "benchmark version": str(manifest["benchmark"]),
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "made": f"{manifest['begun'][:16]} to {manifest['ended'][11:16]} UTC on "
-        f"{manifest['processor']}, {manifest['device']}".replace("T", " "),
+        "made": f"{begun.replace('T', ' ')} to {ended} UTC on {manifest['processor']}, "
+        f"{manifest['device']}",
     }

@@ -50,22 +50,32 @@ class Estimate:
 
 
 def verdict(run: Run, resamples: int) -> list[str]:
-    """Return the sentences on the trial that is best on clean faces."""
-    setting, name = best(run)
+    """Return the sentences on the trial of each dataset that is best on clean faces."""
+    datasets = dict.fromkeys(s.scores["dataset"][0] for s in run.sources if s.card is None)
+    return [text for name in datasets for text in of_dataset(run, name, resamples)]
+
+
+def of_dataset(run: Run, dataset: str, resamples: int) -> list[str]:
+    """Return the sentences on the trials of a dataset."""
+    setting, name = best(run, dataset)
     request = Request(("corruption",), ("accuracy", "mean_confidence"), resamples)
     drawn = run.drawn(METRICS, resamples)[setting]
     by_metric = averaged([regrouped(scores, request) for scores in drawn.values()])
-    sentences = [*falls(by_metric, name), *trusted(by_metric, name), helped(run, resamples)]
+    sentences = [
+        *falls(by_metric, name),
+        *trusted(by_metric, name),
+        helped(run, dataset, resamples),
+    ]
     return [sentence for sentence in sentences if sentence]
 
 
-def best(run: Run) -> tuple[Setting, str]:
-    """Return the setting and name of the trial with the best accuracy on clean faces, seeds
-    averaged.
+def best(run: Run, dataset: str) -> tuple[Setting, str]:
+    """Return the setting and name of the trial with the best accuracy on clean faces of a dataset,
+    seeds averaged.
     """
     found = []
     for place, source in enumerate(run.sources):
-        if source.card is not None:
+        if source.card is not None or source.scores["dataset"][0] != dataset:
             continue
         clean = named(source.scores, apart_in(run)).filter(
             metric="accuracy", calibrator=UNCALIBRATED, corruption=CLEAN.corruption
@@ -123,10 +133,10 @@ def trusted(scores: Mapping[str, Mapping[str, Array]], name: str) -> list[str]:
     ]
 
 
-def helped(run: Run, resamples: int) -> str:
+def helped(run: Run, dataset: str, resamples: int) -> str:
     """Say which of what was tried against miscalibration lowers the soft ECE most."""
     frame = named(run.estimates([], ["soft_ece"], resamples), apart_in(run))
-    tried = frame.filter(frame["against"].is_not_null(), corruption="corrupted")
+    tried = frame.filter(frame["against"].is_not_null(), corruption="corrupted", dataset=dataset)
     if tried.is_empty():
         return ""
     row = tried.sort("value").row(0, named=True)
