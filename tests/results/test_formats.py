@@ -72,12 +72,6 @@ def test_a_metric_whose_name_ends_like_a_spread_is_shown():
     assert headings == ["ECE", "width sd"]
 
 
-def test_latex_escapes_what_it_reads_itself():
-    text = formats.latex(FRAME)
-    assert r"a\_b\%c\&d\#e\$f\textasciitilde{}g\textasciicircum{}h\textbackslash{}i<j>" in text
-    assert text.startswith("% \\usepackage{booktabs}\n\\begin{tabular}{l")
-
-
 def test_csv_has_the_plain_values(run):
     lines = show(run, "--format", "csv").splitlines()
     assert lines[0].startswith("method,loss,calibrator,clean_accuracy,clean_macro_f1,")

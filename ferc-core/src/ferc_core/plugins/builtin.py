@@ -122,7 +122,8 @@ def register_reporters(register: Callable[[Reporter], None]) -> None:
         ("markdown", "A table for GitHub and the like.", ".md"),
         ("latex", "A booktabs table for a paper.", ".tex"),
     ):
-        function = f"ferc_core.results.formats:{'json_' if name == 'json' else name}"
+        module = "latex" if name == "latex" else "formats"
+        function = f"ferc_core.results.{module}:{'json_' if name == 'json' else name}"
         register(Reporter(name, function, summary=summary, source="FER-C", suffixes=(suffix,)))
 
 

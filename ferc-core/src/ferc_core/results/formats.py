@@ -33,13 +33,6 @@ UNITS = {  # of no metric
     "value": "plain",
 }
 NUMBERS = re.compile(r"[-\d.± %]*")  # texts to align as numbers: "55.2 ± 0.4", "-"
-LATEX = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-}
 
 
 def table(frame: pl.DataFrame) -> str:
@@ -77,16 +70,6 @@ def markdown(frame: pl.DataFrame) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [headings, rule, *rows])
 
 
-def latex(frame: pl.DataFrame) -> str:
-    """Return a booktabs table; a comment says which package it takes."""
-    headings, rows = people(frame)
-    align = "".join("r" if right else "l" for right in aligned_right(rows, len(headings)))
-    head, *body = (" & ".join(map(escape, row)) + r" \\" for row in [headings, *rows])
-    package = r"% \usepackage{booktabs}"
-    lines = [package, rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *body]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
-
-
 def html(frame: pl.DataFrame) -> str:
     """Return a table for a notebook."""
     headings, rows = people(frame)
@@ -111,13 +94,6 @@ def json_(frame: pl.DataFrame) -> str:
 def csv(frame: pl.DataFrame) -> str:
     """Return comma-separated values with a header."""
     return frame.write_csv().rstrip("\n")
-
-
-def footnotes(lines: Iterable[str], format: str) -> str:
-    """Return lines to stand below a table of a format."""
-    if format == "latex":
-        return "\n".join(rf"\par{{\footnotesize {escape(line)}\par}}" for line in lines)
-    return "\n".join(f"- {line}" for line in lines)
 
 
 def people(frame: pl.DataFrame) -> tuple[list[str], list[list[str]]]:
@@ -166,8 +142,3 @@ def parted(column: str) -> tuple[str, Metric | None]:
         if name.startswith(prefix) and name not in metrics:
             return title, metrics.get(name.removeprefix(prefix))
     return "", metrics.get(name)
-
-
-def escape(text: str) -> str:
-    """Return a text with LaTeX's special characters escaped."""
-    return "".join(LATEX.get(character, character) for character in text)

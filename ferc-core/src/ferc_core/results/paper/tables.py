@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
-from ferc_core.results.formats import footnotes
+from ferc_core.results.latex import with_notes
 from ferc_core.results.paper.compare import Number
 from ferc_core.results.paper.values import LAYOUTS, SCORES, notes
 
@@ -47,8 +47,12 @@ def text(
         "Run: mean ± standard deviation (n - 1) over seeds, the paper's value beside it; in "
         f"percent, NLL in nats; {stages}; N = images in a cell."
     )
+    table = reporter(wide(numbers, name)).rstrip()
+    if format == "latex":
+        said = f"The paper's {name.replace('table', 'table ')}. {legend}"
+        return with_notes(table, said, [*remarks, *notes(name)])
     lines = [*remarks, legend, *notes(name)]
-    return f"{reporter(wide(numbers, name)).rstrip()}\n\n{footnotes(lines, format)}"
+    return "\n".join([table, "", *(f"- {line}" for line in lines)])
 
 
 def tidy(numbers: Iterable[Number], name: str) -> pl.DataFrame:
