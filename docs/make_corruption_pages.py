@@ -12,17 +12,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import altair as alt
 import cv2
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
+import polars as pl
 
 from ferc_core import open_dataset, registry
 from ferc_core.base.parallel import threads
+from ferc_core.drawing import theme
+from ferc_core.drawing.tiles import tile
 from ferc_core.images.io import resize
 from ferc_core.images.store import ImageStore
 from ferc_core.labels.schemes import SOFTENING_EXPONENT, soften
@@ -43,8 +42,9 @@ CLASSES = 8
 EXPONENTS = (1, 2, 4, 8)
 
 COLOURS = {"noise": "#b5533c", "blur": "#3a6ea5", "weather": "#6b8e4e", "digital": "#7d5a96"}
-SEVERITY_COLOURS = plt.get_cmap("YlOrRd")(np.linspace(0.25, 0.95, len(SEVERITIES)))
-INK = "#222222"
+SCALE = 1.2  # of pixels
+TILE = 116  # of corruptions.png
+PANEL = 300  # of visibility.png
 
 Image = npt.NDArray[np.uint8]
 Visible = dict[str, npt.NDArray[np.float64]]  # by corruption, one value for each severity
@@ -66,41 +66,25 @@ def variants() -> dict[Cell, Image]:
 
 def draw_corruptions(images: dict[Cell, Image], out: Path) -> None:
     """Draw each corruption at its highest severity, by groups; two rows of nine."""
-    tile, gap, head, rim = 116, 6, 40, 4  # pixels
-    across, down = tile + gap, tile + head + 8
-    width, height = 9 * across - gap + 2 * rim, 2 * down + rim
-    figure = plt.figure(figsize=(width / 100, height / 100), dpi=100)
-    clean = FACES.read(SHOWN)
-    blocks = [("clean", {"": clean})] + [
-        (group, {name: images[Cell(name, 5)] for name in names})
+    clean = block("clean", {"": FACES.read(SHOWN)})
+    noise, blur, weather, digital = (
+        block(group, {name: images[Cell(name, 5)] for name in names})
         for group, names in BY_GROUP.items()
+    )
+    rows = (alt.hconcat(noise, blur), alt.hconcat(clean, weather, digital))
+    theme.themed(alt.vconcat(*rows, spacing=16)).save(out, scale_factor=SCALE)
+
+
+def block(group: str, tiles: dict[str, Image]) -> alt.HConcatChart:
+    """Return the tiles of a group under its name."""
+    shown = [
+        tile(resize(image, TILE), TILE).properties(
+            title=alt.TitleParams(name.replace("_", " "), fontSize=11, fontWeight="normal")
+        )
+        for name, image in tiles.items()
     ]
-    rows = [[blocks[1], blocks[2]], [blocks[0], blocks[3], blocks[4]]]
-    for i, row in enumerate(rows):
-        column = 0
-        for group, tiles in row:
-            colour = COLOURS.get(group, INK)
-            left, right = rim + column * across, rim + (column + len(tiles)) * across - gap
-            top = height - rim - i * down
-            figure.text(
-                (left + 2) / width,
-                (top - 12) / height,
-                group.capitalize(),
-                color=colour,
-                fontsize=10,
-                fontweight="bold",
-                va="center",
-            )
-            line = np.array([[left, right], [top - 22, top - 22]]) / [[width], [height]]
-            figure.add_artist(plt.Line2D(*line, color=colour, linewidth=1.5))
-            for name, image in tiles.items():
-                x, y = rim + column * across, top - head - tile
-                axis = figure.add_axes((x / width, y / height, tile / width, tile / height))
-                axis.imshow(resize(image, tile))
-                axis.set_axis_off()
-                axis.set_title(name.replace("_", " "), fontsize=8, pad=3, color=INK)
-                column += 1
-    figure.savefig(out, dpi=100)
+    title = alt.TitleParams(group.capitalize(), color=COLOURS.get(group, theme.INK), fontSize=14)
+    return alt.hconcat(*shown, spacing=6).properties(title=title)
 
 
 def draw_severities(images: dict[Cell, Image], out: Path) -> None:
@@ -125,95 +109,95 @@ def visibilities(function: str, table: str) -> Visible:
 
 def draw_visibility(decided: Visible, published: Visible, out: Path) -> None:
     """Draw both rankings of the corruptions, and the softening curves."""
-    figure = plt.figure(figsize=(11, 5.2), layout="constrained")
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1))
-    draw_ranking(left, decided, "l2, scope average, imagenet-c:\nwhat FER-C uses")
-    draw_ranking(
-        middle, published, "l2-uint8, scope image, tiny-imagenet-c:\nas behind the published labels"
+    panels = (
+        ranking(decided, ["l2, scope average, imagenet-c:", "what FER-C uses"]),
+        ranking(
+            published,
+            ["l2-uint8, scope image, tiny-imagenet-c:", "as behind the published labels"],
+        ),
+        curves(decided),
     )
-    middle.legend(title="severity", fontsize=8, title_fontsize=8, loc="lower right", frameon=False)
-    draw_curves(right, decided)
-    figure.savefig(out, dpi=100)
+    theme.themed(alt.hconcat(*panels).resolve_scale(color="independent")).save(
+        out, scale_factor=SCALE
+    )
 
 
-def draw_ranking(axis: Axes, visible: Visible, title: str) -> None:
-    """Draw a dot for each cell; the corruptions from most to least visible."""
-    order = sorted(visible, key=lambda name: visible[name].mean())
-    for row, name in enumerate(order):
-        axis.plot(visible[name][[0, -1]], (row, row), color="#dddddd", linewidth=1, zorder=1)
-    for i, severity in enumerate(SEVERITIES):
-        axis.scatter(
-            [visible[name][i] for name in order],
-            range(len(order)),
-            s=26,
-            zorder=2,
-            color=SEVERITY_COLOURS[i],
-            edgecolors=INK,
-            linewidths=0.4,
-            label=severity,
-        )
-    axis.set_yticks(range(len(order)), [name.replace("_", " ") for name in order], fontsize=8)
-    for label, name in zip(axis.get_yticklabels(), order, strict=True):
-        label.set_color(COLOURS[registry().corruptions[name].group])
-    axis.set_title(title, fontsize=10)
-    axis.set_xlabel("visibility v")
-    axis.set_xlim(-0.03, 1.03)
-    plain(axis)
+def ranking(visible: Visible, title: list[str]) -> alt.LayerChart:
+    """Return a dot for each cell; the corruptions from most to least visible."""
+    order = sorted(visible, key=lambda name: visible[name].mean(), reverse=True)
+    rows = [
+        (name, severity, float(v))
+        for name in order
+        for severity, v in zip(SEVERITIES, visible[name], strict=True)
+    ]
+    frame = pl.DataFrame(rows, schema=["corruption", "severity", "v"], orient="row")
+    by_group = [
+        {"test": f"indexof({names}, datum.value) >= 0", "value": COLOURS[group]}
+        for group, names in BY_GROUP.items()
+    ]
+    axis = alt.Axis(
+        title=None,
+        labelColor={"condition": by_group, "value": theme.INK},
+        labelExpr="replace(datum.label, '_', ' ')",
+        grid=False,
+    )
+    base = alt.Chart(frame).encode(y=alt.Y("corruption:N", sort=order, axis=axis))
+    x = alt.X("v:Q", title="visibility v", scale=alt.Scale(domain=[0, 1]))
+    colour = alt.Color("severity:O", scale=alt.Scale(scheme="yelloworangered"))
+    colour = colour.legend(orient="bottom")
+    return alt.layer(
+        base.mark_line(color="#dddddd").encode(x=x, detail="corruption:N"),
+        base.mark_circle(size=50, opacity=1, stroke=theme.INK, strokeWidth=0.4).encode(
+            x=x, color=colour
+        ),
+    ).properties(title=title, width=PANEL, height=PANEL)
 
 
-def draw_curves(axis: Axes, visible: Visible) -> None:
-    """Draw what is left for the true class of a one-hot label, with some corruptions on it."""
-    v = np.linspace(0, 1, 201)
-    for exponent in EXPONENTS:
-        chosen = exponent == SOFTENING_EXPONENT
-        axis.plot(
-            v,
-            confidence(v, exponent),
-            color=INK if chosen else "#aaaaaa",
-            linewidth=2 if chosen else 1.2,
-        )
-        at = {1: 0.72, 2: 0.45, 4: 0.34, 8: 0.23}[exponent]
-        axis.annotate(
-            f"k = {exponent}",
-            (at, confidence(np.array([at]), exponent)[0]),
-            (-34, 0) if exponent == 8 else (4, -9),
-            textcoords="offset points",
-            fontsize=8,
-            color=INK if chosen else "#777777",
-        )
-    for name in ("gaussian_blur", "spatter", "contrast", "speckle_noise", "brightness", "snow"):
-        x = visible[name][-1:]
-        y = confidence(x, SOFTENING_EXPONENT)
-        colour = COLOURS[registry().corruptions[name].group]
-        axis.scatter(x, y, color=colour, s=24, zorder=3)
-        axis.annotate(
-            name.replace("_", " "),
-            (x[0], y[0]),
-            (6, -9),
-            textcoords="offset points",
-            fontsize=8,
-            color=colour,
-        )
-    axis.axhline(1 / CLASSES, color="#aaaaaa", linewidth=0.8, linestyle=":")
-    axis.set_title("softening for K = 8 classes:\n$p = 1 - (1 - 1/K)(1 - v)^k$", fontsize=10)
-    axis.set_xlabel("visibility v")
-    axis.set_ylabel("probability p of the true class")
-    axis.set_xlim(-0.03, 1.12)
-    axis.set_ylim(0, 1.03)
-    plain(axis)
+def curves(visible: Visible) -> alt.LayerChart:
+    """Return what is left for the true class of a one-hot label, with some corruptions on it."""
+    v = np.linspace(0, 1, 101)
+    lines = [
+        (f"k = {k}", k == SOFTENING_EXPONENT, float(a), float(b))
+        for k in EXPONENTS
+        for a, b in zip(v, confidence(v, k), strict=True)
+    ]
+    frame = pl.DataFrame(lines, schema=["k", "chosen", "v", "p"], orient="row")
+    places = [
+        (f"k = {k}", k == SOFTENING_EXPONENT, at, float(confidence(np.array([at]), k)[0]))
+        for k, at in ((1, 0.72), (2, 0.45), (4, 0.34), (8, 0.17))
+    ]
+    names = pl.DataFrame(places, schema=frame.columns, orient="row")
+    marked = ("gaussian_blur", "spatter", "contrast", "speckle_noise", "brightness", "snow")
+    dots = [
+        (name.replace("_", " "), COLOURS[registry().corruptions[name].group], float(x), float(y))
+        for name in marked
+        for x, y in [(visible[name][-1], confidence(visible[name][-1:], SOFTENING_EXPONENT)[0])]
+    ]
+    cells = alt.Chart(pl.DataFrame(dots, schema=["name", "colour", "v", "p"], orient="row"))
+    x = alt.X("v:Q", title="visibility v", scale=alt.Scale(domain=[0, 1.15]))
+    y = alt.Y("p:Q", title="probability p of the true class", scale=alt.Scale(domain=[0, 1]))
+    shade = alt.condition("datum.chosen", alt.value(theme.INK), alt.value("#aaaaaa"))
+    own = alt.Color("colour:N", scale=None)
+    floor = alt.Chart(pl.DataFrame({"p": [1 / CLASSES]})).mark_rule(strokeDash=[2, 2])
+    return alt.layer(
+        floor.encode(y=y),
+        alt.Chart(frame).mark_line().encode(x=x, y=y, detail="k:N", color=shade),
+        alt.Chart(names)
+        .mark_text(align="left", dx=5, dy=9)
+        .encode(x=x, y=y, text="k:N", color=shade),
+        cells.mark_circle(size=60, opacity=1).encode(x=x, y=y, color=own),
+        cells.mark_text(align="left", dx=7, dy=8).encode(x=x, y=y, text="name:N", color=own),
+    ).properties(
+        title=[f"softening for K = {CLASSES} classes:", "p = 1 - (1 - 1/K)(1 - v)^k"],
+        width=PANEL,
+        height=PANEL,
+    )
 
 
 def confidence(visible: npt.NDArray[np.float64], exponent: float) -> npt.NDArray[np.float64]:
     """Return the softened label's probability of the true class of a one-hot label, [N]."""
     targets = np.eye(CLASSES)[np.zeros(len(visible), int)]
     return soften(targets, visible, exponent=exponent)[:, 0]
-
-
-def plain(axis: Axes) -> None:
-    """Take away what is not needed."""
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(alpha=0.25)
-    axis.tick_params(labelsize=8)
 
 
 def table(visible: Visible) -> str:

@@ -9,27 +9,22 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+import altair as alt
 import numpy as np
-import polars as pl
 
-from ferc_core import open_dataset, registry
+from ferc_core import open_dataset, open_run, registry
 from ferc_core.base.seeds import generator
+from ferc_core.drawing.theme import themed
+from ferc_core.drawing.tiles import tile
+from ferc_core.results.charts.severity import severity
 
-COLOURS = {"ce": "#c1453b", "maxent+mbls": "#2b6ca3"}
-STYLES = {"none": "-", "temperature": "--"}
-PANELS = (
-    ("macro_f1", "macro F1 (higher is better)"),
-    ("soft_ece", "soft ECE (lower is better)"),
-    ("soft_nll", "soft NLL (lower is better)"),
-)
+METRICS = ("macro_f1", "soft_ece", "soft_nll")
+SCALE = 1.2  # of pixels
+SIDE, ACROSS = 96, 9  # pixels of a face, faces in a row
 
 
-def corrupted_faces() -> dict[str, np.ndarray]:
-    """Return one toy face, clean and in all 17 corruptions at severity 5, by name."""
+def corrupted_faces() -> alt.ConcatChart:
+    """Return one toy face, clean and in all 17 corruptions at severity 5."""
     faces = open_dataset("toyfaces", size=128).splits["test"]
     row = int(np.flatnonzero(faces.labels == 1)[2])
     clean = faces.read(row)
@@ -37,43 +32,19 @@ def corrupted_faces() -> dict[str, np.ndarray]:
     for name, corruption in registry().corruptions.items():
         if corruption.in_benchmark:
             tiles[name] = corruption(clean, 5, generator("toyfaces", faces.ids[row], name, 5))
-    return tiles
+    titles = {name: alt.TitleParams(name.replace("_", " "), fontSize=11) for name in tiles}
+    shown = (tile(image, SIDE).properties(title=titles[name]) for name, image in tiles.items())
+    return alt.concat(*shown, columns=ACROSS, spacing=8)
 
 
-def draw(results: pl.DataFrame, out: Path) -> None:
-    """Draw scores over severity, means over the corruptions, for every loss and calibrator."""
-    figure = plt.figure(figsize=(11, 6), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.1))
-    tiles = corrupted_faces()
-    for axis, (name, tile) in zip(top.subplots(2, 9).flat, tiles.items(), strict=True):
-        axis.imshow(tile)
-        axis.set_axis_off()
-        axis.set_title(name.replace("_", " "), fontsize=8, pad=2)
-    for axis, (metric, title) in zip(bottom.subplots(1, len(PANELS)), PANELS, strict=True):
-        means = (
-            results.filter(metric=metric)
-            .group_by("loss", "calibrator", "severity")
-            .agg(pl.col("value").mean())
-            .sort("loss", "calibrator", "severity")
-        )
-        for (loss, calibrator), line in means.group_by("loss", "calibrator", maintain_order=True):
-            axis.plot(
-                line["severity"],
-                line["value"],
-                STYLES.get(calibrator, ":"),
-                color=COLOURS.get(loss),
-                marker="o",
-                markersize=3,
-                label=loss if calibrator == "none" else f"{loss}, {calibrator}",
-            )
-        axis.set_title(title, fontsize=10)
-        axis.set_xticks(range(6), ["clean", *"12345"])
-        axis.set_xlabel("severity")
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(alpha=0.25)
-    bottom.axes[-1].legend(fontsize=8, frameon=False)
-    figure.savefig(out, dpi=100)
+def main(path: Path, out: Path) -> None:
+    """Draw the faces above scores over severity, means over the corruptions."""
+    run = open_run(path)
+    panels = (severity(run, metric=name, calibrator="all", resamples=0) for name in METRICS)
+    themed(alt.vconcat(corrupted_faces(), alt.hconcat(*panels), spacing=24)).save(
+        out, scale_factor=SCALE
+    )
 
 
 if __name__ == "__main__":
-    draw(pl.read_parquet(Path(sys.argv[1]) / "results.parquet"), Path(sys.argv[2]))
+    main(*map(Path, sys.argv[1:]))

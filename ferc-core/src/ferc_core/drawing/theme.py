@@ -70,9 +70,9 @@ def dashes(calibrators: list[str]) -> alt.StrokeDash:
     range_ = [DASHES[i % len(DASHES)] for i in range(len(calibrators))]
     legend = None
     if len(calibrators) > 1:
-        legend = alt.Legend(
-            orient="bottom", symbolType="stroke", symbolSize=400, symbolStrokeColor=INK
-        )
+        # the fill is for lines with points, of which Vega-Lite draws no stroke
+        legend = alt.Legend(orient="bottom", symbolType="stroke", symbolSize=400,
+                            symbolStrokeColor=FAINT, symbolFillColor=FAINT)  # fmt: skip
     scale = alt.Scale(domain=calibrators, range=range_)
     return alt.StrokeDash("calibrator:N", scale=scale, legend=legend)
 

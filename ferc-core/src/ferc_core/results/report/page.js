@@ -1,4 +1,4 @@
-const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const dark = window.matchMedia("screen and (prefers-color-scheme: dark)");
 const DARK = {
   background: "#17181c",
   axis: { ...CONFIG.axis, labelColor: "#ececf0", titleColor: "#ececf0", gridColor: "#3a3d46" },
@@ -13,14 +13,15 @@ function draw(place) {
   if (!spec) {
     place.textContent = "There is nothing to draw of this choice.";
     place.dataset.drawn = place.dataset.spec;
-    return;
+    return Promise.resolve();
   }
   const config = dark.matches ? { ...CONFIG, ...DARK } : CONFIG;
   return window.vegaEmbed(place, spec, { actions: false, renderer: "svg", config })
     .then(() => { place.dataset.drawn = place.dataset.spec; });
 }
 
-// A chart is drawn when it is about to be seen, so that the page opens at once.
+// A chart is drawn when it is about to be seen, so that the page opens at once; the others follow,
+// so that all are there when the page is printed.
 const seen = new IntersectionObserver((entries) => {
   for (const entry of entries) {
     if (entry.isIntersecting) { seen.unobserve(entry.target); draw(entry.target); }
@@ -29,7 +30,14 @@ const seen = new IntersectionObserver((entries) => {
 const places = [...document.querySelectorAll(".chart")];
 places.forEach((place) => seen.observe(place));
 dark.addEventListener("change", () => places.filter((place) => place.dataset.drawn).forEach(draw));
-window.addEventListener("beforeprint", () => places.filter((place) => !place.dataset.drawn).forEach(draw));
+const waiting = [...places];
+function drawNext() {
+  const place = waiting.shift();
+  if (!place) return;
+  seen.unobserve(place);
+  (place.dataset.drawn ? Promise.resolve() : draw(place)).then(() => setTimeout(drawNext, 50));
+}
+window.addEventListener("load", () => setTimeout(drawNext, 1000));
 
 for (const chooser of document.querySelectorAll("select[data-chart]")) {
   chooser.addEventListener("change", () => {
