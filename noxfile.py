@@ -53,10 +53,15 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def pages(session: nox.Session) -> None:
-    """Open reports in Debian's Chromium, which must be installed, by playwright."""
+    """Open reports in Debian's Chromium, which must be installed, by playwright.
+
+    An image of each section is kept in the folder ``screenshots``, to be looked at.
+    """
     install(session, *LIGHT)
     session.install(*TEST_TOOLS, *REFERENCES)
-    session.run("pytest", "tests/results/test_report.py", *session.posargs)
+    Path("screenshots").mkdir(exist_ok=True)
+    kept = {"FERC_SCREENSHOTS": str(Path("screenshots").absolute())}
+    session.run("pytest", "tests/results/test_report.py", *session.posargs, env=kept)
 
 
 @nox.session

@@ -72,7 +72,7 @@ def opened(page: Path) -> float:
 def main() -> None:
     """Print the times."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dir", type=Path)
+    parser.add_argument("--dir", type=Path, help="a finished run, or where to make it")
     given = parser.parse_args().dir
     with tempfile.TemporaryDirectory() as scratch:
         folder = given or Path(scratch) / "run"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+from contextlib import contextmanager
 
+import cv2
 import numpy as np
 import pytest
-from helpers.commands import one_sentence
+from helpers.commands import ferc_in, one_sentence
+from helpers.runs import SMALL, TWO
 from helpers.stored import K, N, make_run, predicting
 
 from ferc_core import open_run
@@ -127,9 +131,43 @@ def test_a_chart_of_a_plugin_stands_in_the_report_if_it_says_how_to_read_it(path
     assert "It never is." not in text
 
 
-@browser_only
-@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (400, "dark")])
-def test_every_chart_is_drawn_and_choosers_and_tables_work(page, width, scheme):
+def colours(style: str) -> dict[str, str]:
+    """Return the variables of a block of the style sheet."""
+    return dict(re.findall(r"--(\w+): (#\w{6})", style))
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour (WCAG 2.2)."""
+    channels = np.array(list(bytes.fromhex(colour[1:]))) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_texts_have_the_contrast_of_wcag_aa_in_light_and_dark(page):
+    style = page.read_text().partition("<style>")[2].partition("</style>")[0]
+    light, dark = (colours(block) for block in re.findall(r":root \{[^}]*\}", style))
+    for scheme in (light, dark):
+        for text, ground in (("ink", "paper"), ("soft", "paper"), ("link", "paper"),
+                             ("ink", "panel"), ("ink", "mark")):  # fmt: skip
+            low, high = sorted(luminance(scheme[name]) for name in (text, ground))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)
+
+
+@pytest.fixture(scope="module")
+def toy_page(tmp_path_factory):
+    """The report of two runs on toy faces, with a leaderboard and faces."""
+    home = tmp_path_factory.mktemp("toy")
+    ferc = ferc_in(home)
+    for name, epochs in (("one", 4), ("two", 8)):
+        done = ferc("run", *SMALL, *TWO, "--epochs", epochs, "--out", name, "--quiet")
+        assert done.returncode == 0, done.stderr
+    assert ferc("report", "one", "two", "--quiet").returncode == 0
+    return home / "report.html"
+
+
+@contextmanager
+def browsing(page, width=1400, scheme="light"):
+    """Open a page offline; afterwards there must have been no error, and no other request."""
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         context = browser.new_context(
@@ -140,9 +178,21 @@ def test_every_chart_is_drawn_and_choosers_and_tables_work(page, width, scheme):
         view.on("pageerror", lambda error: wrong.append(str(error)))
         view.on("request", lambda request: asked.append(request.url))
         view.goto(f"file://{page}")
+        yield view
+        assert wrong == []
+        assert [url for url in asked if not url.startswith("data:")] == [f"file://{page}"]
+        browser.close()
+
+
+@browser_only
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (400, "dark")])
+def test_every_chart_is_drawn_and_choosers_and_tables_work(page, width, scheme):
+    with browsing(page, width, scheme) as view:
         for place in view.query_selector_all(".chart"):
             place.scroll_into_view_if_needed()
-            view.wait_for_function("place => place.querySelector('svg') !== null", arg=place)
+            view.wait_for_function("place => place.dataset.drawn", arg=place)
+            assert view.evaluate("place => place.querySelector('svg') !== null", place)
+            assert place.get_attribute("aria-label")
         assert view.evaluate("document.documentElement.scrollWidth") <= width
         view.select_option("select[data-chart=heatmap][data-place='0']", label="soft ECE")
         view.wait_for_selector("#heatmap .chart[data-drawn=heatmap-1-0]")
@@ -156,6 +206,58 @@ def test_every_chart_is_drawn_and_choosers_and_tables_work(page, width, scheme):
         column = view.locator("#scores tbody td:nth-child(4)").all_text_contents()
         assert column == sorted(column, key=lambda text: float(text.split()[0]))
         assert view.get_attribute("#scores th:nth-child(4)", "aria-sort") == "ascending"
-        assert wrong == []
-        assert asked == [f"file://{page}"]
-        browser.close()
+
+
+@browser_only
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (400, "dark")])
+def test_every_section_is_seen(toy_page, width, scheme):
+    """Where FERC_SCREENSHOTS names a folder, an image of each section is kept there."""
+    folder = os.environ.get("FERC_SCREENSHOTS")
+    with browsing(toy_page, width, scheme) as view:
+        view.wait_for_function(
+            "[...document.querySelectorAll('.chart')].every((p) => p.dataset.drawn)"
+        )
+        assert view.evaluate("document.documentElement.scrollWidth") <= width
+        sections = [each.get_attribute("id") for each in view.query_selector_all("main section")]
+        assert {"verdict", "scores", "leaderboard", "faces", "judged", "glossary"} < set(sections)
+        for name in sections:
+            section = view.locator(f"section#{name}")
+            assert section.bounding_box()["height"] > 80
+            if folder:
+                section.screenshot(path=f"{folder}/{name}-{width}-{scheme}.png")
+        assert view.evaluate("[...document.images].every((i) => i.naturalWidth > 0 && i.alt)")
+        view.select_option("#failed", index=1)
+        assert view.locator(".failed").nth(0).is_hidden()
+        assert view.locator(".failed").nth(1).is_visible()
+
+
+@browser_only
+def test_the_keyboard_reaches_the_verdict_and_sorts_a_table(toy_page):
+    with browsing(toy_page) as view:
+        view.keyboard.press("Tab")
+        assert view.evaluate("document.activeElement.textContent") == "Skip to the verdict"
+        view.keyboard.press("Enter")
+        assert view.url.endswith("#verdict")
+        view.locator("#leaderboard th button").first.focus()
+        view.keyboard.press("Enter")
+        assert view.get_attribute("#leaderboard th", "aria-sort") == "ascending"
+
+
+@browser_only
+def test_a_dark_page_is_printed_on_white_with_all_of_its_charts(toy_page, tmp_path):
+    with browsing(toy_page, scheme="dark") as view:
+        view.wait_for_function(
+            "[...document.querySelectorAll('.chart')].every((p) => p.dataset.drawn)"
+        )
+        assert luminance_of_page(view) < 0.1
+        view.emulate_media(media="print")
+        view.wait_for_timeout(1500)  # charts are drawn again
+        assert luminance_of_page(view) > 0.9
+        view.pdf(path=tmp_path / "r.pdf")
+        assert (tmp_path / "r.pdf").stat().st_size > 50_000
+
+
+def luminance_of_page(view) -> float:
+    """Return how bright what a browser shows is, the median of its pixels."""
+    image = cv2.imdecode(np.frombuffer(view.screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    return float(np.median(image)) / 255

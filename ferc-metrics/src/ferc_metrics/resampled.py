@@ -19,6 +19,8 @@ from ferc_metrics.outcomes import expected_hits
 from ferc_metrics.proper import SMALLEST
 from ferc_metrics.reliability import BINS, ascending, equal_width
 
+BLOCK = 1 << 15  # weights that are summed at once: what the cache holds
+
 
 def accuracy(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
     """Return the accuracy of each resample."""
@@ -54,8 +56,7 @@ def nll(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
 def ece(probs: npt.ArrayLike, targets: npt.ArrayLike, counts: Floats) -> Floats:
     """Return the expected calibration error of each resample, 15 bins of equal width."""
     s, a = expected_hits(probs, targets)
-    index, gap = equal_width(s, BINS), s - a
-    gaps = np.array([np.abs(np.bincount(index, row * gap, BINS)).sum() for row in counts])
+    gaps = np.abs(_sums(equal_width(s, BINS), counts * (s - a), BINS)).sum(axis=1)
     return _over_sizes(gaps, counts)
 
 
@@ -85,4 +86,11 @@ def _over_sizes(total: Floats, counts: Floats) -> Floats:
 
 def _sums(index: Ints, weights: Floats, bins: int) -> Floats:
     """Return the sums of ``weights`` [D, N] in each bin, [D, bins]; ``index`` [N] names the bin."""
-    return np.array([np.bincount(index, row, bins) for row in weights])
+    together = max(1, BLOCK // len(index))
+    blocks = (weights[i : i + together] for i in range(0, len(weights), together))
+    found = []
+    for block in blocks:
+        places = index + bins * np.arange(len(block))[:, None]
+        sums = np.bincount(places.ravel(), block.ravel(), bins * len(block))
+        found.append(sums.reshape(-1, bins))
+    return np.concatenate(found)

@@ -39,7 +39,8 @@ def checked(
         flat = values.explode() if schema[name] == ROWS else values
         if flat.dtype == pl.Float64 and not np.isfinite(flat.to_numpy()).all():
             raise DataError(f"{path}: column {name!r} has a value that is not finite")
-    return frame.with_columns(**columns)
+    changed = {n: values for n, values in columns.items() if values.dtype != frame[n].dtype}
+    return frame.with_columns(**changed) if changed else frame
 
 
 def converted(values: pl.Series, kind: Any, path: Path) -> pl.Series:

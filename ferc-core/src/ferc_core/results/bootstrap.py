@@ -70,9 +70,12 @@ class Predictions:
             if metric.entry.resampled is not None and not metric.call.options:
                 y = self.soft if soft else self.one_hot
                 form = resolve(metric.entry.resampled)
-                (known,) = form(self.probs, y, np.ones((1, len(y))))
+                found = np.concatenate([form(self.probs, y, each) for each in counts])
+                known = found[0]  # draw 0 is the images themselves
+                if self.draws.start > 0:
+                    (known,) = form(self.probs, y, np.ones((1, len(y))))
                 if abs(known - metric(self.probs, targets)) < SAME:  # else it is not its form
-                    return np.concatenate([form(self.probs, y, each) for each in counts])
+                    return found
             drawn = (row for each in counts for row in each)
             return np.array([self.score(metric, targets, row) for row in drawn])
         except BaseException as error:  # a metric may raise anything; the others continue

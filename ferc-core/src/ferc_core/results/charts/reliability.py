@@ -57,6 +57,8 @@ def reliability(
         told = name if len(chosen) == 1 else f"{name}, {by}"
         above = binned(s, a, bins) if form == "binned" else isotonic(s, a)
         panels.append(alt.vconcat(above.properties(title=told), counts(s), spacing=4))
+    if len(panels) == 1:
+        return panels[0]
     return alt.concat(*panels, columns=2 if len(panels) < 5 else 4)
 
 
@@ -101,7 +103,7 @@ def binned(s: Floats, a: Floats, bins: int) -> Any:
         .mark_point(color=theme.RIGHT, filled=True, opacity=1)
         .encode(x=alt.X("confidence:Q"), y=alt.Y("accuracy:Q"), tooltip=tips)
     )
-    return framed(bars + diagonal() + dots, f"ECE {100 * ece:.1f} %, N = {len(s):,}")
+    return framed([bars, diagonal(), dots], f"ECE {100 * ece:.1f} %, N = {len(s):,}")
 
 
 def isotonic(s: Floats, a: Floats) -> Any:
@@ -132,7 +134,7 @@ def isotonic(s: Floats, a: Floats) -> Any:
         .encode(x=x, y=alt.Y("accuracy:Q"))
     )
     calibration = float(np.mean((s - a) ** 2) - np.mean((fitted - a) ** 2))
-    return framed(area + diagonal() + line, f"MCB {max(calibration, 0):.4f}, N = {len(s):,}")
+    return framed([area, diagonal(), line], f"MCB {max(calibration, 0):.4f}, N = {len(s):,}")
 
 
 def band(s: Floats) -> tuple[Floats, Floats]:
@@ -169,14 +171,14 @@ def diagonal() -> Any:
     )
 
 
-def framed(chart: Any, told: str) -> Any:
+def framed(layers: list[Any], told: str) -> Any:
     """Return a square panel with what it shows in its corner."""
     text = (
         alt.Chart(pl.DataFrame({"x": [0.03], "y": [0.97], "text": [told]}))
         .mark_text(align="left", baseline="top", fontSize=11)
         .encode(x=alt.X("x:Q"), y=alt.Y("y:Q"), text=alt.Text("text:N"))
     )
-    return (chart + text).properties(width=theme.SMALL, height=theme.SMALL)
+    return alt.layer(*layers, text).properties(width=theme.SMALL, height=theme.SMALL)
 
 
 def counts(s: Floats) -> Any:
