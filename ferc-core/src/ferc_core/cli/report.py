@@ -63,16 +63,18 @@ def report(
         raise RequestError("a card has no images: leave out --with-images")
     from ferc_core.base.failures import Failures
     from ferc_core.base.files import check_output
+    from ferc_core.results.cards import check_single
     from ferc_core.results.report.page import by_version, write_report, write_result_card
     from ferc_core.results.run import Run
 
     check_output(path)
     failures = Failures()
     with o.showing(quiet, log_file):
-        run, *others = (Run(*each, failures=failures) for each in by_version(directory).values())
+        runs = [Run(*each, failures=failures) for each in by_version(directory).values()]
         if card:
-            write_result_card(run, path)
+            check_single(runs)
+            write_result_card(runs[0], path)
         else:
-            write_report(run, path, with_images, others)
+            write_report(runs[0], path, with_images, runs[1:])
     o.echo(f"{path} is written.")
     failures.raise_any()

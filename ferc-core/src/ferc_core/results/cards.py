@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import polars as pl
 from pydantic import Field
 
-from ferc_core.base.files import digest_of, read_json, write_text
+from ferc_core.base.files import digest_of, write_text
 from ferc_core.base.schemas import Checked, Count, Texts, read_checked
 from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment.config import RESOURCES, SETTINGS
-from ferc_core.experiment.manifest import RunManifest, checked_manifest
+from ferc_core.experiment.manifest import RunManifest
 from ferc_core.experiment.scoring import SCHEMA
 from ferc_core.suite.cells import CLEAN, Cell
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".json"
 RESAMPLES = 200
+KEYS = ("method", "loss", "calibrator", "noise")
 FILES = ("backbone", "weights", "gmm")  # settings that may be paths: of them the name alone
 
 Part = Annotated[float, Field(ge=0, le=1)]
@@ -128,13 +129,15 @@ def read_card(path: Path) -> tuple[Card, pl.DataFrame]:
         raise DataError(f"{path} is not a result card of FER-C: {error}") from error
 
 
-def write_card(run: Run, path: Path, verdict: Sequence[str]) -> None:
-    """Write the card of a run.
-
-    Raises `RequestError` for several runs, `DataError` for one without a manifest.
-    """
-    if len(run.sources) != 1 or not run.directories:
+def check_single(runs: Sequence[Run]) -> None:
+    """Raise `RequestError` for several runs, or a card, `DataError` for one without a manifest."""
+    if [len(run.sources) for run in runs] != [1] or not runs[0].directories:
         raise RequestError("a card is of one run directory; write one for each")
+    _ = runs[0].sources[0].manifest
+
+
+def write_card(run: Run, path: Path, verdict: Sequence[str]) -> None:
+    """Write the card of a run that `check_single` has passed."""
     fields = (f"{json.dumps(n)}: {lines(each)}" for n, each in card_of(run, verdict).items())
     write_text(path, "{\n" + ",\n".join(fields) + "\n}\n")
 
@@ -150,7 +153,7 @@ def card_of(run: Run, verdict: Sequence[str]) -> dict[str, Any]:
     """Return what the card of a run holds."""
     (source,) = run.sources
     out = source.directory
-    manifest = checked_manifest(read_json(out.manifest), out.manifest)
+    manifest = source.manifest
     manifest["making"] = told(manifest["making"])
     metrics = metrics_in(run)
     frames = [
@@ -201,9 +204,6 @@ def estimates(source: Source, by: Sequence[str], metrics: Sequence[str]) -> list
         if each.metric in metrics
         and (each.corruption == CLEAN.corruption or bool(by) == (each.severity is not None))
     ]
-
-
-KEYS = ("method", "loss", "calibrator", "noise")
 
 
 def metrics_in(run: Run) -> list[str]:
