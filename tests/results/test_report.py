@@ -70,6 +70,13 @@ def test_nothing_is_claimed_whose_interval_holds_0(tmp_path):
     assert trusted == "Its confidence is nowhere above its accuracy with certainty."
 
 
+def test_every_dataset_has_a_verdict_of_its_own(path, tmp_path):
+    other = make_run(tmp_path / "other", falling, dataset="others", calibrators=("temperature",))
+    said, alone = verdict(open_run(path, other), 100), verdict(open_run(other), 100)
+    assert len(said) == 6
+    assert [text.replace("others, ", "") for text in said[3:]] == alone
+
+
 def test_the_page_asks_no_other_host_and_holds_no_faces(page):
     text = page.read_text()
     assert page.stat().st_size < 5_000_000

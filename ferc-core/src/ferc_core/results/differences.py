@@ -22,11 +22,13 @@ def compared(
     scores: Mapping[Setting, Mapping[int, Scores]],
     apart: Sequence[Mapping[str, Any]] = ({},),
     baseline: str = "",
+    faces: Sequence[object] = (),
 ) -> Iterator[tuple[Setting, str | None, list[Scores]]]:
     """Yield the scores of each setting, then its differences to others, seed by seed.
 
     The second part names the other: "loss NAME" or the ``baseline``, "calibrator none", "members"
     of an ensemble, or what tells the first of several runs ``apart``; None for scores themselves.
+    ``faces`` are those of each run: only runs on the same ones are compared.
     """
     first: dict[str, str] = {}
     for setting in scores:
@@ -46,6 +48,8 @@ def compared(
             (told, setting._replace(run=0)),
         ):
             base = scores.get(other, {})
+            if faces and faces[setting.run] != faces[other.run]:
+                continue
             if bool(member_method(setting.method)) != bool(member_method(other.method)) and base:
                 yield setting, against, [minus(mean_of(by_seed), mean_of(base))]
                 continue

@@ -169,8 +169,7 @@ def rows_for(
     differences: bool = True,
 ) -> list[dict[str, Any]]:
     """Return the rows of the answer."""
-    apart = [source.apart for source in sources]
-    first = faces_of(sources[0])
+    apart, faces = [source.apart for source in sources], list(map(faces_of, sources))
     units = [
         "image" if source.card or subjects_of(source, request.unit) is None else "subject"
         for source in sources
@@ -188,9 +187,8 @@ def rows_for(
             "level": request.level,
             "unit": units[setting.run],
         }
-        for setting, against, by_seed in compared(scores, apart, request.baseline)
-        if against is None
-        or (differences and (setting.run == 0 or faces_of(sources[setting.run]) == first))
+        for setting, against, by_seed in compared(scores, apart, request.baseline, faces)
+        if differences or against is None
         for row in rows_of(by_seed, request.level, against is not None)
     ]
 
