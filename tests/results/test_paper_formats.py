@@ -104,6 +104,7 @@ def test_a_table_is_written_where_out_says(tmp_path):
         (["--paper", "table1", "--by", "seed"], "leave out --by"),
         (["--paper", "figure5"], "name its file with --out FILE.svg, .png, .pdf, .html or .json"),
         (["--paper", "figure6", "--out", "a.jpg"], ".json, not a.jpg"),
+        (["--paper", "table1", "--out", "a.gif"], "known are .csv, .html, .json, .md, .pdf"),
         (["--paper-dataset", "rafdb"], "--paper-dataset goes with --paper"),
     ],
 )

@@ -217,10 +217,11 @@ def check_view(by: list[str] | None, metric: list[str] | None) -> None:
         raise RequestError("--metric goes with --by, for example --by corruption")
 
 
-def format_of(out: Path | None, format: str | None) -> str:
+def format_of(out: Path | None, format: str | None, images: Sequence[str] = ()) -> str:
     """Return the format that was asked for, or that the suffix of a file says; else "table".
 
-    Raises `RequestError` for a suffix of no format, or of another one than was asked for.
+    Raises `RequestError` for a suffix of no format, or of another one than was asked for; it names
+    those of ``images``, too.
     """
     reporters = registry().reporters
     if format is not None:
@@ -232,7 +233,7 @@ def format_of(out: Path | None, format: str | None) -> str:
     if suffix not in known:
         if format is not None and not reporters[format].suffixes:
             return format  # of a plugin that says no suffix
-        raise UnknownNameError("kind of file", suffix, known)
+        raise UnknownNameError("kind of file", suffix, [*known, *images])
     if format not in (None, known[suffix]):
         raise RequestError(f"{out} would be {known[suffix]}, not {format}; leave out one of them")
     return known[suffix]

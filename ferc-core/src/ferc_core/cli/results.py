@@ -14,6 +14,7 @@ from ferc_core.results.paper.values import DATASETS, FIGURES, LAYOUTS
 from ferc_core.results.paper.values import notes as paper_notes
 
 PAPER = "The paper"
+TABLE_IMAGES = (".svg", ".png", ".pdf", ".html")  # a table as JSON is its numbers
 
 app = o.new_app()
 
@@ -114,7 +115,7 @@ def results(
     if ensemble and (fitted or paper):
         raise RequestError("--ensemble goes with tables of scores: leave out --fitted and --paper")
     drawn = out is not None and is_drawn(paper, out)
-    format = "table" if drawn else o.format_of(out, format)
+    format = "table" if drawn else o.format_of(out, format, TABLE_IMAGES if paper else ())
     reporter = registry().reporters[format]
     from ferc_core.base.failures import Failures
     from ferc_core.base.files import check_output, write_text
@@ -199,5 +200,5 @@ def is_drawn(paper: str | None, out: Path) -> bool:
     """Whether a file of a table or figure of the paper is a chart; tables have a JSON of theirs."""
     from ferc_core.drawing.files import SUFFIXES
 
-    suffixes = SUFFIXES if paper in FIGURES else SUFFIXES[:-1] if paper else ()
+    suffixes = SUFFIXES if paper in FIGURES else TABLE_IMAGES if paper else ()
     return out.suffix.lower() in suffixes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import polars as pl
 
 from ferc_core.base.files import read_json
-from ferc_core.errors import UnknownNameError
+from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.experiment.benchmark import NO_LOSS
 from ferc_core.experiment.cases import Case
 from ferc_core.plugins.host import registry
@@ -44,6 +44,8 @@ def kept(function: Callable[..., T]) -> Callable[..., T]:
 @kept
 def metric_name(run: Run, text: str) -> str:
     """Return the canonical call of a metric; raises `RequestError` for one that the run lacks."""
+    if "members" in registry().metrics.choose(text).entry.needs:
+        raise RequestError(f"{text} compares the models of an ensemble, which no chart shows")
     return checked_metrics((text,), run.sources, ensemble=False)[0]
 
 
