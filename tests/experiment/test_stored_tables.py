@@ -18,6 +18,7 @@ from ferc_core.experiment.labelling import covers
 from ferc_core.suite.cells import CLEAN, Cell
 
 SNOW = Cell("snow", 5)
+LISTS = pl.col("logits").arr.to_list()
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +49,11 @@ def refusal(run: RunDirectory, path: Path, frame: pl.DataFrame) -> str:
         (pl.lit(date(2026, 1, 1)).alias("logits"), "'logits' must hold lists of numbers, not Date"),
         (pl.lit(None).alias("logits"), "'logits' must hold lists of numbers, not Null"),
         (pl.col("logits").cast(pl.List(pl.String)), "'logits' must hold lists of numbers, not L"),
-        (pl.col("logits").list.head(1), "'logits' must hold lists of 3 numbers"),
+        (LISTS.list.head(1), "'logits' must hold lists of 3 numbers"),
+        (pl.col("logits").arr.head(2, as_array=True), "'logits' must hold lists of 3 numbers"),
+        (pl.col("logits").cast(pl.Array(pl.String, 3)), "'logits' must hold lists of"),
         (
-            pl.when(pl.int_range(pl.len()) == 0).then(pl.col("logits").list.head(1))
-            .otherwise("logits"),
+            pl.when(pl.int_range(pl.len()) == 0).then(LISTS.list.head(1)).otherwise(LISTS),
             "'logits' has lists of different lengths",
         ),
         (pl.lit(1).alias("sample"), "'sample' must hold text, not Int32"),
@@ -106,3 +108,15 @@ def test_visibilities_of_another_kind_are_measured_again():
         table.with_columns(severity=pl.lit(date(2026, 1, 1))),
     ):
         assert not covers(spoilt, bench)
+
+
+def test_logits_are_stored_as_arrays_and_lists_of_an_earlier_run_are_read(run):
+    (trial,) = run.known_trials
+    path = run.predictions(trial, "scored", SNOW)
+    frame, record = read_table(path)
+    assert frame["logits"].dtype == pl.Array(pl.Float32, 3)
+    before = run.logits(trial, SNOW)
+    kept = {name: value for name, value in record.items() if name.startswith("ferc.")}
+    write_parquet(path, frame.with_columns(logits=LISTS), kept)
+    assert (run.logits(trial, SNOW) == before).all()
+    write_parquet(path, frame, kept)

@@ -142,7 +142,7 @@ def in_another_cell(path: Path) -> None:
 
 def with_a_wrong_value(path: Path) -> None:
     frame, record = read_table(path)
-    swapped = frame.with_columns(logits=pl.col("logits").list.reverse())
+    swapped = frame.with_columns(logits=pl.col("logits").arr.reverse())
     write_parquet(path, swapped, record)
 
 

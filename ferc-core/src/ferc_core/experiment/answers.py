@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from ferc_core.base.files import digest, read_table
-from ferc_core.base.tables import ROWS, checked, column, matrix
+from ferc_core.base.tables import ROWS, array, checked, column, matrix, width
 from ferc_core.errors import DataError
 from ferc_core.faces import FaceSplit
 from ferc_core.suite.cells import Cell
@@ -72,7 +72,7 @@ def as_table(
     if answers.features is not None:
         known[FEATURES] = [row.tobytes() for row in answers.features]
     return pl.DataFrame(
-        {"sample": ids, "logits": column(answers.logits.astype(np.float32)), **known}
+        {"sample": ids, "logits": array(answers.logits.astype(np.float32)), **known}
     ).select(
         "sample",
         pl.lit(cell.corruption).alias("corruption"),
@@ -110,13 +110,13 @@ def checked_logits(frame: pl.DataFrame, path: Path, classes: int) -> pl.DataFram
     """Return a table of logits that was read; raises `DataError` for one of something else."""
     validation = path.name.startswith("validation")
     table = checked(frame, LOGITS | (LABEL if validation else {}), path, undefined=("logits",))
-    if table["logits"].list.len().unique().to_list() != [classes]:
+    if width(table["logits"]) != classes:
         raise DataError(f"{path}: column 'logits' must hold lists of {classes} numbers")
     if validation and not table["label"].is_between(0, classes - 1).all():
         raise DataError(f"{path}: column 'label' has a number that is none of its classes")
     if validation and TARGET in table.columns:
         table = checked(table, {TARGET: ROWS}, path)
-        if table[TARGET].list.len().unique().to_list() != [classes]:
+        if width(table[TARGET]) != classes:
             raise DataError(f"{path}: column {TARGET!r} must hold lists of {classes} numbers")
     return table
 
@@ -133,7 +133,7 @@ def unlike(frame: pl.DataFrame, cell: Cell | None, ids: Sequence[str] | None) ->
 def content_of(frame: pl.DataFrame) -> str:
     """Return a hash of samples, logits and labels, which tells damage that parquet does not."""
     samples = "\0".join(frame["sample"]).encode(errors="surrogateescape")
-    logits = frame["logits"].explode().to_numpy().astype(np.float32)
+    logits = matrix(frame["logits"]).astype(np.float32)
     labels = frame["label"].to_numpy() if "label" in frame.columns else np.empty(0)
     lost = frame[LOST].to_numpy() if LOST in frame.columns else np.empty(0)
     soft = matrix(frame[TARGET]) if TARGET in frame.columns else np.empty(0)
