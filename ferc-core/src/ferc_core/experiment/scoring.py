@@ -70,18 +70,19 @@ def score(
     A metric that needs what a case lacks has no row; one that raises costs its own numbers and goes
     into ``failures``. ``step`` is called after each case.
     """
-    rows = []
+    rows, named = [], {str(metric): metric for metric in metrics}
+    parts = {name: f"metric {name}" for name in named}
     for case in map(Case.frozen, cases):
         head = case.head(dataset)
-        for metric in metrics:
-            if (part := f"metric {metric}") in failures or case.context.lacks(metric.entry):
+        for name, metric in named.items():
+            if parts[name] in failures or case.context.lacks(metric.entry):
                 continue
             try:
-                rows.append({**head, "metric": str(metric), "value": case.score(metric)})
+                rows.append({**head, "metric": name, "value": case.score(metric)})
             except BaseException as error:  # a metric may raise anything; the others continue
-                failures.add(part, error)
+                failures.add(parts[name], error)
         step(1, f"{case.trial}, {case.calibrator}")
-    good = [row for row in rows if f"metric {row['metric']}" not in failures]
+    good = [row for row in rows if parts[row["metric"]] not in failures]
     return pl.DataFrame(good, SCHEMA)
 
 
