@@ -19,19 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-SETS: dict[str, dict[str, str]] = {
-    "NumPy without AVX-512": {"NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR"},
-    "NumPy without AVX2": {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"},
-    "OpenCV without AVX-512": {"OPENCV_CPU_DISABLE": "AVX512-SKX,AVX512-ICL"},
-    "OpenCV without AVX2": {"OPENCV_CPU_DISABLE": "AVX512-SKX,AVX512-ICL,AVX2,FMA3"},
-    "OpenCV with SSE4.2 alone": {"OPENCV_CPU_DISABLE": "AVX512-SKX,AVX512-ICL,AVX2,FMA3,AVX,FP16"},
-    "OpenCV without IPP": {"OPENCV_IPP": "disabled"},
-    "all of it": {
-        "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
-        "OPENCV_CPU_DISABLE": "AVX512-SKX,AVX512-ICL,AVX2,FMA3,AVX,FP16",
-        "OPENCV_IPP": "disabled",
-    },
-}
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from helpers.processors import SETS
+
 SEVERITIES, IMAGES = range(1, 6), 2
 
 

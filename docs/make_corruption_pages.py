@@ -10,7 +10,9 @@ images/visibility.png   average visibility of every cell, and softening curves (
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 import cv2
@@ -39,12 +41,13 @@ SIDE = 224  # as in the paper; the strengths of blurs are in pixels
 SHOWN = 41  # row of the test split
 SMALL = 84  # tiles of severities.jpg
 CLASSES = 8
-EXPONENTS = (1, 2, 4, 8)
+NAMED_AT = {1: 0.76, 2: 0.45, 4: 0.26, 8: 0.1}  # exponents, and where their curves are named
+MARKED = ("gaussian_blur", "spatter", "contrast", "speckle_noise", "brightness", "snow")
 
 COLOURS = {"noise": "#b5533c", "blur": "#3a6ea5", "weather": "#6b8e4e", "digital": "#7d5a96"}
 SCALE = 1.2  # of pixels
-TILE = 116  # of corruptions.png
-PANEL = 300  # of visibility.png
+TILE, GAP, APART = 100, 6, 20  # of corruptions.png: a tile, to the next one, between groups
+PANEL = 270  # of visibility.png
 
 Image = npt.NDArray[np.uint8]
 Visible = dict[str, npt.NDArray[np.float64]]  # by corruption, one value for each severity
@@ -66,25 +69,26 @@ def variants() -> dict[Cell, Image]:
 
 def draw_corruptions(images: dict[Cell, Image], out: Path) -> None:
     """Draw each corruption at its highest severity, by groups; two rows of nine."""
-    clean = block("clean", {"": FACES.read(SHOWN)})
+    clean = block("clean", {" ": FACES.read(SHOWN)})
     noise, blur, weather, digital = (
         block(group, {name: images[Cell(name, 5)] for name in names})
         for group, names in BY_GROUP.items()
     )
-    rows = (alt.hconcat(noise, blur), alt.hconcat(clean, weather, digital))
-    theme.themed(alt.vconcat(*rows, spacing=16)).save(out, scale_factor=SCALE)
+    above = alt.hconcat(noise, blur, spacing=2 * APART - GAP)  # as wide as the row below
+    below = alt.hconcat(clean, weather, digital, spacing=APART)
+    theme.themed(alt.vconcat(above, below, spacing=16)).save(out, scale_factor=SCALE)
 
 
 def block(group: str, tiles: dict[str, Image]) -> alt.HConcatChart:
     """Return the tiles of a group under its name."""
     shown = [
-        tile(resize(image, TILE), TILE).properties(
+        tile(resize(image, round(TILE * SCALE)), TILE).properties(
             title=alt.TitleParams(name.replace("_", " "), fontSize=11, fontWeight="normal")
         )
         for name, image in tiles.items()
     ]
     title = alt.TitleParams(group.capitalize(), color=COLOURS.get(group, theme.INK), fontSize=14)
-    return alt.hconcat(*shown, spacing=6).properties(title=title)
+    return alt.hconcat(*shown, spacing=GAP).properties(title=title)
 
 
 def draw_severities(images: dict[Cell, Image], out: Path) -> None:
@@ -117,20 +121,14 @@ def draw_visibility(decided: Visible, published: Visible, out: Path) -> None:
         ),
         curves(decided),
     )
-    theme.themed(alt.hconcat(*panels).resolve_scale(color="independent")).save(
-        out, scale_factor=SCALE
-    )
+    theme.themed(alt.hconcat(*panels)).save(out, scale_factor=SCALE)
 
 
 def ranking(visible: Visible, title: list[str]) -> alt.LayerChart:
     """Return a dot for each cell; the corruptions from most to least visible."""
     order = sorted(visible, key=lambda name: visible[name].mean(), reverse=True)
-    rows = [
-        (name, severity, float(v))
-        for name in order
-        for severity, v in zip(SEVERITIES, visible[name], strict=True)
-    ]
-    frame = pl.DataFrame(rows, schema=["corruption", "severity", "v"], orient="row")
+    frame = pl.DataFrame({"corruption": order, "v": [visible[name] for name in order]})
+    frame = frame.with_columns(severity=pl.lit(list(SEVERITIES))).explode("severity", "v")
     by_group = [
         {"test": f"indexof({names}, datum.value) >= 0", "value": COLOURS[group]}
         for group, names in BY_GROUP.items()
@@ -141,63 +139,69 @@ def ranking(visible: Visible, title: list[str]) -> alt.LayerChart:
         labelExpr="replace(datum.label, '_', ' ')",
         grid=False,
     )
-    base = alt.Chart(frame).encode(y=alt.Y("corruption:N", sort=order, axis=axis))
-    x = alt.X("v:Q", title="visibility v", scale=alt.Scale(domain=[0, 1]))
-    colour = alt.Color("severity:O", scale=alt.Scale(scheme="yelloworangered"))
-    colour = colour.legend(orient="bottom")
+    base = alt.Chart(frame).encode(
+        x=alt.X("v:Q", title="visibility v", scale=alt.Scale(domain=[0, 1])),
+        y=alt.Y("corruption:N", sort=order, axis=axis),
+    )
+    legend = alt.Legend(
+        title="severity", orient="bottom", titleOrient="left", symbolStrokeWidth=0.4
+    )
+    colour = alt.Color("severity:O", scale=alt.Scale(scheme="yelloworangered"), legend=legend)
+    dots = base.mark_circle(size=50, opacity=1, stroke=theme.INK, strokeWidth=0.4)
     return alt.layer(
-        base.mark_line(color="#dddddd").encode(x=x, detail="corruption:N"),
-        base.mark_circle(size=50, opacity=1, stroke=theme.INK, strokeWidth=0.4).encode(
-            x=x, color=colour
-        ),
+        base.mark_line(color="#dddddd").encode(detail="corruption:N"), dots.encode(color=colour)
     ).properties(title=title, width=PANEL, height=PANEL)
 
 
 def curves(visible: Visible) -> alt.LayerChart:
     """Return what is left for the true class of a one-hot label, with some corruptions on it."""
-    v = np.linspace(0, 1, 101)
-    lines = [
-        (f"k = {k}", k == SOFTENING_EXPONENT, float(a), float(b))
-        for k in EXPONENTS
-        for a, b in zip(v, confidence(v, k), strict=True)
-    ]
-    frame = pl.DataFrame(lines, schema=["k", "chosen", "v", "p"], orient="row")
-    places = [
-        (f"k = {k}", k == SOFTENING_EXPONENT, at, float(confidence(np.array([at]), k)[0]))
-        for k, at in ((1, 0.72), (2, 0.45), (4, 0.34), (8, 0.17))
-    ]
-    names = pl.DataFrame(places, schema=frame.columns, orient="row")
-    marked = ("gaussian_blur", "spatter", "contrast", "speckle_noise", "brightness", "snow")
-    dots = [
-        (name.replace("_", " "), COLOURS[registry().corruptions[name].group], float(x), float(y))
-        for name in marked
-        for x, y in [(visible[name][-1], confidence(visible[name][-1:], SOFTENING_EXPONENT)[0])]
-    ]
-    cells = alt.Chart(pl.DataFrame(dots, schema=["name", "colour", "v", "p"], orient="row"))
-    x = alt.X("v:Q", title="visibility v", scale=alt.Scale(domain=[0, 1.15]))
-    y = alt.Y("p:Q", title="probability p of the true class", scale=alt.Scale(domain=[0, 1]))
-    shade = alt.condition("datum.chosen", alt.value(theme.INK), alt.value("#aaaaaa"))
-    own = alt.Color("colour:N", scale=None)
-    floor = alt.Chart(pl.DataFrame({"p": [1 / CLASSES]})).mark_rule(strokeDash=[2, 2])
-    return alt.layer(
-        floor.encode(y=y),
-        alt.Chart(frame).mark_line().encode(x=x, y=y, detail="k:N", color=shade),
-        alt.Chart(names)
-        .mark_text(align="left", dx=5, dy=9)
-        .encode(x=x, y=y, text="k:N", color=shade),
-        cells.mark_circle(size=60, opacity=1).encode(x=x, y=y, color=own),
-        cells.mark_text(align="left", dx=7, dy=8).encode(x=x, y=y, text="name:N", color=own),
-    ).properties(
-        title=[f"softening for K = {CLASSES} classes:", "p = 1 - (1 - 1/K)(1 - v)^k"],
-        width=PANEL,
-        height=PANEL,
+    shades = {k: theme.INK if k == SOFTENING_EXPONENT else theme.FAINT for k in NAMED_AT}
+    whole = np.linspace(0, 1, 101)
+    lines = on_curves((f"k = {k}", shades[k], k, v) for k in NAMED_AT for v in whole)
+    names = on_curves((f"k = {k}", shades[k], k, v) for k, v in NAMED_AT.items())
+    dots = on_curves(
+        (
+            name.replace("_", " "),
+            COLOURS[registry().corruptions[name].group],
+            SOFTENING_EXPONENT,
+            visible[name][-1],
+        )
+        for name in MARKED
+    )
+    floor = alt.Chart().mark_rule(color=theme.FAINT, strokeDash=[2, 2])
+    layers = (
+        floor.encode(y=alt.datum(1 / CLASSES)),
+        lines.mark_line(),
+        told(names),
+        dots.mark_circle(size=60, opacity=1),
+        told(dots, align="left", dx=7, dy=9),
+    )
+    title = [f"softening for K = {CLASSES} classes:", "p = 1 - (1 - 1/K)(1 - v)^k"]
+    return alt.layer(*layers).properties(title=title, width=PANEL, height=PANEL)
+
+
+def on_curves(points: Iterable[tuple[str, str, int, float]]) -> alt.Chart:
+    """Return a chart of names and colours on the curves of exponents, at visibilities."""
+    rows = [(name, colour, float(v), confidence(v, k)) for name, colour, k, v in points]
+    frame = pl.DataFrame(rows, schema=["name", "colour", "v", "p"], orient="row")
+    p = alt.Y("p:Q", title="probability p of the true class", scale=alt.Scale(domain=[0, 1.05]))
+    return alt.Chart(frame).encode(
+        x=alt.X("v:Q", title="visibility v", scale=alt.Scale(domain=[0, 1.15])),
+        y=p,
+        color=alt.Color("colour:N", scale=None),
+        detail="name:N",
     )
 
 
-def confidence(visible: npt.NDArray[np.float64], exponent: float) -> npt.NDArray[np.float64]:
-    """Return the softened label's probability of the true class of a one-hot label, [N]."""
-    targets = np.eye(CLASSES)[np.zeros(len(visible), int)]
-    return soften(targets, visible, exponent=exponent)[:, 0]
+def told(points: alt.Chart, **place: Any) -> alt.LayerChart:
+    """Return the names of points, with a white rim."""
+    rim = points.mark_text(stroke="white", strokeWidth=4, **place).encode(color=alt.value("white"))
+    return (rim + points.mark_text(**place)).encode(text="name:N")
+
+
+def confidence(visible: float, exponent: float) -> float:
+    """Return the softened label's probability of the true class of a one-hot label."""
+    return float(soften(np.eye(CLASSES)[:1], np.array([visible]), exponent=exponent)[0, 0])
 
 
 def table(visible: Visible) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -14,6 +15,13 @@ from helpers.commands import Ferc, ferc_in, process_in
 # Nothing is kept in the cache of whoever runs the tests.
 CACHE = tempfile.TemporaryDirectory(prefix="ferc-cache-")
 os.environ["FERC_CACHE"] = CACHE.name
+
+# Numba keeps a compiled loop while its own file is unchanged, whatever became of those that it
+# calls; here they are kept for these very sources.
+LOOPS = Path(__file__).parents[1] / "ferc-corruptions" / "src" / "ferc_corruptions"
+SOURCES = hashlib.blake2b(b"".join(path.read_bytes() for path in sorted(LOOPS.glob("*.py"))))
+KEPT = Path(__file__).parents[1] / ".numba" / SOURCES.hexdigest()[:16]
+os.environ.setdefault("NUMBA_CACHE_DIR", str(KEPT))
 
 # Several tests run at a time, so torch takes one core for each; set before torch is imported.
 os.environ["OMP_NUM_THREADS"] = "1"

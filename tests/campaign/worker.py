@@ -16,6 +16,7 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,30 @@ def preload() -> None:
 
     del cv2, polars, timm, torch, ferc_models, ferc_core
     _ = registry().losses
+    compile_loops()
     all_cases()
     # What pools start must not import this module: a command line has no such one.
     main = sys.modules["__main__"]
     main.__spec__ = None
     with suppress(AttributeError):
         del main.__file__
+
+
+def compile_loops() -> None:
+    """Call every corruption and visibility once: their loops are compiled, and forks have them."""
+    import numpy as np
+
+    from ferc_core.base.limits import SEVERITIES
+    from ferc_core.plugins.host import registry
+    from ferc_core.testing import sample_image
+
+    image = sample_image(32, 32)
+    for corrupt in registry().corruptions.values():
+        if corrupt.in_benchmark:
+            for severity, table in product(SEVERITIES, corrupt.severity_tables):
+                corrupt(image, severity, np.random.default_rng(0), table=table)
+    for visibility in registry().visibilities.values():
+        visibility(image, image)
 
 
 def serve(folder: Path, limit: float) -> None:

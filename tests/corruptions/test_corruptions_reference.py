@@ -16,6 +16,7 @@ import pytest
 from helpers.scenes import BENCHMARK, CORRUPTIONS, RANDOM, SEVERITIES, rmse
 
 from ferc_corruptions import blur, digital, elastic, extras, noise, weather
+from ferc_corruptions.filters import exponential
 from ferc_corruptions.severities import constants
 
 with warnings.catch_warnings():
@@ -51,8 +52,10 @@ class Tape:
 
 
 def taped(monkeypatch, call: Callable[[], np.ndarray], seed: int):
+    """Return what a call returns and draws, with an exponential that no processor alters."""
     tape = Tape(seed)
     with monkeypatch.context() as patch:
+        patch.setattr(np, "exp", np.vectorize(exponential))
         for name in ("normal", "uniform", "poisson"):
             patch.setattr(np.random, name, getattr(tape, name))
         return call(), tape.log
@@ -77,6 +80,12 @@ def glass_field(image: np.ndarray, seed: int, c: tuple[float, int, int]) -> np.n
     return (steps[..., 1] + reach) * 2 * reach + steps[..., 0] + reach
 
 
+def by_rank(field: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values of a field in order, and the rank of each."""
+    values, ranks = np.unique(field, return_inverse=True)
+    return values, ranks.reshape(field.shape)
+
+
 def impulse_field(image: np.ndarray, seed: int, c: float) -> np.ndarray:
     """Return the reference's two draws for each value, whether it is hit and to what, as ranks."""
     rng = np.random.default_rng(seed)
@@ -92,9 +101,11 @@ def both(monkeypatch, name: str, image: np.ndarray, severity: int, seed: int):
     )
     c = constants(name, severity)
     if name == "gaussian_noise":
-        ours = noise.apply_gaussian_noise(image, np.floor(255 * c * log[0]).astype(np.int16))
+        levels, ranks = by_rank(np.floor(255 * c * log[0]).astype(np.int16))
+        ours = noise.apply_gaussian_noise(image, ranks, levels)
     elif name == "speckle_noise":
-        ours = noise.apply_speckle_noise(image, log[0].astype(np.float32), c)
+        factors, ranks = by_rank((1 + c * log[0]).astype(np.float32))
+        ours = noise.apply_speckle_noise(image, ranks, factors)
     elif name == "shot_noise":
         ours = noise.apply_shot_noise(log[0], c)
     elif name == "impulse_noise":

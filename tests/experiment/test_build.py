@@ -17,6 +17,7 @@ from helpers.runs import BUILD, METHOD, SABOTAGE, TWO, folder_of_faces
 
 from ferc_core import open_dataset
 from ferc_core.base.files import digest
+from ferc_core.base.seeds import BENCHMARK_VERSION
 from ferc_core.experiment import build as building
 from ferc_core.images.io import resize
 from ferc_core.images.png import encode
@@ -57,7 +58,7 @@ def test_a_build_has_a_lossless_image_for_every_sample_and_cell(made):
 def test_the_manifest_counts_and_hashes_everything(made):
     content = json.loads(manifest(made))
     assert len(content["files"]) == FILES
-    assert content["benchmark"] == "1"
+    assert content["benchmark"] == BENCHMARK_VERSION
     assert set(content["counts"]) == {"clean/0", "snow/1", "snow/5", "contrast/1", "contrast/5"}
     assert sum(content["counts"]["snow/1"].values()) == 70
     assert "ferc-corruptions" in content["versions"]

@@ -12,6 +12,8 @@ from filelock import FileLock
 from helpers.commands import EXAMPLES, one_sentence
 from helpers.runs import OWN, SMALL, TRIAL, TWO, contents, folder_of_faces
 
+from ferc_core.base.seeds import BENCHMARK_VERSION
+
 METHOD_FILE = ("--plugin", EXAMPLES / "my_method.py")
 
 
@@ -31,7 +33,7 @@ def test_a_run_leaves_what_the_contract_says(small_run):
     assert predictions.columns == ["sample", "corruption", "severity", "logits"]
     assert len(predictions) == 40
     record = pl.read_parquet_metadata(small_run / "results.parquet")
-    assert record["ferc.benchmark"] == "1"
+    assert record["ferc.benchmark"] == BENCHMARK_VERSION
     assert "ferc-core" in json.loads(record["ferc.versions"])
     shown = (small_run.parent / "shown.txt").read_text(encoding="utf-8")
     assert "softmax_regression" in shown

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ferc_core.base.seeds import BENCHMARK_VERSION
+
 MAKING = {
     "dataset": "toyfaces",
     "split": "test",
@@ -27,7 +29,7 @@ MAKING = {
 def manifest_of(**changes: Any) -> dict[str, Any]:
     """Return a manifest as `ferc build` writes it."""
     return {
-        "benchmark": "1",
+        "benchmark": BENCHMARK_VERSION,
         "versions": {"ferc-core": "0.1.0"},
         "making": MAKING,
         "data": "0" * 32,

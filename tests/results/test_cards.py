@@ -12,6 +12,7 @@ from helpers.commands import ferc_in, one_sentence
 from helpers.runs import SMALL, TWO
 
 from ferc_core import open_run
+from ferc_core.base.seeds import BENCHMARK_VERSION
 from ferc_core.results.cards import RESAMPLES, cell_of, read_card
 from ferc_core.results.report.leaderboard import COLUMNS, leaderboard
 from ferc_core.results.report.page import by_version
@@ -57,7 +58,7 @@ def test_a_card_has_every_score_and_the_intervals_of_the_run(home):
 
 def test_a_card_says_what_made_it_and_nothing_of_the_machine(home):
     card, _ = read_card(home / "one.json")
-    assert card.run.benchmark == "1"
+    assert card.run.benchmark == BENCHMARK_VERSION
     assert card.run.versions["ferc-core"]
     assert card.settings["corruptions"] == ["snow", "contrast"]
     assert set(card.hashes) == {"results.parquet", "labels.parquet", "manifest.json", "data"}
@@ -115,7 +116,7 @@ def test_a_card_of_another_version_is_shown_apart(home, tmp_path):
     assert "not to be compared" in apart
     board = text.partition("<h2>Leaderboard</h2>")[2].partition("</section>")[0]
     assert "old" not in board
-    assert list(by_version([old, home / "one"])) == ["1", "0.9"]
+    assert list(by_version([old, home / "one"])) == [BENCHMARK_VERSION, "0.9"]
 
 
 # What somebody may have edited

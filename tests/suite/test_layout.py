@@ -102,7 +102,8 @@ def test_images_are_read_by_sample_from_both_formats(tmp_path, format):
     [
         ([], "is not the manifest of a build"),
         ({"making": {}}, "is not the manifest of a build"),
-        ({**MANIFEST, "benchmark": "0"}, "is of benchmark version '0', and this is version '1'"),
+        ({**MANIFEST, "benchmark": "1"}, "version '1', which ferc-core 0.1 reads; this one reads"),
+        ({**MANIFEST, "benchmark": "9"}, "of benchmark version '9', which another ferc-core reads"),
     ],
 )
 def test_a_manifest_of_something_else_is_refused(tmp_path, manifest, message):

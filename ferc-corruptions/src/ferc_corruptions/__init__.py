@@ -1,3 +1,3 @@
 """Corruptions and visibility functions of FER-C."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -6,20 +6,25 @@ field. Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.1 and ap
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+import math
+from functools import cache
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ferc_corruptions import fields
+from ferc_corruptions.compiled import Flat, Real, U, Whole, compiled, read_only
 from ferc_corruptions.filters import (
-    DIRECT_SIDE,
-    enlargement,
+    MIRROR_101,
+    enlarge,
+    exponential,
+    filter_round,
     gaussian_kernel,
     gaussian_smooth,
     line_blur,
     line_kernel,
+    padded,
+    shape_of,
 )
 from ferc_corruptions.rounding import (
     Floats,
@@ -82,52 +87,45 @@ def defocus_blur(
 
 def apply_defocus_blur(image: Image, c: tuple[float, float]) -> Image:
     """Blur with a disk; ``c`` is its radius and the sigma that softens its rim, in pixels."""
-    disk = _disk(*c)
-    direct = len(disk) <= DIRECT_SIDE
-    blurred = cv2.filter2D(image.astype(np.float32), -1, disk) if direct else _by_fourier(image, c)
-    return truncate(blurred, kernel_losses(disk))
+    quarter = _quarter_disk(*c)
+    height, width, step = shape_of(image)
+    tall, wide = len(quarter) - 1, len(quarter[0]) - 1
+    whole, stride = padded(image, (tall, tall, wide, wide), MIRROR_101)
+    blurred = filter_round(whole, height, width * step, stride, step, quarter)
+    return truncate(blurred.reshape(image.shape), _disk_losses(*c))
 
 
 @cache
 def _disk(radius: float, softness: float) -> Floats:
-    """Return a square kernel, odd side, sum 1, without the empty margin of the reference."""
-    reach, side = (8, 3) if radius <= 8 else (int(radius), 5)
+    """Return a square kernel, odd side, sum 1."""
+    reach, half = (8, 1) if radius <= 8 else (int(radius), 2)
     steps = np.arange(-reach, reach + 1)
-    disk = (steps[:, None] ** 2 + steps**2 <= radius**2).astype(np.float32)
-    disk = cv2.GaussianBlur(disk / disk.sum(), (side, side), softness)
+    disk = (steps[:, None] ** 2 + steps**2 <= radius**2).astype(np.float64)
+    disk /= disk.sum()
+    weights = np.array([exponential(-(i**2) / (2 * softness**2)) for i in range(-half, half + 1)])
+    weights /= math.fsum(weights)
+    for _ in range(2):  # along each axis; what lies beyond the reach is mirrored, as by OpenCV
+        rows = np.pad(disk, ((half, half), (0, 0)), "reflect")
+        disk = sum(w * rows[i : i + len(disk)] for i, w in enumerate(weights)).T
     disk[disk < FAINTEST] = 0
-    margin = int(np.flatnonzero(disk.any(axis=0))[0])
-    return np.ascontiguousarray(disk[margin : len(disk) - margin, margin : len(disk) - margin])
+    return disk.astype(np.float32)
 
 
-def _by_fourier(image: Image, c: tuple[float, float]) -> Floats:
-    """Filter [H, W, 3] with a disk by its spectrum, the image mirrored at its edges."""
-    height, width = image.shape[:2]
-    reach = len(_disk(*c)) // 2
-    rows, columns = (_transform_length(side + 2 * reach) for side in (height, width))
-    bottom, right = rows - height - reach, columns - width - reach
-    padded = cv2.copyMakeBorder(image, reach, bottom, reach, right, cv2.BORDER_REFLECT_101)
-    channels = []
-    for channel in cv2.split(padded):
-        spectrum = cv2.dft(channel.astype(np.float32))
-        product = cv2.mulSpectrums(spectrum, _spectrum(c, rows, columns), 0, conjB=True)
-        whole = cv2.dft(product, flags=cv2.DFT_INVERSE | cv2.DFT_SCALE)
-        channels.append(whole[:height, :width])
-    return cv2.merge(channels)
+@cache
+def _quarter_disk(radius: float, softness: float) -> Floats:
+    """Return the part of a disk from its middle on, for `filter_round`."""
+    disk = _disk(radius, softness)
+    middle = len(disk) // 2
+    quarter = disk[middle:, middle:].copy()
+    quarter[0] /= 2
+    quarter[:, 0] /= 2
+    reach = int(np.flatnonzero(quarter.any(axis=0))[-1])
+    return np.pad(quarter[: reach + 1, : reach + 1], ((0, 0), (0, (reach + 1) % 2)))
 
 
-def _transform_length(least: int) -> int:
-    """Return a fast length for a Fourier transform: a multiple of 16, of primes up to 5."""
-    return 16 * cv2.getOptimalDFTSize(-(-least // 16))
-
-
-@lru_cache(maxsize=16)  # one per size: datasets of mixed sizes must not fill the memory
-def _spectrum(c: tuple[float, float], rows: int, columns: int) -> Floats:
-    """Return the spectrum of a disk in [rows, columns]."""
-    plane = np.zeros((rows, columns), np.float32)
-    disk = _disk(*c)
-    plane[: len(disk), : len(disk)] = disk
-    return cv2.dft(plane)
+@cache
+def _disk_losses(radius: float, softness: float) -> Mask:
+    return kernel_losses(_disk(radius, softness))
 
 
 def glass_blur(
@@ -152,34 +150,30 @@ def apply_glass_blur(
     leaves the other pixel unchanged, and that is the benchmark.
     """
     sigma, reach, rounds = c
-    height, width = image.shape[:2]
     near = np.arange(-reach, reach)
-    steps = (near[:, None] * width + near).ravel()
-    places = np.arange(height * width).reshape(height, width)
-    inner = np.s_[reach + 1 : height - reach + 1, reach + 1 : width - reach + 1]
-    blurred = apply_gaussian_blur(image, sigma)
-    whole = cv2.cvtColor(blurred, cv2.COLOR_RGB2RGBA).view(np.uint32)  # one number per pixel
-    pixels = whole.ravel()
+    height, width = image.shape[:2]
+    steps = (near[:, None] * width + near) * 3
+    moved = apply_gaussian_blur(image, sigma)
     for i in range(rounds):
-        taken = places.copy()
-        taken[inner] += steps.take(field[i])
-        pixels = pixels.take(_follow(taken.ravel(), places.ravel()))
-    moved = pixels.view(np.uint8).reshape(height, width, 4)
-    return apply_gaussian_blur(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), sigma)
+        _move(moved.reshape(-1), height, width, field[i], steps.ravel(), reach)
+    return apply_gaussian_blur(moved, sigma)
 
 
-def _follow(taken: npt.NDArray[np.int_], places: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:
-    """Return whose original colour each pixel ends with when i = N-1 .. 0 copies ``taken[i]``.
-
-    A later pixel has been overwritten before it is copied, so its own source counts. Each lookup
-    doubles how far every pixel follows its chain, until all chains are followed to the end.
-    """
-    last = np.maximum(taken, places)  # the pixel itself if it copies from an earlier one
-    for _ in range(3):  # every field has chains of eight, so comparing earlier is useless
-        last = last.take(last)
-    while not np.array_equal(last, further := last.take(last)):
-        last = further
-    return taken.take(last)
+@compiled
+def _move(
+    image: Flat,
+    height: Whole,
+    width: Whole,
+    field: npt.NDArray[np.int32],
+    steps: npt.NDArray[np.int64],
+    reach: Whole,
+) -> None:
+    """Copy pixels of [H, W, 3] from where ``steps`` of ``field`` lead, the last ones first."""
+    for y in range(height - reach, reach, -1):
+        for x in range(width - reach, reach, -1):
+            into = (y * width + x) * 3
+            i, j = U(into), U(into + steps[field[y - reach - 1, x - reach - 1]])
+            image[i], image[i + U(1)], image[i + U(2)] = image[j], image[j + U(1)], image[j + U(2)]
 
 
 def zoom_blur(
@@ -191,19 +185,17 @@ def zoom_blur(
 
 def apply_zoom_blur(image: Image, factors: tuple[float, ...]) -> Image:
     """Average the image and its linear enlargements by ``factors``, the first of which is 1."""
-    height, width = image.shape[:2]
-    totals = []
-    for channel in cv2.split(image):  # one at a time, for the CPU cache
-        total: Floats = channel.astype(np.float32)
-        columns = cv2.transpose(total)
-        total *= 2  # the image itself, and the factor 1
-        for factor in factors[1:]:
-            wide = cv2.transpose(enlargement(width, factor, rows=width) @ columns)
-            total += enlargement(height, factor, rows=height) @ wide
-        totals.append(total)
-    mean: Floats = cv2.merge(totals)
-    mean /= np.float32(len(factors) + 1)
-    return truncate(mean, _zoom_losses(len(factors)))
+    total = enlarge(image, factors[1:])
+    mean = _mean_with(total.reshape(-1), read_only(image), np.float32(len(factors) + 1))
+    return truncate(mean.reshape(image.shape), _zoom_losses(len(factors)))
+
+
+@compiled
+def _mean_with(total: Flat, image: Flat, count: Real) -> Floats:
+    """Return ``total`` and twice the image (itself, and the factor 1), divided by ``count``."""
+    for i in range(len(total)):
+        total[i] = (total[i] + np.float32(2) * np.float32(image[i])) / count
+    return total
 
 
 @cache

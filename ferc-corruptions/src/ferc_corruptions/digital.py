@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ferc_corruptions.rounding import Doubles, Image
+from ferc_corruptions.compiled import Flat, Real, U, Whole, compiled, read_only
+from ferc_corruptions.filters import total_of
+from ferc_corruptions.rounding import Image
 from ferc_corruptions.severities import IMAGENET_C, constants
 
 
@@ -24,9 +26,29 @@ def contrast(
 
 def apply_contrast(image: Image, c: float) -> Image:
     """Multiply the distance of every value to the mean of its channel by ``c``."""
-    means = np.array(cv2.mean(image)[:3]) / 255
-    levels = (np.arange(256)[:, None] / 255 - means) * c + means
-    return cv2.LUT(image, (levels[None] * 255).astype(np.uint8))
+    return _drawn_together(read_only(image), c).reshape(image.shape)
+
+
+@compiled
+def _drawn_together(image: Flat, c: Real) -> Image:
+    pixels = U(len(image) // 3)
+    levels = np.empty(3 * 256, np.uint8)
+    for channel in range(3):
+        mean = total_of(image, U(channel), pixels) / pixels / 255
+        for level in range(256):
+            levels[channel * 256 + level] = np.uint8(((level / 255 - mean) * c + mean) * 255)
+    out = np.empty(len(image), np.uint8)
+    _replace(out, image, levels, pixels)
+    return out
+
+
+@compiled
+def _replace(out: Flat, image: Flat, levels: Flat, n: Whole) -> None:
+    for x in range(n):
+        red, green, blue = x * U(3), x * U(3) + U(1), x * U(3) + U(2)
+        out[red] = levels[image[red]]
+        out[green] = levels[U(256) + U(image[green])]
+        out[blue] = levels[U(512) + U(image[blue])]
 
 
 def brightness(
@@ -38,24 +60,34 @@ def brightness(
 
 def apply_brightness(image: Image, c: float) -> Image:
     """Add ``c`` (1 is full scale) to the V of HSV."""
-    red, green, blue = cv2.split(image)
-    value = cv2.max(cv2.max(red, green), blue)
-    key = cv2.cvtColor(value, cv2.COLOR_GRAY2RGB).astype(np.uint16)
-    key <<= 8
-    key += image
-    brighter: Image = _brightened(c).take(key)
-    return brighter
+    return _looked_up(read_only(image), _brightened(c)).reshape(image.shape)
+
+
+@compiled
+def _looked_up(image: Flat, table: Flat) -> Image:
+    out = np.empty(len(image), np.uint8)
+    _replace_by_value(out, image, table, U(len(image) // 3))
+    return out
+
+
+@compiled
+def _replace_by_value(out: Flat, image: Flat, table: Flat, n: Whole) -> None:
+    for x in range(n):
+        red, green, blue = x * U(3), x * U(3) + U(1), x * U(3) + U(2)
+        row = U(256) * U(max(image[red], image[green], image[blue]))
+        out[red] = table[row + U(image[red])]
+        out[green] = table[row + U(image[green])]
+        out[blue] = table[row + U(image[blue])]
 
 
 @cache
 def _brightened(c: float) -> Image:
     """Return the new level of every (value, level) pair, [256 * 256]; level <= value counts."""
-    value = np.arange(256)[:, None] / 255
-    level = np.arange(256)[None] / 255
+    value, level = np.arange(256)[:, None] / 255, np.arange(256) / 255
     with np.errstate(divide="ignore", invalid="ignore"):
         saturation = np.where(value > 0, (value - level) / value, 0)
-    table: Doubles = np.clip(value + c, 0, 1) * (1 - saturation) * 255
-    return np.clip(table, 0, 255).astype(np.uint8).ravel()
+    table = np.clip(value + c, 0, 1) * (1 - saturation) * 255
+    return read_only(np.clip(table, 0, 255).astype(np.uint8))
 
 
 def saturate(
@@ -79,78 +111,52 @@ def apply_saturate(image: Image, c: tuple[float, float]) -> Image:
     Every step is in double precision and in the order of the reference: with an integer factor all
     results are whole levels, of which truncation keeps only those not rounded down on the way.
     """
-    red, green, blue = cv2.split(image)
-    high: Image = cv2.max(cv2.max(red, green), blue)
-    low: Image = cv2.min(cv2.min(red, green), blue)
-    middle = red + green + blue - high - low  # modulo 256, which the result is below
-
-    order = (red < green) | (green < blue).view(np.uint8) << 1 | (blue < red).view(np.uint8) << 2
-    value, least = cv2.LUT(high, _UNIT), cv2.LUT(low, _UNIT)
-    span = value - least
-    position = _hue_position(least, span, cv2.LUT(middle, _UNIT), order)
-    factor, offset = c
-    saturation = span
-    saturation /= np.maximum(value, _UNIT[1])
-    saturation *= factor
-    saturation += offset
-    np.clip(saturation, 0, 1, out=saturation)
-    position *= saturation
-    new_low, new_middle = (_lowered(value, part) for part in (saturation, position))
-
-    coloured = high != low
-    tops = (red == high, (green == high) & coloured, (blue == high) & coloured)
-    channels = []
-    for channel, top in zip((red, green, blue), tops, strict=True):
-        lowest = (channel == low).view(np.uint8)
-        made = cv2.copyTo(new_low, lowest, new_middle.copy())
-        channels.append(cv2.copyTo(high, top.view(np.uint8), made))
-    return cv2.merge(channels)
+    return _resaturated(read_only(image), float(c[0]), float(c[1])).reshape(image.shape)
 
 
-def _lowered(value: Doubles, part: Doubles) -> Image:
-    """Return ``value`` * (1 - ``part``) as a level; overwrites ``part``."""
-    np.subtract(1, part, out=part)
-    part *= value
-    part *= 255
-    return part.astype(np.uint8)
+@compiled
+def _resaturated(image: Flat, factor: Real, offset: Real) -> Image:
+    out = np.empty(len(image), np.uint8)
+    for i in range(U(0), U(len(image)), U(3)):
+        red, green, blue = image[i], image[i + U(1)], image[i + U(2)]
+        high, low = max(red, green, blue), min(red, green, blue)
+        value, least = high / 255, low / 255
+        span = value - least
+        saturation = span / value if high else 0.0
+        saturation = min(max(saturation * factor + offset, 0.0), 1.0)
+        lowered = between = np.uint8((1 - saturation) * value * 255)
+        if high != low:
+            middle = np.int64(red) + green + blue - high - low
+            position = _hue_position((middle / 255 - least) / span, red, green, blue)
+            between = np.uint8((1 - position * saturation) * value * 255)
+        for channel in range(U(3)):
+            level = image[i + channel]
+            if level == high and (high != low or not channel):
+                out[i + channel] = high
+            else:
+                out[i + channel] = lowered if level == low else between
+    return out
 
 
-def _by_order(*values: float) -> Doubles:
-    """Return a table for the six orders of three different channels, numbered by three bits.
-
-    The bits say whether red < green, green < blue and blue < red; three equal channels have
-    number 0, and nothing has number 7.
-    """
-    return np.array([0, *values, *[0] * 249], np.float64)
-
-
-# from the largest channel down:  gbr brg bgr rgb grb rbg
-_DIRECTION = _by_order(1, 1, -1, 1, -1, -1)  # sign of the middle channel's slope over the hue
-_SECTOR = _by_order(2, 4, 4, 0, 2, 0)  # at which sixth of the circle the largest channel is pure
-_TURN = _by_order(0, 0, 0, 0, 0, 1)  # hues below 0 count from the end of the circle
-_MIXED = _by_order(3, 5, 3, 1, 1, 5)  # at which sixth the two larger channels are equal
-
-
-def _hue_position(least: Doubles, span: Doubles, middle: Doubles, order: Image) -> Doubles:
+@compiled
+def _hue_position(part: Real, red: Whole, green: Whole, blue: Whole) -> Real:
     """Return how far the middle channel is from the largest one, 0 to 1, computed from the hue.
 
-    ``span`` is from the least to the largest channel; ``middle`` is overwritten. Where two channels
-    are equal, the result has no meaning: the middle channel is the largest or the smallest.
+    ``part`` says where it is between the smallest and the largest one. The hue, 0 to 6, lies in the
+    sector of the largest channel, towards the middle one; red's hues below 0 count from the end.
     """
-    hue = middle
-    hue -= least
-    hue /= np.maximum(span, 1e-3)  # grey: avoids 0 / 0; the smallest other span is 1 / 255
-    hue *= cv2.LUT(order, _DIRECTION)
-    hue += cv2.LUT(order, _SECTOR)
-    hue /= 6
-    hue += cv2.LUT(order, _TURN)
-    hue *= 6
-    hue -= cv2.LUT(order, _MIXED)
-    position: Doubles = np.abs(hue, out=hue)
-    return position
-
-
-_UNIT = np.arange(256) / 255
+    if red >= green and red >= blue:
+        sector, rising = 0.0, green >= blue
+    elif green >= blue:
+        sector, rising = 2.0, blue >= red
+    else:
+        sector, rising = 4.0, red >= green
+    hue = (sector + part if rising else sector - part) / 6
+    mixed = sector + 1 if rising else sector - 1  # where the two larger channels are equal
+    if hue < 0:
+        hue += 1
+        mixed += 6
+    return abs(hue * 6 - mixed)
 
 
 def jpeg_compression(
@@ -181,29 +187,87 @@ def apply_pixelate(image: Image, c: float) -> Image:
     Rows of pixels are averaged first and rounded, then columns, as by Pillow's box filter.
     """
     height, width = image.shape[:2]
-    narrow = _shrink_rows(cv2.transpose(image), int(width * c))
-    small = _shrink_rows(cv2.transpose(narrow), int(height * c))
-    four = cv2.cvtColor(small, cv2.COLOR_RGB2RGBA)  # four channels are faster to gather
-    wide = cv2.cvtColor(four.take(_blocks(width, len(small[0])), axis=1), cv2.COLOR_RGBA2RGB)
-    enlarged: Image = wide.take(_blocks(height, len(small)), axis=0)
-    return enlarged
+    rows, columns = (_runs(side, int(side * c)) for side in (height, width))
+    blocks = _blocks(height, int(height * c)), _blocks(width, int(width * c))
+    return _in_blocks(read_only(image), *rows, *columns, *blocks).reshape(image.shape)
 
 
-def _shrink_rows(image: Image, count: int) -> Image:
-    """Average runs of rows of [L, M, 3] to [count, M, 3], halves rounded up."""
-    rows = image.reshape(len(image), -1)
-    starts, lengths = _runs(len(image), count)
-    total = rows.take(starts, axis=0).astype(np.uint16)
-    for step in range(1, lengths.min()):
-        total += rows.take(starts + step, axis=0)
-    for step in range(lengths.min(), lengths.max()):
-        longer = np.flatnonzero(lengths > step)
-        total[longer] += rows.take(starts[longer] + step, axis=0)
-    mean = total.astype(np.float32)
-    mean *= (1 / lengths).astype(np.float32)[:, None]
-    mean += np.float32(0.5)
-    shrunk: Image = mean.astype(np.uint8).reshape(count, *image.shape[1:])
-    return shrunk
+@compiled
+def _in_blocks(
+    image: Flat,
+    tops: Flat,
+    heights: Flat,
+    lefts: Flat,
+    widths: Flat,
+    block_of_row: Flat,
+    block_of_column: Flat,
+) -> Image:
+    height, n, few = len(block_of_row), len(block_of_column) * 3, len(lefts) * 3
+    narrow = np.empty(height * few, np.uint8)
+    for y in range(height):
+        _average_columns(narrow, U(y * few), image, U(y * n), lefts, widths, U(len(lefts)))
+    out = np.empty(height * n, np.uint8)
+    total, small = np.empty(few, np.int32), np.empty(few, np.uint8)
+    done = -1
+    for y in range(height):
+        block = block_of_row[y]
+        if block == done:
+            _copy(out, U(y * n), U((y - 1) * n), U(n))
+            continue
+        total *= 0
+        for row in range(tops[block], tops[block] + heights[block]):
+            _add_row(total, narrow, U(row * few), U(few))
+        _divide(small, total, np.float32(1) / np.float32(heights[block]), U(few))
+        _spread(out, U(y * n), small, block_of_column, U(n // 3))
+        done = block
+    return out
+
+
+@compiled
+def _copy(out: Flat, o: Whole, p: Whole, n: Whole) -> None:
+    for x in range(n):
+        out[o + x] = out[p + x]
+
+
+@compiled
+def _average_columns(
+    out: Flat, o: Whole, image: Flat, p: Whole, lefts: Flat, widths: Flat, n: Whole
+) -> None:
+    for x in range(n):
+        red, green, blue = np.int32(0), np.int32(0), np.int32(0)
+        first = p + U(3) * U(lefts[x])
+        for i in range(first, first + U(3) * U(widths[x]), U(3)):
+            red += np.int32(image[i])
+            green += np.int32(image[i + U(1)])
+            blue += np.int32(image[i + U(2)])
+        part, j = np.float32(1) / np.float32(widths[x]), o + U(3) * x
+        out[j] = _rounded(red, part)
+        out[j + U(1)] = _rounded(green, part)
+        out[j + U(2)] = _rounded(blue, part)
+
+
+@compiled
+def _rounded(total: Whole, part: Real) -> Whole:
+    return np.uint8(np.float32(total) * part + np.float32(0.5))
+
+
+@compiled
+def _add_row(total: Flat, a: Flat, p: Whole, n: Whole) -> None:
+    for x in range(n):
+        total[x] += np.int32(a[p + x])
+
+
+@compiled
+def _divide(out: Flat, total: Flat, part: Real, n: Whole) -> None:
+    for x in range(n):
+        out[x] = _rounded(total[x], part)
+
+
+@compiled
+def _spread(out: Flat, o: Whole, small: Flat, block: Flat, n: Whole) -> None:
+    for x in range(n):
+        i, j = U(3) * U(block[x]), o + U(3) * x
+        out[j], out[j + U(1)], out[j + U(2)] = small[i], small[i + U(1)], small[i + U(2)]
 
 
 @cache

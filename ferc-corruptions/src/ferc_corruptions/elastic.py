@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from ferc_corruptions import fields
-from ferc_corruptions.filters import gaussian_kernel, three
+from ferc_corruptions.compiled import Flat, Real, U, Whole, compiled, read_only
+from ferc_corruptions.filters import MIRROR, MIRROR_101, smooth, taps, within
 from ferc_corruptions.rounding import Doubles, Floats, Image, truncate
 from ferc_corruptions.severities import IMAGENET_C, constants
 
@@ -40,23 +41,19 @@ def apply_elastic_transform(
     """
     length, sigma, shear = c
     height, width = image.shape[:2]
-    out = image
-    y, x = np.indices((height, width), dtype=np.float32, sparse=True)
+    out = read_only(image.astype(np.float32))
     if shear:
-        back = _inverse_shear(height, width, corners * (shear * height))
-        x_from, y_from = (row[0] * x + row[1] * y + row[2] for row in back.astype(np.float32))
-        out = _sample(out, x_from, y_from, cv2.BORDER_REFLECT_101)
+        back = _inverse_shear(height, width, corners * (shear * height)).astype(np.float32)
+        out = _sample(out, height, width, *_sheared(height, width, back), MIRROR_101)
     if length:
-        rows = gaussian_kernel(sigma * height, reach=3)
-        columns = gaussian_kernel(sigma * width, reach=3) * (length * height)
+        down = taps(sigma * height, reach=3)
+        across = taps(sigma * width, reach=3, times=length * height)
         dx, dy = (
-            cv2.sepFilter2D(
-                plane.astype(np.float32), -1, columns, rows, borderType=cv2.BORDER_REFLECT
-            )
+            smooth(read_only(plane.astype(np.float32)), height, width, 1, down, across, MIRROR)
             for plane in field
         )
-        out = _sample(out, x + dx, y + dy, cv2.BORDER_REFLECT)
-    return truncate(out)
+        out = _sample(read_only(out), height, width, *_moved(height, width, dx, dy), MIRROR)
+    return truncate(out.reshape(image.shape))
 
 
 def _inverse_shear(height: int, width: int, moves: Doubles) -> Doubles:
@@ -68,39 +65,53 @@ def _inverse_shear(height: int, width: int, moves: Doubles) -> Doubles:
     return cv2.getAffineTransform(moved.astype(np.float32), points.astype(np.float32))
 
 
-def _sample(image: Floats, x: Floats, y: Floats, border: int) -> Floats:
-    """Return ``image`` [H, W, 3] at ``x``, ``y`` [H, W], interpolated linearly."""
-    left, top = np.floor(x), np.floor(y)
-    to_right, to_bottom = three(x - left), three(y - top)
-
-    # with a border no position lies outside, and pixels of four channels are faster to gather
-    height, width = image.shape[:2]
-    above, before = _outside(top, height), _outside(left, width)
-    four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
-    padded = cv2.copyMakeBorder(four, *above, *before, border)
-    stride = padded.shape[1]
-    pixels = padded.reshape(-1, 4)
-    place = (top.astype(np.int32) + above[0]) * stride
-    place += left.astype(np.int32) + before[0]
-    place = place.astype(np.intp)
-
-    def picked(offset: int) -> Floats:
-        taken = cv2.cvtColor(pixels[offset:].take(place, axis=0), cv2.COLOR_RGBA2RGB)
-        floats: Floats = taken.astype(np.float32, copy=False)
-        return floats
-
-    upper = _between(picked(0), picked(1), to_right)
-    lower = _between(picked(stride), picked(stride + 1), to_right)
-    return _between(upper, lower, to_bottom)
+@compiled
+def _sheared(height: Whole, width: Whole, back: Floats) -> tuple[Flat, Flat]:
+    xs, ys = np.empty(height * width, np.float32), np.empty(height * width, np.float32)
+    for y in range(height):
+        for x in range(width):
+            fx, fy = np.float32(x), np.float32(y)
+            xs[y * width + x] = back[0, 0] * fx + back[0, 1] * fy + back[0, 2]
+            ys[y * width + x] = back[1, 0] * fx + back[1, 1] * fy + back[1, 2]
+    return xs, ys
 
 
-def _between(start: Floats, end: Floats, fraction: Floats) -> Floats:
-    """Return ``start`` + ``fraction`` * (``end`` - ``start``); overwrites the first two."""
-    end -= start
-    return cv2.accumulateProduct(end, fraction, start)
+@compiled
+def _moved(height: Whole, width: Whole, dx: Flat, dy: Flat) -> tuple[Flat, Flat]:
+    for y in range(height):
+        for x in range(width):
+            dx[y * width + x] += np.float32(x)
+            dy[y * width + x] += np.float32(y)
+    return dx, dy
 
 
-def _outside(place: Floats, length: int) -> tuple[int, int]:
-    """Return how far ``place`` and its successors reach before 0 and beyond ``length`` - 1."""
-    least, most, _, _ = cv2.minMaxLoc(place)
-    return max(0, -int(least)), max(0, int(most) + 2 - length)
+@compiled
+def _sample(image: Flat, height: Whole, width: Whole, xs: Flat, ys: Flat, edge: Whole) -> Floats:
+    """Return [H, W, 3] at ``xs``, ``ys`` [H, W], interpolated linearly."""
+    out = np.empty(height * width * 3, np.float32)
+    one = U(1)
+    for i in range(U(height * width)):
+        left, top = np.floor(xs[i]), np.floor(ys[i])
+        to_right, to_bottom = xs[i] - left, ys[i] - top
+        x: Whole = np.int64(left)
+        y: Whole = np.int64(top)
+        next_x, next_y = x + 1, y + 1
+        if x < 0 or y < 0 or next_x >= width or next_y >= height:
+            x, next_x = within(x, width, edge), within(next_x, width, edge)
+            y, next_y = within(y, height, edge), within(next_y, height, edge)
+        a, b = U((y * width + x) * 3), U((y * width + next_x) * 3)
+        c, d = U((next_y * width + x) * 3), U((next_y * width + next_x) * 3)
+        red = _blend(image[a], image[b], image[c], image[d], to_right, to_bottom)
+        a, b, c, d = a + one, b + one, c + one, d + one
+        green = _blend(image[a], image[b], image[c], image[d], to_right, to_bottom)
+        a, b, c, d = a + one, b + one, c + one, d + one
+        blue = _blend(image[a], image[b], image[c], image[d], to_right, to_bottom)
+        into = U(3) * i
+        out[into], out[into + one], out[into + U(2)] = red, green, blue
+    return out
+
+
+@compiled
+def _blend(a: Real, b: Real, c: Real, d: Real, to_right: Real, to_bottom: Real) -> Real:
+    upper, lower = a + to_right * (b - a), c + to_right * (d - c)
+    return upper + to_bottom * (lower - upper)

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_core.errors import RequestError
-from ferc_corruptions.filters import three
 from ferc_corruptions.rounding import Floats, Image, truncate
 from ferc_corruptions.severities import IMAGENET_C, constants
 
@@ -44,7 +43,7 @@ def apply_fog(image: Image, cloud: Floats, c: tuple[float, float]) -> Image:
     """Add ``cloud`` [H, W] in [0, 1]; ``c`` is its strength and how fast its detail fades."""
     strength, _ = c
     brightest = int(image.max())
-    out = image + three(cloud) * np.float32(255 * strength)
+    out = image + cloud[..., None] * np.float32(255 * strength)
     out *= np.float32(brightest / (brightest + 255 * strength))
     return truncate(out)
 

@@ -6,13 +6,16 @@ field. Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.1 and ap
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from ferc_corruptions import fields
-from ferc_corruptions.rounding import Floats, Image, truncate
+from ferc_corruptions.compiled import Flat, Whole, compiled, read_only
+from ferc_corruptions.filters import exponential
+from ferc_corruptions.rounding import SLACK, Floats, Image
 from ferc_corruptions.severities import IMAGENET_C, constants
 
 
@@ -21,40 +24,59 @@ def gaussian_noise(
 ) -> Image:
     """Add Gaussian noise of constant strength."""
     steps = _gaussian_steps(constants("gaussian_noise", severity, table))
-    return apply_gaussian_noise(image, steps.take(fields.uniform16(rng, image.shape)))
+    return apply_gaussian_noise(image, fields.uniform16(rng, image.shape), steps)
 
 
-def apply_gaussian_noise(image: Image, field: npt.NDArray[np.int16]) -> Image:
-    """Add the whole grey levels of ``field`` [H, W, 3]: normal values, rounded down."""
-    noisy = field + image
-    np.clip(noisy, 0, 255, out=noisy)
-    return noisy.astype(np.uint8)
+def apply_gaussian_noise(image: Image, field: npt.NDArray[np.uint16], steps: Flat) -> Image:
+    """Add to each value the levels that ``steps`` has for its rank in ``field`` [H, W, 3].
+
+    ``steps`` [R] are normal values, rounded down: to truncate the sum of a level and a value is to
+    add the value rounded down.
+    """
+    return _added(read_only(image), read_only(field), read_only(steps)).reshape(image.shape)
+
+
+@compiled
+def _added(image: Flat, field: Flat, steps: Flat) -> Image:
+    out = np.empty(len(image), np.uint8)
+    for i in range(len(image)):
+        level = np.int32(image[i]) + np.int32(steps[field[i]])
+        out[i] = np.uint8(min(max(level, np.int32(0)), np.int32(255)))
+    return out
 
 
 @cache
 def _gaussian_steps(c: float) -> npt.NDArray[np.int16]:
-    """Return the levels that noise of strength ``c`` (1 is full scale) adds, by rank, [65536].
-
-    To truncate the sum of a level and a value is to add the value rounded down.
-    """
-    steps: npt.NDArray[np.int16] = np.floor(255 * c * fields.normal_quantiles()).astype(np.int16)
-    return steps
+    """Return the levels that noise of strength ``c`` (1 is full scale) adds, by rank, [65536]."""
+    return read_only(np.floor(255 * c * fields.normal_quantiles()).astype(np.int16))
 
 
 def speckle_noise(
     image: Image, severity: int, rng: np.random.Generator, table: str = IMAGENET_C
 ) -> Image:
     """Add Gaussian noise proportional to each value."""
-    c = constants("speckle_noise", severity, table)
-    return apply_speckle_noise(image, fields.normal(rng, image.shape), c)
+    factors = _speckle_factors(constants("speckle_noise", severity, table))
+    return apply_speckle_noise(image, fields.uniform16(rng, image.shape), factors)
 
 
-def apply_speckle_noise(image: Image, field: Floats, c: float) -> Image:
-    """Multiply by 1 + ``c`` times the standard normal ``field`` [H, W, 3]."""
-    noisy = field * np.float32(c)
-    noisy += np.float32(1)
-    noisy *= image
-    return truncate(np.clip(noisy, 0, 255, out=noisy))
+def apply_speckle_noise(image: Image, field: npt.NDArray[np.uint16], factors: Floats) -> Image:
+    """Multiply each value by what ``factors`` [R] has for its rank in ``field`` [H, W, 3]."""
+    return _multiplied(read_only(image), read_only(field), read_only(factors)).reshape(image.shape)
+
+
+@compiled
+def _multiplied(image: Flat, field: Flat, factors: Flat) -> Image:
+    out = np.empty(len(image), np.uint8)
+    for i in range(len(image)):
+        value = np.float32(image[i]) * factors[field[i]] + np.float32(SLACK)
+        out[i] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
+    return out
+
+
+@cache
+def _speckle_factors(c: float) -> Floats:
+    """Return 1 plus ``c`` times a standard normal value, by rank, [65536]."""
+    return read_only(fields.normal_quantiles() * np.float32(c) + np.float32(1))
 
 
 def impulse_noise(
@@ -68,11 +90,17 @@ def impulse_noise(
 def apply_impulse_noise(image: Image, field: npt.NDArray[np.uint16], c: float) -> Image:
     """Set the lowest ``c / 2`` of the ranks in ``field`` [H, W, 3] to 255, the highest to 0."""
     each = round(c / 2 * fields.RANKS)
-    salt = (field < each).view(np.uint8) * np.uint8(255)
-    kept = (field < fields.RANKS - each).view(np.uint8) * np.uint8(255)
-    salt |= image
-    salt &= kept
-    return salt
+    return _replaced(read_only(image), read_only(field), each).reshape(image.shape)
+
+
+@compiled
+def _replaced(image: Flat, field: Flat, each: Whole) -> Image:
+    salt, pepper = np.uint16(each), np.uint16(fields.RANKS - each)
+    out = np.empty(len(image), np.uint8)
+    for i in range(len(image)):
+        value = np.uint8(255) if field[i] < salt else image[i]
+        out[i] = np.uint8(0) if field[i] >= pepper else value
+    return out
 
 
 def shot_noise(
@@ -85,16 +113,23 @@ def shot_noise(
     ones choose between the two values in it.
     """
     c = constants("shot_noise", severity, table)
-    columns = _columns(c)
-    ranks = fields.uniform16(rng, image.shape)
+    ranks = read_only(fields.uniform16(rng, image.shape))
+    return _counted(read_only(image), ranks, _columns(c), _alias_table(c)).reshape(image.shape)
+
+
+@compiled
+def _counted(image: Flat, ranks: Flat, columns: Whole, table: Flat) -> Image:
     room = fields.RANKS // columns  # a power of two, as columns are
-    key = image * np.uint16(columns)
-    key += ranks >> np.uint16(room.bit_length() - 1)
-    entry = _alias_table(c).take(key)
-    ranks &= np.uint16(room - 1)
-    own = ranks < (entry >> np.uint32(16)).astype(np.uint16)
-    entry >>= own.view(np.uint8) * np.uint8(8)
-    return entry.astype(np.uint8)
+    mask, bits = np.uint32(room - 1), np.uint32(0)
+    while 1 << bits < room:
+        bits += np.uint32(1)
+    out = np.empty(len(image), np.uint8)
+    for i in range(len(image)):
+        rank = np.uint32(ranks[i])
+        entry = table[np.uint32(image[i]) * np.uint32(columns) + (rank >> bits)]
+        own = np.uint32(rank & mask < entry >> np.uint32(16))
+        out[i] = np.uint8((entry >> (own * np.uint32(8))) & np.uint32(255))
+    return out
 
 
 def apply_shot_noise(counts: npt.NDArray[np.integer], c: int) -> Image:
@@ -128,21 +163,20 @@ def _alias_table(c: int) -> npt.NDArray[np.uint32]:
         table[rows, poorest] = limit << 16 | level[poorest].astype(np.int64) << 8 | level[richest]
         settled[rows, poorest] = True
         weights[rows, richest] -= room - limit
-    table.setflags(write=False)
-    return table.ravel()
+    return read_only(table)
 
 
 def _poisson_ranks(c: int) -> npt.NDArray[np.int64]:
     """Divide 65536 ranks [256, c + 1] among the counts 0 .. c - 1 and "c or more" of each level."""
-    mean = np.arange(256)[:, None] / 255 * c
-    count = np.arange(c)
-    log_factorial = np.cumsum(np.log(np.maximum(count, 1)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_mass = np.where(count > 0, count * np.log(mean), 0.0) - mean - log_factorial
-    mass = np.exp(log_mass)
-    mass = np.concatenate([mass, np.maximum(1 - mass.sum(axis=1, keepdims=True), 0)], axis=1)
+    mean = np.arange(256) / 255 * c
+    mass = np.zeros((256, c + 1))
+    mass[:, 0] = [exponential(-m) for m in mean.tolist()]
+    for count in range(1, c):
+        mass[:, count] = mass[:, count - 1] * mean / count
+    mass[:, c] = [max(1 - math.fsum(row), 0) for row in mass.tolist()]
 
-    exact = mass / mass.sum(axis=1, keepdims=True) * fields.RANKS
+    total = np.array([[math.fsum(row)] for row in mass.tolist()])
+    exact = mass / total * fields.RANKS
     ranks = np.floor(exact).astype(np.int64)
     missing = fields.RANKS - ranks.sum(axis=1, keepdims=True)
     order = np.argsort(np.argsort(ranks - exact, axis=1, kind="stable"), axis=1, kind="stable")

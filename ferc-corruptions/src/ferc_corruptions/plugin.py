@@ -78,7 +78,7 @@ def register_visibilities(register: Callable[[Visibility], None]) -> None:
     """How much a corruption degrades an image: L2, SSIM, PSNR and the published arithmetic."""
     for name, scope, summary, source in VISIBILITIES:
         function = f"ferc_corruptions.visibility:{name.replace('-', '_')}"
-        prepare = "ferc_corruptions.visibility:planes" if name == "ssim" else None
+        prepare = "ferc_corruptions.visibility:windows" if name == "ssim" else None
         register(
             Visibility(name, function, summary=summary, source=source, scope=scope, prepare=prepare)
         )

@@ -12,11 +12,11 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-# OpenCV's type stubs do not say which dtype an array has; these names tell the reader.
+from ferc_corruptions.compiled import Flat, compiled
+
 Image = npt.NDArray[Any]  # uint8, [H, W, 3] unless said otherwise
 Floats = npt.NDArray[Any]  # float32
 Doubles = npt.NDArray[Any]  # float64
@@ -27,16 +27,27 @@ LEVELS = np.arange(256)
 
 
 def truncate(values: Floats, lost: Mask | None = None) -> Image:
-    """Truncate ``values`` (at least -SLACK) to uint8, and lower the levels of ``lost`` [256]."""
-    # truncating is rounding half a level lower, for which OpenCV has one fast pass
-    cut = cv2.convertScaleAbs(values, alpha=1, beta=SLACK - 0.5)
-    if lost is None or not lost.any():
-        return cut
-    below = cv2.convertScaleAbs(values, alpha=1, beta=-SLACK - 0.5)
-    whole = np.flatnonzero(cut > below)  # few, unless there are flat areas
-    levels = cut.ravel()
-    levels[whole] -= lost[levels[whole]]
-    return cut
+    """Truncate ``values`` to uint8, and lower the levels of ``lost`` [256] where they are whole."""
+    levels = _truncated(values.reshape(-1))
+    if lost is not None and lost.any():
+        _lower(levels, values.reshape(-1), lost)
+    return levels.reshape(values.shape)
+
+
+@compiled
+def _truncated(values: Flat) -> Image:
+    out = np.empty(len(values), np.uint8)
+    for i in range(len(values)):
+        out[i] = np.uint8(min(max(values[i] + np.float32(SLACK), np.float32(0)), np.float32(255)))
+    return out
+
+
+@compiled
+def _lower(levels: Flat, values: Flat, lost: Mask) -> None:
+    for i in range(len(levels)):
+        level = levels[i]
+        whole = values[i] - np.float32(SLACK) < np.float32(level)
+        levels[i] = level - np.uint8(lost[level] & whole)  # without a branch, which none foresees
 
 
 def line_losses(weights: Doubles) -> Mask:

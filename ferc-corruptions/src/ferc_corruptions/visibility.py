@@ -8,16 +8,15 @@ All return degradations, 0 for identical images and larger for worse ones; both 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import cv2
 import numpy as np
 
 from ferc_core.errors import RequestError
-from ferc_corruptions.filters import gaussian_kernel
-from ferc_corruptions.rounding import Floats, Image
+from ferc_corruptions.compiled import Flat, U, Whole, compiled, read_only
+from ferc_corruptions.filters import REPEAT, smooth, taps, total_of
+from ferc_corruptions.rounding import Doubles, Floats, Image
 
 SSIM_SIGMA, SSIM_RADIUS = 1.5, 5  # the 11x11 window of Wang et al. 2004, section III-B
 SSIM_C1, SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -44,95 +43,153 @@ def l2_uint8(clean: Image, corrupted: Image) -> float:
     Not a sensible distance, but the arithmetic behind the published labels: uint8 arrays subtracted
     and squared as they are. Dense noise of any strength comes out near 105.5.
     """
-    _check_shapes(clean, corrupted)
+    _check_shapes(clean.shape, corrupted.shape)
     difference = clean - corrupted
     difference *= difference
     return float(difference.mean())
 
 
 @dataclass(frozen=True)
-class Plane:
-    """What SSIM needs of one channel of a clean image, computed once for all its cells.
+class Windows:
+    """What SSIM needs of an image; of a clean one it is computed once for all its cells.
 
-    Values are relative to the rounded mean of the channel: the squares of large ones would leave no
-    digits for a small variance. All are [H, W], the last three over the window around each pixel.
+    Values are relative to the rounded mean of their channel: the squares of large ones would leave
+    no digits for a small variance. All are flat, the last three over the window around each value.
     """
 
+    shape: tuple[int, ...]
     centred: Floats  # x - middle
     offset: Floats  # mean - middle
     mean: Floats
     variance: Floats
 
 
-def planes(clean: Image) -> tuple[Plane, ...]:
+def windows(image: Image) -> Windows:
     """Return what `ssim` takes in place of the clean image."""
-    return tuple(_plane(channel) for channel in cv2.split(clean))
+    centred, middles = _centred(read_only(image))
+    offset, squares = (_windowed(image.shape, x) for x in (centred, _product(centred, centred)))
+    return Windows(image.shape, centred, offset, *_moments(offset, squares, middles))
 
 
-def ssim(clean: Sequence[Plane], corrupted: Image) -> float:
+def ssim(clean: Windows, corrupted: Image) -> float:
     """Return 1 - SSIM, 0 to 2: the mean over the channels and all full 11x11 windows.
 
     Gaussian windows of sigma 1.5, population covariances, peak 255. Source: Wang et al. 2004,
     doi:10.1109/TIP.2003.819861, eqs 13 to 17; equal to scikit-image's ``structural_similarity``
-    with ``gaussian_weights=True, use_sample_covariance=False``. ``clean`` comes from `planes`.
+    with ``gaussian_weights=True, use_sample_covariance=False``. ``clean`` comes from `windows`.
     """
-    _check_shapes(clean[0].centred, corrupted)
-    pairs = zip(clean, cv2.split(corrupted), strict=True)
-    return 1 - sum(_similarity(x, _plane(channel)) for x, channel in pairs) / 3
+    _check_shapes(clean.shape, corrupted.shape)
+    x, y = clean, windows(corrupted)
+    products = _windowed(x.shape, _product(x.centred, y.centred))
+    height, width, channels = x.shape
+    parts = (x.offset, y.offset, x.mean, y.mean, x.variance, y.variance)
+    columns = _similarities(products, *parts, height, width * channels, channels)
+    full = (height - 2 * SSIM_RADIUS) * (width - 2 * SSIM_RADIUS) * channels
+    return 1 - 4 * math.fsum(columns) / full
 
 
-def _similarity(x: Plane, y: Plane) -> float:
-    """Return the mean SSIM of two channels."""
-    covariance = _windowed(x.centred * y.centred) - x.offset * y.offset
-    top = x.mean * y.mean
-    top += np.float32(SSIM_C1 / 2)
-    covariance += np.float32(SSIM_C2 / 2)
-    top *= covariance
-    bottom = x.mean * x.mean
-    bottom += y.mean * y.mean
-    bottom += np.float32(SSIM_C1)
-    spread = x.variance + y.variance
-    spread += np.float32(SSIM_C2)
-    bottom *= spread
-    top /= bottom  # a quarter of the similarity, exactly so for equal images
-    full = top[SSIM_RADIUS:-SSIM_RADIUS, SSIM_RADIUS:-SSIM_RADIUS]  # windows within the image
-    return 4 * cv2.sumElems(full)[0] / full.size
+@compiled
+def _centred(image: Flat) -> tuple[Floats, Floats]:
+    """Return the values relative to the middle of their channel, and the middles [3]."""
+    middles = np.empty(3, np.float32)
+    pixels = len(image) // 3
+    for channel in range(3):
+        middles[channel] = np.rint(total_of(image, U(channel), U(pixels)) / pixels)
+    out = np.empty(len(image), np.float32)
+    _shift(out, image, -middles, U(pixels))
+    return out, middles
 
 
-def _plane(channel: Image) -> Plane:
-    middle = round(cv2.mean(channel)[0])
-    centred = channel.astype(np.float32)
-    centred -= np.float32(middle)
-    offset = _windowed(centred)
-    variance = _windowed(centred * centred) - offset * offset
-    return Plane(centred, offset, offset + np.float32(middle), variance)
+@compiled
+def _shift(out: Flat, a: Flat, by: Floats, n: Whole) -> None:
+    red, green, blue = by
+    for x in range(n):
+        r, g, b = U(3) * x, U(3) * x + U(1), U(3) * x + U(2)
+        out[r] = np.float32(a[r]) + red
+        out[g] = np.float32(a[g]) + green
+        out[b] = np.float32(a[b]) + blue
 
 
-def _windowed(plane: Floats) -> Floats:
-    """Return the weighted mean of the window around each pixel of [H, W]."""
-    return cv2.sepFilter2D(plane, -1, _window(), _window())
+@compiled
+def _product(a: Flat, b: Flat) -> Floats:
+    out = np.empty(len(a), np.float32)
+    for i in range(len(a)):
+        out[i] = a[i] * b[i]
+    return out
+
+
+@compiled
+def _moments(offset: Flat, squares: Flat, middles: Floats) -> tuple[Floats, Floats]:
+    """Return the means and the variances."""
+    mean = np.empty(len(offset), np.float32)
+    _shift(mean, offset, middles, U(len(offset) // 3))
+    for i in range(len(offset)):
+        squares[i] -= offset[i] * offset[i]
+    return mean, squares
+
+
+def _windowed(shape: tuple[int, ...], values: Floats) -> Floats:
+    """Return the weighted mean of the window around each value of [H, W, 3], all flat."""
+    height, width, channels = shape
+    return smooth(read_only(values), height, width, channels, _window(), _window(), REPEAT)
+
+
+@compiled
+def _similarities(
+    products: Flat,
+    x_offset: Flat,
+    y_offset: Flat,
+    x_mean: Flat,
+    y_mean: Flat,
+    x_variance: Flat,
+    y_variance: Flat,
+    height: Whole,
+    n: Whole,
+    step: Whole,
+) -> Doubles:
+    """Return a quarter of the similarity in each column of values, windows within the image."""
+    c1, c2 = np.float32(SSIM_C1), np.float32(SSIM_C2)
+    half1, half2 = np.float32(SSIM_C1 / 2), np.float32(SSIM_C2 / 2)
+    columns = np.zeros(n)
+    for y in range(SSIM_RADIUS, height - SSIM_RADIUS):
+        for x in range(U(SSIM_RADIUS * step), U(n - SSIM_RADIUS * step)):
+            i = U(y * n) + x
+            covariance = products[i] - x_offset[i] * y_offset[i]
+            top = (x_mean[i] * y_mean[i] + half1) * (covariance + half2)
+            bottom = x_mean[i] * x_mean[i] + y_mean[i] * y_mean[i] + c1
+            columns[x] += top / (bottom * (x_variance[i] + y_variance[i] + c2))
+    return columns
 
 
 @cache
 def _window() -> Floats:
-    """Return the taps of the window, [11].
+    """Return the taps of the window, from its middle on.
 
-    They sum to 1 in single precision, too, or variances would be off by a fraction of the squared
-    mean; the middle tap takes the difference.
+    Both sides sum to 1 in single precision, too, or variances would be off by a fraction of the
+    squared mean; the middle tap takes the difference.
     """
-    window = gaussian_kernel(SSIM_SIGMA, SSIM_RADIUS / SSIM_SIGMA).astype(np.float32)
-    window[SSIM_RADIUS] += np.float32(1 - window.sum(dtype=np.float64))
-    return window
+    window = taps(SSIM_SIGMA, SSIM_RADIUS / SSIM_SIGMA).copy()
+    window[0] = np.float32(1 - 2 * window[1:].sum(dtype=np.float64))
+    return read_only(window)
 
 
 def _mean_squared_error(clean: Image, corrupted: Image) -> float:
-    _check_shapes(clean, corrupted)
-    return cv2.norm(clean, corrupted, cv2.NORM_L2SQR) / clean.size
+    _check_shapes(clean.shape, corrupted.shape)
+    return _squared_error(read_only(clean), read_only(corrupted)) / clean.size
 
 
-def _check_shapes(clean: Image, corrupted: Image) -> None:
-    if clean.shape[:2] != corrupted.shape[:2]:
+@compiled
+def _squared_error(a: Flat, b: Flat) -> Whole:
+    total = np.int64(0)
+    for i in range(len(a)):
+        gap = np.int64(a[i]) - np.int64(b[i])
+        total += gap * gap
+    return total
+
+
+def _check_shapes(clean: tuple[int, ...], corrupted: tuple[int, ...]) -> None:
+    if clean[:2] != corrupted[:2]:
         raise RequestError(
-            f"the clean image is {clean.shape[1]}x{clean.shape[0]} and the corrupted one "
-            f"{corrupted.shape[1]}x{corrupted.shape[0]}; both must have the same size"
+            f"the clean image is {clean[1]}x{clean[0]} and the corrupted one "
+            f"{corrupted[1]}x{corrupted[0]}; both must have the same size"
         )

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_corruptions import fields
-from ferc_corruptions.filters import enlargement, gaussian_smooth, line_blur, three
+from ferc_corruptions.compiled import Flat, Real, U, compiled, read_only
+from ferc_corruptions.filters import enlarge, gaussian_smooth, line_blur
 from ferc_corruptions.rounding import Floats, Image, truncate
 from ferc_corruptions.severities import IMAGENET_C, constants
 
-PALE_TURQUOISE = (175, 238, 238)
-MUD_BROWN = (63, 42, 20)
+PALE_TURQUOISE = np.array([175, 238, 238], np.float32)
+MUD_BROWN = np.array([63, 42, 20], np.float32)
 FULL_MUD = 0.8  # thinner mud is not drawn
 
 
@@ -40,18 +41,27 @@ def apply_snow(
     """
     mean, spread, size, threshold, radius, sigma, weight = c
     height, width = image.shape[:2]
-    tall = enlargement(height, size) @ field.astype(np.float32)
-    enlarged = enlargement(width, size) @ cv2.transpose(tall)
-    flakes = _kept(cv2.transpose(enlarged), mean, spread, threshold)
-    layer = line_blur(np.minimum(flakes, np.float32(1)), radius, sigma, angle)[:height, :width]
-    layer = np.rint(layer * np.float32(255))
-    layer += cv2.rotate(layer, cv2.ROTATE_180)
+    flakes = enlarge(field, (size,), cut=False)
+    _keep(flakes.reshape(-1), mean, spread, threshold, 1.0)
+    layer = line_blur(flakes, radius, sigma, angle)[:height, :width]
+    return truncate(_under(read_only(image), read_only(layer), weight).reshape(image.shape))
 
-    x = image.astype(np.float32)
-    pale = cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) * np.float32(1.5) + np.float32(127.5)
-    out = cv2.addWeighted(cv2.max(x, three(pale)), 1 - weight, x, weight, 0)
-    out += three(layer)
-    return truncate(out)
+
+@compiled
+def _under(image: Flat, layer: Flat, weight: Real) -> Floats:
+    """Return a paler image under ``layer`` [H, W] and under the same turned upside down."""
+    kept, pale = np.float32(weight), np.float32(1 - weight)
+    out, last = np.empty(len(image), np.float32), U(len(layer) - 1)
+    for i in range(U(len(layer))):
+        flake = np.rint(layer[i] * np.float32(255)) + np.rint(layer[last - i] * np.float32(255))
+        r, g, b = U(3) * i, U(3) * i + U(1), U(3) * i + U(2)
+        red, green, blue = np.float32(image[r]), np.float32(image[g]), np.float32(image[b])
+        grey = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+        bright = grey * np.float32(1.5) + np.float32(127.5)
+        out[r] = max(red, bright) * pale + red * kept + flake
+        out[g] = max(green, bright) * pale + green * kept + flake
+        out[b] = max(blue, bright) * pale + blue * kept + flake
+    return out
 
 
 def spatter(
@@ -74,39 +84,51 @@ def apply_spatter(
     "mud".
     """
     mean, spread, sigma, threshold, strength, kind = c
-    drops = _kept(gaussian_smooth(field.astype(np.float32), sigma), mean, spread, threshold)
+    drops = gaussian_smooth(field.astype(np.float32), sigma)
+    _keep(drops.reshape(-1), mean, spread, threshold, np.inf)
     if kind == "mud":
         mud = gaussian_smooth((drops > 0).astype(np.float32), strength)
-        mud = cv2.copyTo(mud, (mud >= np.float32(FULL_MUD)).view(np.uint8))
-        clear = three(np.float32(1) - mud)
-        clear *= image
-        clear += _coloured(mud, MUD_BROWN)
-        return truncate(clear)
+        return truncate(_muddy(read_only(image), mud.reshape(-1)).reshape(image.shape))
     water = _water((drops * np.float32(255)).astype(np.uint8))
     peak = water.max()
     if peak == 0:
         return image.copy()  # no drops; the reference divides 0 by 0
     water *= np.float32(strength) / peak
-    splash = _coloured(water, PALE_TURQUOISE)
-    splash += image
-    return truncate(splash)
+    return truncate(_wet(read_only(image), water.reshape(-1)).reshape(image.shape))
 
 
-def _coloured(plane: Floats, colour: tuple[int, int, int]) -> Floats:
-    """Return ``plane`` [H, W] times ``colour`` as [H, W, 3]."""
-    return cv2.merge([plane * np.float32(level) for level in colour])
+@compiled
+def _muddy(image: Flat, mud: Flat) -> Floats:
+    out = np.empty(len(image), np.float32)
+    for i in range(len(mud)):
+        part = mud[i] if mud[i] >= np.float32(FULL_MUD) else np.float32(0)
+        for channel in range(3):
+            value = np.float32(image[3 * i + channel])
+            out[3 * i + channel] = value * (np.float32(1) - part) + part * MUD_BROWN[channel]
+    return out
 
 
-def _kept(plane: Floats, mean: float, spread: float, threshold: float) -> Floats:
-    """Return mean + spread * plane where it reaches the threshold, else 0; overwrites the plane.
+@compiled
+def _wet(image: Flat, water: Flat) -> Floats:
+    out = np.empty(len(image), np.float32)
+    for i in range(len(water)):
+        for channel in range(3):
+            value = np.float32(image[3 * i + channel])
+            out[3 * i + channel] = value + water[i] * PALE_TURQUOISE[channel]
+    return out
+
+
+@compiled
+def _keep(plane: Flat, mean: Real, spread: Real, threshold: Real, most: Real) -> None:
+    """Set values to mean + spread * value where that reaches the threshold, else 0; at most 1.
 
     The comparison comes before the mean is added: closer to zero, single precision is fine enough
     that no rounding error decides over a drop.
     """
-    present = plane >= np.float32((threshold - mean) / spread)
-    plane *= np.float32(spread)
-    plane += np.float32(mean)
-    return cv2.copyTo(plane, present.view(np.uint8))
+    least = np.float32((threshold - mean) / spread)
+    for i in range(len(plane)):
+        value = plane[i] * np.float32(spread) + np.float32(mean)
+        plane[i] = min(value, np.float32(most)) if plane[i] >= least else np.float32(0)
 
 
 def _water(liquid: Image) -> Floats:

@@ -10,4 +10,4 @@
 This file imports nothing, so that listing the metrics does not load NumPy.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,3 +1,3 @@
 """FER methods, calibration losses, post-hoc calibrators and the training loop of FER-C."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

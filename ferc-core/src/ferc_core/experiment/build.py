@@ -321,7 +321,8 @@ def build_identity(bench: Benchmark, format: Format) -> dict[str, Any]:
 
 def with_mixture(identity: dict[str, Any]) -> dict[str, Any]:
     """Return an identity that names the mixture even where it is the dataset's own."""
-    return {**identity, "making": {"gmm": "own", **identity.get("making", {})}}
+    making = identity.get("making")
+    return {**identity, "making": {"gmm": "own", **(making if isinstance(making, dict) else {})}}
 
 
 def contents(root: Path, labels: pl.DataFrame) -> dict[str, Any]:

@@ -6,11 +6,13 @@ within one standard deviation of their class in valence and in arousal; weights 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ferc_core.base.exact import exponential
 from ferc_core.errors import DataError
 
 RIDGE = 1e-6  # added to the covariance of a class with too few or collinear rows
@@ -36,14 +38,17 @@ class Mixture:
     def posterior(self, points: Array) -> Array:
         """Return gamma [N, K], the probability of each class at valence-arousal [N, 2] (eq. 6).
 
-        Worked out in logarithms, so that a point far from every mean still gets a distribution.
+        Distances count from the nearest class, so that a point far from every mean still gets a
+        distribution. The same bytes on every processor: see `ferc_core.base.exact`.
         """
-        offset = points[:, None, :] - self.mu
-        inverse = np.linalg.inv(self.sigma)
-        distance = np.einsum("nki,kij,nkj->nk", offset, inverse, offset)
-        with np.errstate(divide="ignore"):  # a class without rows has weight 0
-            log_density = np.log(self.pi) - 0.5 * (np.linalg.slogdet(self.sigma)[1] + distance)
-        density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+        x, y = np.moveaxis(points[:, None, :] - self.mu, 2, 0)
+        (xx, xy), (yx, yy) = np.moveaxis(self.sigma, 0, 2)
+        determinant = xx * yy - xy * yx
+        distance = (yy * x * x - (xy + yx) * x * y + xx * y * y) / determinant
+        present = self.pi > 0
+        distance -= distance[:, present].min(axis=1, keepdims=True)
+        density = exponential(-0.5 * np.where(present, distance, 0))
+        density *= self.pi / np.sqrt(determinant)
         gamma: Array = density / density.sum(axis=1, keepdims=True)
         return gamma
 
@@ -63,23 +68,32 @@ def fit(points: Array, labels: npt.NDArray[np.int64], num_classes: int) -> Mixtu
         kept = within_one_deviation(rows)
         if is_flat(kept):
             fallback.append(k)
-            ridge = RIDGE * np.eye(2)
-            mu[k], sigma[k] = rows.mean(axis=0), np.cov(rows.T, bias=True).reshape(2, 2) + ridge
+            mu[k], sigma[k] = moments(rows)
+            sigma[k] += RIDGE * np.eye(2)
         else:
-            mu[k], sigma[k] = kept.mean(axis=0), np.cov(kept.T, bias=True)
+            mu[k], sigma[k] = moments(kept)
     return Mixture(counts / counts.sum(), mu, sigma, tuple(fallback))
+
+
+def moments(rows: Array) -> tuple[Array, Array]:
+    """Return the mean [2] and the covariance [2, 2] of rows [N, 2], from sums rounded once."""
+    mean = np.array([math.fsum(column) / len(rows) for column in rows.T])
+    x, y = (rows - mean).T
+    xx, xy, yy = (math.fsum(product) / len(rows) for product in (x * x, x * y, y * y))
+    return mean, np.array([[xx, xy], [xy, yy]])
 
 
 def is_flat(rows: Array) -> bool:
     """Say whether rows [N, 2] are collinear, or too few to tell."""
     if len(rows) < 3:
         return True
-    small, large = np.linalg.eigvalsh(np.cov(rows.T, bias=True))
+    small, large = np.linalg.eigvalsh(moments(rows)[1])
     return bool(small <= FLAT * large)
 
 
 def within_one_deviation(rows: Array) -> Array:
     """Return those of ``rows`` [N, 2] within one standard deviation of their mean, on both axes."""
-    distance, deviation = np.abs(rows - rows.mean(axis=0)), rows.std(axis=0)
+    mean, covariance = moments(rows)
+    distance, deviation = np.abs(rows - mean), np.sqrt(np.diag(covariance))
     inside: Array = rows[(distance < (1 - EDGE) * deviation).all(axis=1)]
     return inside

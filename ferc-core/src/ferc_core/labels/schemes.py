@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ferc_core.base.exact import power
 from ferc_core.base.text import listed
 from ferc_core.errors import RequestError
 from ferc_core.faces import FaceSplit
@@ -136,7 +137,7 @@ def soften(targets: Array, visibility: Array, *, exponent: float = SOFTENING_EXP
     """
     if not exponent > 0:
         raise RequestError(f"the softening exponent must be above 0, not {exponent:g}")
-    a = (1 - np.clip(visibility, 0, 1))[:, None] ** exponent
+    a = power(1 - np.clip(visibility, 0, 1), exponent)[:, None]
     soft: Array = (1 - a) * targets + a / targets.shape[1]
     return soft
 

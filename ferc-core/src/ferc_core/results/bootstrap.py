@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ferc_core.base.seeds import generator
+from ferc_core.base.seeds import ANY_VERSION, generator
 from ferc_core.errors import FercError, as_failure
 from ferc_core.experiment.cases import Context, frozen
 from ferc_core.plugins.registry import Chosen
@@ -116,7 +116,7 @@ def rows_of(dataset: str, n: int, draws: range) -> Rows:
     if draws.start == 0:
         return np.arange(n)[None]
     # The address of the draws: another word in it would move every interval.
-    rng = generator(dataset, "every picture", "bootstrap", 0, draws.start)
+    rng = generator(dataset, "every picture", "bootstrap", 0, draws.start, ANY_VERSION)
     return rng.integers(n, size=(len(draws), n))
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy.optimize import isotonic_regression
 
-from ferc_core.base.seeds import generator
+from ferc_core.base.seeds import ANY_VERSION, generator
 from ferc_core.drawing import theme
 from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.results.charts.answers import Answers, pooled
@@ -145,7 +145,7 @@ def band(s: Floats) -> tuple[Floats, Floats]:
     starts = np.unique(np.linspace(0, len(s), min(len(s), TOGETHER) + 1).astype(int))[:-1]
     count = np.diff(starts, append=len(s))
     means = np.add.reduceat(s, starts) / count
-    rng = generator("reliability", "band", "isotonic", 0, len(s))
+    rng = generator("reliability", "band", "isotonic", 0, len(s), ANY_VERSION)
     drawn = rng.binomial(count, np.clip(means, 0, 1), size=(REFITS, len(count))) / count
     fits = np.array([isotonic_regression(each, weights=count).x for each in drawn])
     low, high = np.quantile(fits, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)

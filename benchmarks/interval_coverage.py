@@ -1,8 +1,8 @@
 """How often 95 % intervals hold the truth: the tables of docs/uncertainty.md, by simulation.
 
-    python benchmarks/coverage.py 400 1000     N = 400, 1,000 times: 15 minutes
-    python benchmarks/coverage.py 4000 300
-    python benchmarks/coverage.py subjects
+    python benchmarks/interval_coverage.py 400 1000     N = 400, 1,000 times: 15 minutes
+    python benchmarks/interval_coverage.py 4000 300
+    python benchmarks/interval_coverage.py subjects
 
 The intervals are those of ``ferc intervals``, with B = 200. Models of seven classes: one whose
 logits are 1.5 times too large, one with 2 times, a calibrated one, and two that err alike. Soft
