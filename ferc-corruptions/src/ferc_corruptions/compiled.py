@@ -21,6 +21,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ferc_core.base.memory import keep_freed_blocks
+
 try:
     from numba import njit
 except ImportError:
@@ -30,10 +32,7 @@ except ImportError:
         stacklevel=2,
     )
 
-# The C library of Linux returns freed blocks of the size of an image to the system, and clearing
-# new ones takes about a third of the time of all corruptions at 224x224. Once a larger block has
-# been freed, it keeps them. This one is never written to.
-np.empty(16 << 20, np.uint8)
+keep_freed_blocks()
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Flat = npt.NDArray[Any]  # one-dimensional

@@ -25,6 +25,7 @@ from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from ferc_core.base.memory import keep_freed_blocks
 from ferc_core.base.signals import stop_on
 from ferc_core.errors import (
     FercError,
@@ -250,6 +251,7 @@ def without_interrupts() -> Iterator[None]:
 def live(target: Callable[..., None], connection: Connection, *arguments: Any) -> None:
     """Let this process end with the one that started it, and leave Ctrl-C to that one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_blocks()
     try:
         stop_on(signal.SIGTERM)
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from ferc_core.base.failures import Failures
+from ferc_core.base.memory import keep_freed_blocks
 from ferc_core.base.progress import say
 from ferc_core.base.seeds import slug
 from ferc_core.errors import FercError, RequestError
@@ -48,6 +49,7 @@ def run(bench: Benchmark, out: RunDirectory) -> Outcome:
 
     A part that fails does not stop the others; raises `FercError` when nothing can be scored.
     """
+    keep_freed_blocks()
     failures = Failures(announce=len(bench.trials) > 1)
     probe(bench)
     with out.claimed(bench):
