@@ -27,7 +27,7 @@ def check_severity(severity: object) -> None:
 def check_image(image: Image, name: str = "image") -> None:
     """Raise `BadImageError` unless ``image`` is uint8 RGB of at least 32x32."""
     shape: tuple[int, ...] = tuple(getattr(image, "shape", ()))
-    if str(getattr(image, "dtype", "")) != "uint8" or len(shape) != 3 or shape[-1] != 3:
+    if getattr(image, "dtype", "") != "uint8" or len(shape) != 3 or shape[-1] != 3:
         raise BadImageError(f"{name} must be a uint8 RGB array [H, W, 3]")
     if min(shape[:2]) < SMALLEST_SIDE:
         raise BadImageError(
