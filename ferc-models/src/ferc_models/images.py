@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +24,25 @@ DRAWS = 6  # random numbers for each image
 
 def normalise(images: Images, device: torch.device) -> Tensor:
     """Turn uint8 [B, H, W, 3] into float32 [B, 3, H, W] on the device, channels last in memory."""
-    pixels = torch.tensor(np.ascontiguousarray(images), device=device).permute(0, 3, 1, 2).float()
-    shape = (1, 3, 1, 1)
-    mean = torch.tensor(MEAN, device=device).mul(255).view(shape)
-    std = torch.tensor(STD, device=device).mul(255).view(shape)
-    return (pixels - mean) / std
+    mean, std = statistics(device)
+    pixels = uploaded(images, device).permute(0, 3, 1, 2).float()
+    return pixels.sub_(mean).div_(std)
+
+
+def uploaded(array: npt.NDArray[Any], device: torch.device) -> Tensor:
+    """Return an array as a tensor on the device; the copy to a GPU is not waited for."""
+    tensor = torch.tensor(np.ascontiguousarray(array))
+    if device.type != "cuda":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+@cache
+def statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation [1, 3, 1, 1] of the channels, of values up to 255."""
+    with torch.inference_mode(False):  # trainings take them, too
+        mean, std = (torch.tensor(values).mul(255).view(1, 3, 1, 1) for values in (MEAN, STD))
+        return mean.to(device), std.to(device)
 
 
 def shuffled_batches(n: int, size: int, rng: np.random.Generator) -> list[Rows]:

@@ -31,6 +31,7 @@ from ferc_models.images import (
     augmented,
     normalise,
     shuffled_batches,
+    uploaded,
 )
 from ferc_models.options import choice
 from ferc_models.runtime import choose_device, computing_threads, deterministic, seeded
@@ -159,8 +160,8 @@ def batches(task: Task, epoch: int, augment: str, device: torch.device) -> Itera
         return rows, augmented(images, augment, draws[rows]), targets
 
     for batch, images, given in threads(read, rows, task.workers):
-        targets = torch.tensor(given, dtype=torch.float32, device=device)
-        labels = torch.tensor(task.train.labels[batch], device=device)
+        targets = uploaded(given.astype(np.float32), device)
+        labels = uploaded(task.train.labels[batch], device)
         yield Batch(epoch, batch, normalise(images, device), targets, labels)
 
 
