@@ -24,7 +24,7 @@ from ferc_core.labels.schemes import soften
 from ferc_core.testing import sample_image
 
 FILE = Path(__file__).parents[1] / "golden" / f"corruptions-{BENCHMARK_VERSION}.json"
-SIDE, SEVERITIES = 64, (1, 5)
+SIDE, SEVERITIES = 48, (1, 3, 5)
 OPENCV = ("jpeg_compression", "spatter")  # which take a step by OpenCV
 
 

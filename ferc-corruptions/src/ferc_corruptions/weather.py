@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ferc_corruptions import fields
-from ferc_corruptions.compiled import Flat, Real, U, compiled, read_only
+from ferc_corruptions.compiled import Flat, Real, U, Whole, compiled, read_only
 from ferc_corruptions.filters import enlarge, gaussian_smooth, line_blur
 from ferc_corruptions.rounding import Floats, Image, truncate
 from ferc_corruptions.severities import IMAGENET_C, constants
 
 PALE_TURQUOISE = np.array([175, 238, 238], np.float32)
 MUD_BROWN = np.array([63, 42, 20], np.float32)
+# lengths of steps between pixels
+STRAIGHT, ASLANT, KNIGHT, FARTHEST = map(np.float32, (1, 1.4, 2.1969, 1e9))
 FULL_MUD = 0.8  # thinner mud is not drawn
 
 
@@ -134,8 +136,44 @@ def _keep(plane: Flat, mean: Real, spread: Real, threshold: Real, most: Real) ->
 def _water(liquid: Image) -> Floats:
     """Return how bright each drop of ``liquid`` [H, W] is: bright rims, embossed."""
     rims = cv2.Canny(liquid, 50, 150)
-    distance = cv2.distanceTransform(255 - rims, cv2.DIST_L2, 5)
+    distance = _distances(read_only(rims), *rims.shape).reshape(rims.shape)
     near = cv2.blur(np.minimum(distance, np.float32(20)), (3, 3)).astype(np.uint8)
     emboss = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])
     relief = cv2.filter2D(cv2.equalizeHist(near), cv2.CV_8U, emboss)
     return liquid * cv2.blur(relief, (3, 3)).astype(np.float32)
+
+
+@compiled
+def _distances(rims: Flat, height: Whole, width: Whole) -> Floats:
+    """Return how far each pixel is from the nearest rim, by steps of the king and the knight.
+
+    Their lengths are those of OpenCV (Borgefors 1986, doi:10.1016/S0734-189X(86)80047-0), and the
+    sums are rounded as by Intel's library, which it uses where that is there.
+    """
+    n = U(width + 4)  # two more pixels on each side, as far as possible from everything
+    steps = np.full((height + 4) * (width + 4), FARTHEST)
+    for y in range(U(height)):
+        for x in range(U(width)):
+            i = (y + U(2)) * n + x + U(2)
+            if rims[y * U(width) + x]:
+                steps[i] = 0
+                continue
+            above, before = i - n, i - U(1)
+            knight = min(steps[above - n - U(1)], steps[above - n + U(1)])
+            knight = min(knight, steps[above - U(2)], steps[above + U(2)])
+            aslant = min(steps[above - U(1)], steps[above + U(1)])
+            straight = min(steps[above], steps[before])
+            steps[i] = min(knight + KNIGHT, aslant + ASLANT, straight + STRAIGHT)
+    out = np.empty(height * width, np.float32)
+    for row in range(1, height + 1):
+        for column in range(1, width + 1):
+            i = U(height - row + 2) * n + U(width - column + 2)
+            below, after = i + n, i + U(1)
+            knight = min(steps[below + n - U(1)], steps[below + n + U(1)])
+            knight = min(knight, steps[below - U(2)], steps[below + U(2)])
+            aslant = min(steps[below - U(1)], steps[below + U(1)])
+            straight = min(steps[below], steps[after])
+            steps[i] = min(steps[i], knight + KNIGHT, aslant + ASLANT, straight + STRAIGHT)
+            place = U((height - row) * width + width - column)
+            out[place] = steps[i]
+    return out
