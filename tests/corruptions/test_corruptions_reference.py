@@ -25,9 +25,11 @@ with warnings.catch_warnings():
     numba = pytest.importorskip("numba")
     data = pytest.importorskip("skimage.data")
 
+LONGEST_LINE = 41  # pixels
+
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of the reference
 
-SIZES = ((224, 224), (100, 100), (48, 48), (112, 96), (375, 500))
+SIZES = ((224, 224), (100, 100), (48, 48), (112, 96), (32, 32), (33, 61), (375, 500), (1024, 771))
 
 
 class Tape:
@@ -138,8 +140,10 @@ def photo(height: int, width: int) -> np.ndarray:
 @pytest.mark.parametrize("name", BENCHMARK)
 def test_a_photograph_differs_by_at_most_one_level(monkeypatch, name):
     for size, severity in product(SIZES, SEVERITIES):
-        if size == (375, 500) and severity in (2, 4):
+        if size[0] > 300 and severity in ((2, 4) if size[0] < 1000 else (1, 2, 3, 4)):
             continue  # the reference is slow here
+        if name in ("motion_blur", "snow") and min(size) < LONGEST_LINE:
+            continue  # the reference loses what of its line is outside the image
         most, mean = distance(*both(monkeypatch, name, photo(*size), severity, 7 * severity))
         assert most <= 1, (size, severity)
         assert mean < 0.005, (size, severity)

@@ -71,8 +71,9 @@ def dashes(calibrators: list[str]) -> alt.StrokeDash:
     legend = None
     if len(calibrators) > 1:
         # the fill is for lines with points, of which Vega-Lite draws no stroke
-        legend = alt.Legend(orient="bottom", symbolType="stroke", symbolSize=400,
-                            symbolStrokeColor=FAINT, symbolFillColor=FAINT)  # fmt: skip
+        legend = alt.Legend(orient="bottom", titleOrient="left", symbolType="stroke",
+                            symbolSize=400, symbolStrokeColor=FAINT,
+                            symbolFillColor=FAINT)  # fmt: skip
     scale = alt.Scale(domain=calibrators, range=range_)
     return alt.StrokeDash("calibrator:N", scale=scale, legend=legend)
 
