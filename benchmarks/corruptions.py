@@ -1,6 +1,6 @@
-"""Time of a 224x224 photograph in all 85 corrupted cells, against ``imagecorruptions``.
+"""Time of a photograph in all 85 corrupted cells, against ``imagecorruptions``.
 
-    python benchmarks/corruptions.py [ROUNDS]
+    python benchmarks/corruptions.py [ROUNDS] [--sides 48 112 224]
 
 Both sides run on one thread in one process, turn by turn: a turn is the five severities of a
 corruption for four photographs in a row, as when a dataset is built. A line shows the median
@@ -10,7 +10,7 @@ milliseconds per image and the ratio; the last line sums all 85 cells of one pho
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 import warnings
 from collections.abc import Callable
@@ -21,13 +21,12 @@ import imagecorruptions
 import numpy as np
 import numpy.typing as npt
 import skimage.data
+from machine import described
 
 import ferc_core
 from ferc_core.base.seeds import generator
 
-SIDE = 224
 SEVERITIES = range(1, 6)
-
 
 Photo = npt.NDArray[np.uint8]
 
@@ -41,14 +40,12 @@ def turn(function: Callable[[Photo, int], object], photos: list[Photo]) -> float
     return (time.perf_counter() - start) / len(SEVERITIES) / len(photos)
 
 
-def main(rounds: int) -> None:
-    """Print the table."""
-    cv2.setNumThreads(1)
-    warnings.filterwarnings("ignore")
-    photo = cv2.resize(skimage.data.astronaut(), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+def table(side: int, rounds: int) -> None:
+    """Print the table of photographs of one size."""
+    photo = cv2.resize(skimage.data.astronaut(), (side, side), interpolation=cv2.INTER_AREA)
     photos = [np.ascontiguousarray(np.rot90(photo, k)) for k in range(4)]
     totals = [0.0, 0.0]
-    print(f"{'corruption':20}{'reference ms':>14}{'ferc ms':>10}{'ratio':>8}")
+    print(f"{f'{side} x {side}':20}{'reference ms':>14}{'ferc ms':>10}{'ratio':>8}")
     for name, ours in ferc_core.registry().corruptions.items():
         if not ours.in_benchmark:
             continue
@@ -56,9 +53,9 @@ def main(rounds: int) -> None:
             lambda x, s, n=name: imagecorruptions.corrupt(x, s, n),
             lambda x, s, f=ours: f(x, s, generator("benchmark", "photo", f.name, s)),
         )
-        for side in sides:
-            turn(side, photos)  # tables and compiled code are made at first use
-        taken = [[turn(side, photos) for side in sides] for _ in range(rounds)]
+        for each in sides:
+            turn(each, photos)  # tables and compiled code are made at first use
+        taken = [[turn(each, photos) for each in sides] for _ in range(rounds)]
         medians = [1e3 * median(column) for column in zip(*taken, strict=True)]
         report(name, *medians)
         totals = [total + len(SEVERITIES) * m for total, m in zip(totals, medians, strict=True)]
@@ -66,9 +63,22 @@ def main(rounds: int) -> None:
 
 
 def report(name: str, reference: float, ours: float) -> None:
-    """Print one line of the table."""
+    """Print one line of a table."""
     print(f"{name:20}{reference:14.2f}{ours:10.3f}{reference / ours:8.1f}")
 
 
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rounds", type=int, nargs="?", default=11)
+    parser.add_argument("--sides", type=int, nargs="+", default=[48, 112, 224])
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+    warnings.filterwarnings("ignore")
+    print(described())
+    for side in given.sides:
+        table(side, given.rounds)
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
+    main()

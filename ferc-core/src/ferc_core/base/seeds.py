@@ -54,6 +54,16 @@ class Key(ISeedSequence):
         return self.words
 
 
+def other_version(what: object, version: object) -> str:
+    """Say that something is of another version of the benchmark, and what reads it."""
+    name = str(version)[:20]
+    reader = f"ferc-core {READ_BY[name]}" if name in READ_BY else "another ferc-core"
+    return (
+        f"{what} is of benchmark version {name!r}, which {reader} reads; this one reads version "
+        f"{BENCHMARK_VERSION!r}"
+    )
+
+
 def rank(samples: tuple[str, ...], purpose: str) -> np.ndarray:
     """Return the rows of ``samples`` in an order that looks random and depends on the ids alone.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ferc_core.base.files import digest_of
-from ferc_core.base.seeds import BENCHMARK_VERSION, key
+from ferc_core.base.seeds import BENCHMARK_VERSION, key, other_version
 from ferc_core.errors import RequestError
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.plugins import objective
@@ -168,7 +168,10 @@ def installed(names: tuple[str, ...]) -> dict[str, str]:
 
 def refuse_other(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raise `RequestError` naming the first difference between two identities."""
-    for part in ("benchmark", "versions", "making", "data", "classes"):
+    if old.get("benchmark") != new["benchmark"]:
+        what = other_version(path, old.get("benchmark"))
+        raise RequestError(f"{what}; choose another directory with --out, or delete this one")
+    for part in ("versions", "making", "data", "classes"):
         was, now = old.get(part), new[part]
         if isinstance(was, dict) and isinstance(now, dict):
             # A plugin that only one of them uses makes no difference to the other.

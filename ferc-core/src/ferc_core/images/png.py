@@ -36,5 +36,5 @@ def encode(image: npt.NDArray[np.uint8]) -> bytes:
 
 def chunk(kind: bytes, content: bytes) -> bytes:
     """Return a chunk: length, kind, content, checksum."""
-    checksum = zlib.crc32(content, zlib.crc32(kind))
+    checksum = zlib_ng.crc32(content, zlib_ng.crc32(kind))
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 from ferc_core.base.calls import parse_call
 from ferc_core.base.files import read_bytes
 from ferc_core.base.schemas import Checked, Count, Texts, read_value, shown, validated
-from ferc_core.base.seeds import BENCHMARK_VERSION, READ_BY
+from ferc_core.base.seeds import BENCHMARK_VERSION, other_version
 from ferc_core.errors import DataError, RequestError
 from ferc_core.spec import LARGEST_SIDE, SMALLEST_SIDE
 
@@ -132,11 +132,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         value = read_value(read_bytes(path, LARGEST))
         made_by = value.get("benchmark") if isinstance(value, dict) else None
         if isinstance(made_by, str) and made_by != BENCHMARK_VERSION:
-            reader = f"ferc-core {READ_BY[made_by]}" if made_by in READ_BY else "another ferc-core"
-            raise DataError(
-                f"{path.parent} is of benchmark version {shown(made_by)}, which {reader} reads; "
-                f"this one reads version {BENCHMARK_VERSION!r}"
-            )
+            raise DataError(other_version(path.parent, made_by))
         validated(value, Manifest)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
