@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ferc_corruptions.compiled import Flat, compiled
+from ferc_corruptions.compiled import Flat, U, Whole, compiled
 
 Image = npt.NDArray[Any]  # uint8, [H, W, 3] unless said otherwise
 Floats = npt.NDArray[Any]  # float32
 Doubles = npt.NDArray[Any]  # float64
 Mask = npt.NDArray[np.bool_]
 
+PIECE = 64  # values that are looked at together
 SLACK = 2e-4  # above the rounding errors of single precision, far below a level
 LEVELS = np.arange(256)
 
@@ -44,7 +45,23 @@ def _truncated(values: Flat) -> Image:
 
 @compiled
 def _lower(levels: Flat, values: Flat, lost: Mask) -> None:
-    for i in range(len(levels)):
+    for start in range(0, len(levels), PIECE):
+        end = min(start + PIECE, len(levels))
+        if _any_whole(levels, values, U(start), U(end - start)):  # rare but in flat areas
+            _lower_piece(levels, values, lost, start, end)
+
+
+@compiled
+def _any_whole(levels: Flat, values: Flat, start: Whole, n: Whole) -> Whole:
+    found = np.int32(0)
+    for i in range(n):
+        found += np.int32(values[start + i] - np.float32(SLACK) < np.float32(levels[start + i]))
+    return found
+
+
+@compiled
+def _lower_piece(levels: Flat, values: Flat, lost: Mask, start: Whole, end: Whole) -> None:
+    for i in range(start, end):
         level = levels[i]
         whole = values[i] - np.float32(SLACK) < np.float32(level)
         levels[i] = level - np.uint8(lost[level] & whole)  # without a branch, which none foresees
