@@ -7,7 +7,7 @@ the same order on every processor; see `ferc_corruptions.compiled`.
 from __future__ import annotations
 
 import math
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import cache, lru_cache
 from typing import Any
 
@@ -17,13 +17,14 @@ import numpy.typing as npt
 from ferc_corruptions.compiled import Flat, Real, U, Whole, compiled, read_only
 from ferc_corruptions.rounding import Doubles, Floats
 
+DIGITS = Context(prec=40)  # far beyond double precision
 FEW = 4  # products that are added up at a time
 REPEAT, MIRROR, MIRROR_101 = range(3)  # what is beyond an edge: aaa|abc, cba|abc, dcb|abc
 
 
 def exponential(x: float) -> float:
     """Return e**x correctly rounded, which the C library does not promise."""
-    return float(Decimal(x).exp())
+    return float(DIGITS.exp(Decimal(x)))
 
 
 @cache
