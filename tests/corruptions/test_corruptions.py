@@ -142,6 +142,27 @@ def test_bytes_are_the_same_on_lesser_processors(lesser):
     assert json.loads(shown.stdout) == golden_corruptions.made()
 
 
+def test_without_numba_python_runs_the_loops_and_says_so():
+    code = """if True:
+        import sys, warnings
+        sys.modules["numba"] = None  # as if it were not installed
+        from helpers.scenes import CORRUPTIONS, generator, scene
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            made = CORRUPTIONS["gaussian_noise"](scene(40, 32), 3, generator())
+        print(made.tobytes().hex(), [str(w.message) for w in heard], sep="\\n")
+    """
+    here = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    shown = subprocess.run(
+        [sys.executable, "-c", code], env=here, capture_output=True, check=True, text=True
+    )
+    image, heard = shown.stdout.splitlines()
+    expected = CORRUPTIONS["gaussian_noise"](scene(40, 32), 3, generator())
+    assert bytes.fromhex(image) == expected.tobytes()
+    assert heard.count("Numba is not installed") == 1
+    assert "overflow" not in heard
+
+
 def test_concurrent_threads_give_the_same_bytes():
     """Calls share nothing but tables that are never written."""
     image = scene(130, 118)

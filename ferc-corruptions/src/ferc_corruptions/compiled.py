@@ -44,7 +44,7 @@ U = np.uint64  # an unsigned number; with a signed one, Numba would compute in f
 def compiled(function: Function) -> Function:
     """Return a function that is compiled at its first call, and kept on disk where it can be."""
     if njit is None:
-        return function
+        return np.errstate(over="ignore")(function)  # unsigned numbers start again from 0
     try:
         return njit(function, cache=True, nogil=True, error_model="numpy")  # type: ignore[no-any-return]
     except RuntimeError:  # there is no folder for it that can be written to
