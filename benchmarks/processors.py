@@ -79,7 +79,7 @@ def main() -> None:
         made = {}
         for name, environment in {"": {}, **SETS}.items():
             if "NUMBA_DISABLE_JIT" in environment:
-                continue  # which takes half an hour; the tests do it on smaller images
+                continue  # which takes long; the tests do it on smaller images
             path = Path(scratch) / "made.npz"
             sides = map(str, given.sides)
             command = [sys.executable, __file__, "--make", str(path), "--sides", *sides]

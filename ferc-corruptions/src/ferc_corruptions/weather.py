@@ -91,7 +91,8 @@ def apply_spatter(
     if kind == "mud":
         mud = gaussian_smooth((drops > 0).astype(np.float32), strength)
         return truncate(_muddy(read_only(image), mud.reshape(-1)).reshape(image.shape))
-    water = _water((drops * np.float32(255)).astype(np.uint8))
+    # by way of whole numbers: what a level above 255 becomes is left to the processor else
+    water = _water((drops * np.float32(255)).astype(np.int32).astype(np.uint8))
     peak = water.max()
     if peak == 0:
         return image.copy()  # no drops; the reference divides 0 by 0
