@@ -31,8 +31,8 @@ def exponential(x: Array) -> Array:
 
 
 def power(x: Array, exponent: float) -> Array:
-    """Return x**exponent; exact in the above sense for whole exponents up to 64."""
-    if not (exponent == int(exponent) and 1 <= exponent <= MOST_FACTORS):
+    """Return x**exponent; the same on every processor for whole exponents from 1 to 64."""
+    if exponent not in range(1, MOST_FACTORS + 1):
         other: Array = x**exponent
         return other
     product = x

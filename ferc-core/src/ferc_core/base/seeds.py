@@ -41,9 +41,10 @@ def generator(
 
 
 class Key(ISeedSequence):
-    """The key of a Philox generator, which given as ``key=`` would be mixed into nothing.
+    """The key of a Philox generator, given as its seed.
 
-    NumPy then asks the operating system for randomness first, which takes longer than the rest.
+    Where it is given as ``key=``, which makes the same generator, NumPy asks the operating system
+    for randomness first, and that takes longer than the rest.
     """
 
     def __init__(self, words: bytes) -> None:
