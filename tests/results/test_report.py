@@ -208,6 +208,7 @@ def test_every_chart_is_drawn_and_choosers_and_tables_work(page, width, scheme):
         view.select_option("select[data-chart=severity][data-place='1']", label="snow")
         view.wait_for_selector("#severity .chart[data-drawn=severity-0-1]")
         view.click("#severity summary")
+        view.wait_for_selector("#severity .numbers tr")  # written after the click, by an event
         assert view.locator("#severity .numbers tr").count() > 5
         view.click("#scores th:nth-child(4) button")
         column = view.locator("#scores tbody td:nth-child(4)").all_text_contents()
