@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from ferc_core.base import files
+from ferc_core.base.claims import sharing
 from ferc_core.base.files import (
-    claim,
     digest_of,
     read_json,
     read_parquet,
@@ -22,7 +22,7 @@ from ferc_core.base.files import (
     write_json,
     write_parquet,
 )
-from ferc_core.errors import DataError, RequestError, StoreError
+from ferc_core.errors import DataError, StoreError
 
 
 def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
@@ -51,23 +51,6 @@ def test_a_table_keeps_its_record_and_what_cannot_be_read_is_named(tmp_path):
         read_json(tmp_path / "b")
     with pytest.raises(DataError, match="b cannot be read as parquet"):
         read_parquet(tmp_path / "b")
-
-
-def test_a_claimed_folder_is_refused_and_free_again_afterwards(tmp_path):
-    with (
-        claim(tmp_path / "run"),
-        pytest.raises(RequestError, match="another process is working in"),
-        claim(tmp_path / "run"),
-    ):
-        pass
-    with claim(tmp_path / "run"):
-        pass
-    (tmp_path / "file").write_text("")
-    for place in (tmp_path / "file", Path("/dev/null")):
-        with pytest.raises(RequestError, match="is not a directory"), claim(place):
-            pass
-    with pytest.raises(RequestError, match="cannot write to"), claim(tmp_path / "file" / "run"):
-        pass
 
 
 def test_a_write_is_synced_before_and_after_it_gets_its_name(tmp_path, monkeypatch):
@@ -131,7 +114,7 @@ def test_a_device_is_not_written_to():
 
 def test_a_folder_in_use_that_is_moved_or_left_through_a_link_is_noticed(tmp_path):
     run, other = tmp_path / "run", tmp_path / "other"
-    with claim(run):
+    with sharing(run):
         write_bytes(run / "sub" / "a", b"1")
         other.mkdir()
         (run / "way").symlink_to(other)
@@ -150,7 +133,7 @@ def test_a_folder_in_use_that_is_moved_or_left_through_a_link_is_noticed(tmp_pat
 def test_a_folder_may_itself_be_reached_by_a_link(tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "run").symlink_to(tmp_path / "disk")
-    with claim(tmp_path / "run"):
+    with sharing(tmp_path / "run"):
         write_bytes(tmp_path / "run" / "sub" / "a", b"1")
     assert (tmp_path / "disk" / "sub" / "a").read_bytes() == b"1"
 
@@ -159,7 +142,7 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
     (tmp_path / "precious").write_text("mine")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".lock").symlink_to(tmp_path / "precious")
-    with pytest.raises(StoreError, match="is a link"), claim(tmp_path / "run"):
+    with pytest.raises(StoreError, match="is a link"), sharing(tmp_path / "run"):
         pass
     assert (tmp_path / "precious").read_text() == "mine"
 

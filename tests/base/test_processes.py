@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from helpers.commands import FERC, one_sentence
 
-from ferc_core.base.parallel import processes, threads
-from ferc_core.errors import BadImageError, RunError
+from ferc_core import registry
+from ferc_core.errors import BadImageError, LostError, RunError
+
+processes, threads = (registry().executors[name] for name in ("processes", "threads"))
 
 KILLED = (
     "a worker process was killed by signal 9; perhaps memory ran out; rerun with fewer --workers "
@@ -78,6 +80,12 @@ def test_a_process_that_is_killed_is_named_and_not_waited_for(how):
     with pytest.raises(RunError, match=re.escape(KILLED)):
         list(processes(work, ["a", "b", how, *"cdefgh"], 2))
     assert time.monotonic() - begun < 20
+
+
+def test_what_a_killed_process_was_about_is_lost_and_nothing_else():
+    one, other, *rest = processes.attempts(work, ["a", "kill", *"cd"], 2)
+    assert (one, *rest) == ("a", "c", "d")
+    assert isinstance(other, LostError)
 
 
 def test_a_process_hears_that_it_is_terminated_where_python_drops_all_errors(capfd):

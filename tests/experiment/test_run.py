@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import polars as pl
 import pytest
-from filelock import FileLock
 from helpers.commands import EXAMPLES, one_sentence
 from helpers.runs import OWN, SMALL, TRIAL, TWO, contents, folder_of_faces
 
@@ -209,13 +208,6 @@ def test_a_directory_where_nothing_was_made_takes_any_configuration(ferc, tmp_pa
     failed = ferc("run", "--weights", "absent.pth", "--limit", 20, "--out", "run")
     assert "absent.pth" in one_sentence(failed, 2)
     assert ferc("run", *OWN, "--out", "run").returncode == 0
-
-
-def test_a_directory_belongs_to_one_process_at_a_time(ferc, tmp_path):
-    (tmp_path / "run").mkdir()
-    with FileLock(tmp_path / "run" / ".lock"):
-        message = one_sentence(ferc("run", *SMALL, *TWO, "--out", "run"), 2)
-    assert "another process is working in run" in message
 
 
 def test_a_folder_may_hold_grey_and_transparent_images(ferc, tmp_path):

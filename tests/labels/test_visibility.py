@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ferc_core import registry
+from ferc_core.base.calls import Call
+from ferc_core.base.parallel import serial
 from ferc_core.images.png import encode
 from ferc_core.labels.visibility import measure, normalise, sample_rows
+from ferc_core.plugins.registry import Chosen
 from ferc_core.spec import Visibility
 from ferc_core.suite.corrupt import CHUNK
 
@@ -48,12 +51,12 @@ def test_an_image_that_nothing_changes_stays_visible():
 
 def test_measured_degradation_is_that_of_the_images():
     made = suite(faces())
-    l2 = registry().visibilities["l2"]
-    d = measure(made, CELLS, l2.against)
+    l2 = registry().visibilities.choose("l2")
+    d = measure(made, CELLS, l2, serial)
     assert d.shape == (5, len(CELLS))
     clean = made.images([2])[0]
     assert d[2, 1] == l2(clean, made.corruptor.one(clean, "face2", CELLS[1]))
-    np.testing.assert_array_equal(measure(made.take([2]), CELLS, l2.against), d[2:3])
+    np.testing.assert_array_equal(measure(made.take([2]), CELLS, l2, serial), d[2:3])
 
 
 def test_the_average_is_over_a_hundred_faces():
@@ -71,7 +74,7 @@ def test_what_concerns_the_clean_image_alone_is_done_once_for_each():
 
     entry = Visibility("mine", lambda clean, corrupted: 0.0, prepare=prepare)
     made = suite(faces(CHUNK + 3, 40))
-    measure(made, CELLS[:2], entry.against)
+    measure(made, CELLS[:2], Chosen(entry, Call("mine", {})), serial)
     np.testing.assert_array_equal(np.stack(prepared), made.images(range(CHUNK + 3)))
 
 

@@ -9,6 +9,7 @@
     ├── PluginError                a plugin broke its contract
     ├── StoreError                 a file could not be written
     └── RunError                   a part of the work failed; the rest continues
+        ├── LostError              the process that did it ended
         └── PartsFailed            several, or one of several; knows their causes
 
 Every message is one sentence that says what is wrong and, where there is a remedy, what to do.
@@ -88,6 +89,10 @@ class StoreError(FercError):
 
 class RunError(FercError):
     """A part of the work was understood and failed; other parts may succeed."""
+
+
+class LostError(RunError):
+    """Work was lost with the process that did it; an executor yields it in place of a result."""
 
 
 class PartsFailed(RunError):

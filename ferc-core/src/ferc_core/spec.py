@@ -13,16 +13,14 @@ list on the command line and its completion follow from these two.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from ferc_core.base.entry import Entry as Entry
 from ferc_core.base.entry import blaming as blaming
-from ferc_core.base.entry import one_each
 from ferc_core.base.entry import resolve as resolve
+from ferc_core.base.executor import Executor as Executor
 from ferc_core.base.limits import LARGEST_SIDE as LARGEST_SIDE
 from ferc_core.base.limits import SEVERITIES as SEVERITIES
 from ferc_core.base.limits import SMALLEST_SIDE as SMALLEST_SIDE
@@ -325,28 +323,6 @@ class Metric(Entry):
     def in_every_run(self) -> bool:
         """Whether a run computes it unasked."""
         return not (self.on_request or self.needs)
-
-
-@dataclass(frozen=True)
-class Executor(Entry):
-    """``map(function, items, workers) -> iterator of results``, in the order of the items."""
-
-    function: Callable[[Callable[[Any], Any], Iterable[Any], int], Iterator[Any]] | str
-
-    kind, singular = "executors", "executor"
-
-    def __call__(
-        self, function: Callable[[Any], Any], items: Iterable[Any], workers: int, **options: Any
-    ) -> Iterator[Any]:
-        """Yield the results; raises `PluginError` unless there is one for each item."""
-        # what goes wrong in one of ours is the fault of the function
-        ours = self.loaded.__module__.startswith("ferc_core.")
-        return one_each(
-            lambda offered: self.loaded(function, offered, workers, **options),
-            items,
-            nullcontext if ours else partial(blaming, self),
-            f"executor {self.name!r} does not give one result for each item",
-        )
 
 
 @dataclass(frozen=True)

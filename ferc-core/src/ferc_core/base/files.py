@@ -24,12 +24,13 @@ from secrets import token_hex
 from typing import Any
 
 import polars as pl
-from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from ferc_core.errors import DataError, RequestError, StoreError
 
-LOCK = ".lock"
+LOCK = ".lock"  # in a folder that several processes may work in, and the folder of their claims
+CLAIMS = ".claims"
+OURS = (LOCK, CLAIMS)
 UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.part")  # a write that did not end
 # What polars raises for a file that is not what it should be; a panic is no `Exception`.
 UNREADABLE = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
@@ -180,34 +181,14 @@ def hold(folder: Held) -> None:
         _held.append(folder)
 
 
-@contextmanager
-def claim(folder: Path) -> Iterator[Held]:
-    """Make a folder and lock it against other processes; the lock ends with the process.
-
-    Raises `RequestError` when another process has locked it or it cannot be written to.
-    """
-    if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise RequestError(f"{folder} is not a directory; choose another one")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        check_target(folder / LOCK)
-        lock = FileLock(folder / LOCK)
-        lock.acquire(timeout=0)
-        held = Held.of(folder)
-    except Timeout as error:
-        raise RequestError(f"another process is working in {folder}") from error
-    except OSError as error:
-        raise RequestError(f"cannot write to {folder}: {error.strerror}") from error
-    with lock:
-        hold(held)
-        try:
-            yield held
-        finally:
-            _held.remove(held)
+def release(folder: Held) -> None:
+    """Let later writes of this process no longer look after a folder."""
+    with suppress(ValueError):
+        _held.remove(folder)
 
 
 def sweep(folder: Path) -> None:
-    """Remove what interrupted writes left in a folder that is claimed."""
+    """Remove what interrupted writes left in a folder that no other process works in."""
     for place, _, names in os.walk(folder):
         for name in filter(UNFINISHED.fullmatch, names):
             with suppress(OSError):

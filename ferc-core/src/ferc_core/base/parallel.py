@@ -26,9 +26,12 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from ferc_core.base.memory import keep_freed_blocks
+from ferc_core.base.progress import watcher, watching
+from ferc_core.base.relay import Messenger, Relay
 from ferc_core.base.signals import stop_on
 from ferc_core.errors import (
     FercError,
+    LostError,
     RequestError,
     RunError,
     Stopped,
@@ -46,6 +49,8 @@ WHY_ENDED = (
 AHEAD = 2  # items in flight for each worker
 LEAST_ADDRESSES = 4 << 30  # bytes that may be mapped; most of them are never used
 MOST_WORKERS = 1024
+DONE, FAILED, TOLD = "done", "failed", "told"  # what a process sends
+WORKER = "FERC_WORKER"  # the environment variable with the number of a process among its like
 GRACE = 1.0  # seconds that a process has to remove its temporary files
 
 
@@ -64,14 +69,30 @@ def threads(function: Callable[[T], R], items: Iterable[T], workers: int) -> Ite
         yield from in_order(pool, function, items, AHEAD * workers)
 
 
-def processes(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+def processes(
+    function: Callable[[T], R], items: Iterable[T], workers: int
+) -> Iterator[R | LostError]:
     """Run in processes of this machine; function, items and results must be picklable.
 
-    Raises `RunError` when one of them ends.
+    When one of them ends, a `LostError` stands for the result of its item.
+    """
+    yield from crew_of(function, items, workers, "--workers")
+
+
+def crew_of(
+    function: Callable[[T], R],
+    items: Iterable[T],
+    workers: int,
+    option: str,
+    daemon: bool = True,
+) -> Iterator[R | LostError]:
+    """Do what `processes` does; ``option`` is that of their number, and what are no ``daemon``
+    may start processes of their own.
     """
     workers = min(max(1, workers), MOST_WORKERS)
     with memory_enough():
-        crew, pool = Crew(pickle.dumps(function)), ThreadPoolExecutor(workers)
+        crew = Crew(pickle.dumps(function), option, daemon)
+        pool = ThreadPoolExecutor(workers)
         try:
             yield from in_order(pool, crew.do, items, AHEAD * workers)
         finally:
@@ -148,7 +169,7 @@ class Child:
         finally:
             theirs.close()
 
-    def ended(self, fewer: str) -> RunError:
+    def ended(self, fewer: str) -> LostError:
         """Return what is to be said when it has ended; ``fewer`` is the option that may help."""
         self.process.join(GRACE)
         code = self.process.exitcode
@@ -156,7 +177,7 @@ class Child:
             how = f"was killed by signal {-code}; perhaps memory ran out"
         else:
             how = f"ended: {WHY_ENDED}"
-        return RunError(f"a worker process {how}; rerun with fewer {fewer} to resume")
+        return LostError(f"a worker process {how}; rerun with fewer {fewer} to resume")
 
 
 def stop(children: Sequence[Child]) -> None:
@@ -171,10 +192,14 @@ def stop(children: Sequence[Child]) -> None:
 
 
 class Crew:
-    """Processes that all do the same; they are started when there is work and none is idle."""
+    """Processes that all do the same; they are started when there is work and none is idle.
 
-    def __init__(self, function: bytes) -> None:
-        self.function = function  # pickled
+    What they tell of their progress is shown by whoever watches here.
+    """
+
+    def __init__(self, function: bytes, option: str, daemon: bool) -> None:
+        self.function, self.option, self.daemon = function, option, daemon  # pickled
+        self.watcher = watcher()
         self.idle: SimpleQueue[Child] = SimpleQueue()
         self.all: list[Child] = []
         self.stopped = False
@@ -182,16 +207,20 @@ class Crew:
 
     def do(self, item: Any) -> Any:
         """Let one of them work on an item, and return its result or raise its error."""
-        child = self.free()
+        child, relay = self.free(), Relay(self.watcher)
         try:
             child.connection.send(item)
-            done, result = child.connection.recv()
-        except (EOFError, OSError) as error:
-            raise child.ended("--workers") from error
+            while True:
+                kind, answer = child.connection.recv()
+                if kind != TOLD:
+                    break
+                relay.show(answer)
+        except (EOFError, OSError):
+            return child.ended(self.option)
         self.idle.put(child)
-        if not done:
-            raise result
-        return result
+        if kind == FAILED:
+            raise answer
+        return answer
 
     def free(self) -> Child:
         """Return one that is idle, or a new one."""
@@ -200,7 +229,7 @@ class Crew:
         with self.lock:
             if self.stopped:
                 raise RunError("the work was stopped")
-            child = Child(serve, self.function, daemon=True)
+            child = Child(serve, self.function, len(self.all), daemon=self.daemon)
             self.all.append(child)
         return child
 
@@ -211,24 +240,27 @@ class Crew:
         stop(self.all)
 
 
-def serve(connection: Connection, function: bytes) -> None:
-    """Do what comes through the pipe, until it ends; the life of a process of a `Crew`."""
+def serve(connection: Connection, function: bytes, number: int) -> None:
+    """Do what comes through the pipe, until it ends; the life of process ``number`` of a `Crew`."""
+    os.environ[WORKER] = str(number)
+    messenger = Messenger(lambda message: connection.send((TOLD, message)))
     work: Callable[[Any], Any] | None = None
     while True:
         try:
             item = connection.recv()
-            work = work or pickle.loads(function)
-            answer = True, work(item)
+            with watching(messenger):
+                work = work or pickle.loads(function)
+                answer = DONE, work(item)
         except EOFError:
             return
         except BaseException as error:  # whatever the function raises
-            answer = False, remote_failure(error)
+            answer = FAILED, remote_failure(error)
         try:
             connection.send(answer)
         except OSError:  # nobody listens any more
             return
         except Exception as error:  # a result that cannot be pickled, or does not fit into memory
-            connection.send((False, remote_failure(error)))
+            connection.send((FAILED, remote_failure(error)))
 
 
 def remote_failure(error: BaseException) -> FercError:

@@ -57,6 +57,11 @@ def watching(watcher: Watcher) -> Iterator[None]:
         _watcher.reset(token)
 
 
+def watcher() -> Watcher:
+    """Return whoever watches in this context."""
+    return _watcher.get()
+
+
 def say(text: str) -> None:
     """Show a line."""
     _watcher.get().say(text)

@@ -15,6 +15,7 @@ FIELDS = (
     "dataset", "data_root", "classes", "split", "limit", "on_bad_image", "image_size", "max_pixels",
     "corruptions", "severities", "severity_table", "suite_seed", "visibility", "visibility_scope",
     "label_scheme", "fusion", "gmm", "workers", "executor",
+    "part",
 )  # fmt: skip
 # A build uses every core; no model runs beside it.
 RESOURCES = {"executor": "processes", "workers": os.cpu_count() or 1}
@@ -59,9 +60,13 @@ def build(
     o.begin(plugin)
     from ferc_core.experiment.build import build as write_build
     from ferc_core.experiment.config import read_config
+    from ferc_core.suite.layout import MANIFEST
 
     with o.showing(quiet, log_file):
         folder = write_build(
             read_config(config, {**RESOURCES, **settings, "out": out}), format.value
         )
+    if settings.get("part") and not (folder / MANIFEST).exists():
+        o.echo(f"part {settings['part']} of {folder} is done; without --part the build is finished")
+        return
     o.echo(f"{folder} is complete; ferc verify {folder} checks it")

@@ -63,6 +63,13 @@ def run(
                 o.echo(forecast(*pipeline.opened(each)))
             return
         outcome = pipeline.run_configs(configs)
+    if outcome.results.is_empty():
+        o.echo(
+            f"part {configs[0].part} in {outcome.path} is done; without --part the rest is done "
+            "and the run is scored"
+        )
+        outcome.failures.raise_any()
+        return
     o.echo(table(summary(outcome.results)))
     o.echo(
         "Accuracy, F1, ECE and KSE in percent, NLL in nats; FER-C columns are means over the "

@@ -73,11 +73,11 @@ def training_visibilities(bench: Benchmark, images: ImageStore) -> dict[Cell, fl
     By the default visibility, whatever scores are judged by: judging differently must not change
     a training.
     """
-    against = registry().visibilities[Config.model_fields["visibility"].default].against
+    visibility = registry().visibilities.choose(Config.model_fields["visibility"].default)
     cells = bench.entries.benchmark_cells
     suite = bench.suite(images)
     suite = suite.take(sample_rows(suite.ids, "average"))
     with track("visibility of training faces", len(suite.ids) * len(cells)) as step:
-        degradation = measure(suite, cells, against, step)
+        degradation = measure(suite, cells, visibility, bench.entries.executor, step)
     v = normalise(degradation, np.ones(len(cells), bool), "average")[0]
     return dict(zip(cells, v.tolist(), strict=True))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ferc_core.base.parallel import threads
 from ferc_core.base.seeds import slug
 from ferc_core.data.opening import divided, open_divided
 from ferc_core.data.splits import Splits
@@ -206,8 +207,11 @@ class Benchmark:
         return {part: ImageStore(getattr(self.splits, part), side, where) for part in PARTS}
 
     def suite(self, images: ImageStore) -> Suite:
-        """Return some images in all their cells."""
-        return Suite(images, self.corruptor, self.entries.executor, self.config.workers)
+        """Return some images in all their cells; they are made on this machine."""
+        executor: Any = self.entries.executor
+        if executor.entry.everywhere is not None:
+            executor = threads
+        return Suite(images, self.corruptor, executor, self.config.workers)
 
 
 def trials_of(config: Config, entries: Entries) -> tuple[Trial, ...]:

@@ -25,17 +25,17 @@ from typing import Any, Literal
 
 import polars as pl
 
+from ferc_core.base.claims import claimed, locked, others, sharing, until_done, waiting_for
+from ferc_core.base.failures import Failures
 from ferc_core.base.files import (
-    LOCK,
+    OURS,
     UNFINISHED,
-    Held,
-    claim,
     digest,
     digest_of,
-    hold,
     names_in,
     parquet_bytes,
     read_json,
+    read_parquet,
     read_table,
     sweep,
     sync_all,
@@ -48,17 +48,19 @@ from ferc_core.base.parallel import threads
 from ferc_core.base.progress import say, track
 from ferc_core.base.schemas import validated
 from ferc_core.base.seeds import BENCHMARK_VERSION
+from ferc_core.base.shares import share
 from ferc_core.base.text import number
-from ferc_core.errors import DataError, RequestError
+from ferc_core.errors import DataError, LostError, RequestError
 from ferc_core.experiment import labelling, records
 from ferc_core.experiment.bad_images import without_bad_images
 from ferc_core.experiment.benchmark import Benchmark
 from ferc_core.experiment.config import Config
 from ferc_core.experiment.probing import probe
+from ferc_core.experiment.sites import Site, check_workers
 from ferc_core.images.png import encode
 from ferc_core.images.store import Images
 from ferc_core.suite.cells import Cell
-from ferc_core.suite.corrupt import Chunk, Corruptor
+from ferc_core.suite.corrupt import Chunk
 from ferc_core.suite.layout import (
     BUILDING,
     GMM,
@@ -79,8 +81,47 @@ Format = Literal["png", "parquet"]
 
 
 @dataclass(frozen=True)
-class Job:
-    """Clean images from row ``start`` on, to be corrupted and written; shards hold ``labels``."""
+class Writer:
+    """Writes the shard that begins with a row, in all cells, and notes the hashes of its files;
+    picklable, so that other processes can do it.
+    """
+
+    site: Site
+    root: Path
+    format: Format
+    record: Mapping[str, str]
+
+    def __call__(self, start: int) -> int:
+        """Write a shard and return the number of its images; 0 where another process does it."""
+        bench, images = self.site.open()
+        with claimed(self.root, f"{start}.shard") as mine:
+            if not mine:
+                return 0
+            scored = images["scored"]
+            ids = scored.ids[start : start + SHARD]
+            if not is_done(self.root, start, self.record):
+                clean = scored(range(start, start + len(ids)))
+                labels = read_parquet(self.root / LABELS) if self.format == "parquet" else None
+                self.write(bench, Shard(start, ids, clean, labels))
+            return len(ids) * len(bench.cells)
+
+    def write(self, bench: Benchmark, shard: Shard) -> None:
+        """Write the files of a shard."""
+        hashes = {}
+        for cell in bench.cells:
+            corrupted = bench.corruptor(Chunk(cell, shard.ids, shard.images))
+            for name, content in content_of(shard, cell, [encode(each) for each in corrupted]):
+                write_bytes(self.root / name, content, durable=False)
+                hashes[name] = digest(content)
+        sync_all(self.root)
+        write_json(note_of(self.root, shard.start), {**self.record, "files": hashes})
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Clean images from row ``start`` on, to be corrupted and written; some formats hold
+    ``labels``.
+    """
 
     start: int
     ids: tuple[str, ...]
@@ -88,31 +129,7 @@ class Job:
     labels: pl.DataFrame | None
 
 
-@dataclass(frozen=True)
-class Writer:
-    """Writes all cells of a job and notes their hashes; picklable, so that processes can do it."""
-
-    held: Held
-    root: Path
-    corruptor: Corruptor
-    cells: tuple[Cell, ...]
-    record: Mapping[str, str]
-
-    def __call__(self, job: Job) -> int:
-        """Carry out a job and return the number of images written."""
-        hold(self.held)
-        hashes = {}
-        for cell in self.cells:
-            encoded = [encode(i) for i in self.corruptor(Chunk(cell, job.ids, job.images))]
-            for name, content in content_of(job, cell, encoded):
-                write_bytes(self.root / name, content, durable=False)
-                hashes[name] = digest(content)
-        sync_all(self.root)
-        write_json(note_of(self.root, job.start), {**self.record, "files": hashes})
-        return len(job.ids) * len(self.cells)
-
-
-def content_of(job: Job, cell: Cell, encoded: list[bytes]) -> Iterator[tuple[str, bytes]]:
+def content_of(job: Shard, cell: Cell, encoded: list[bytes]) -> Iterator[tuple[str, bytes]]:
     """Yield names and contents of the files of a cell: of each image, or of a parquet file with
     images and labels, which Hugging Face `datasets` reads.
     """
@@ -121,6 +138,7 @@ def content_of(job: Job, cell: Cell, encoded: list[bytes]) -> Iterator[tuple[str
         yield from zip(names, encoded, strict=True)
         return
     labels = job.labels.filter(corruption=cell.corruption, severity=cell.severity)
+    labels = labels.filter(pl.col("sample").is_in(job.ids))
     images = [
         {"bytes": content, "path": f"{s}.png"} for s, content in zip(job.ids, encoded, strict=True)
     ]
@@ -143,7 +161,8 @@ def note_of(root: Path, start: int) -> Path:
 def build(config: Config, format: Format) -> Path:
     """Build a configuration into ``config.out`` and return that folder; resumes what was begun.
 
-    Raises `RequestError` when the folder holds a build of something else.
+    With ``config.part`` a part of the images is written, and the build is not finished. Raises
+    `RequestError` when the folder holds a build of something else.
     """
     bench = Benchmark.open(config, training=False)
     root = Path(config.out or f"ferc-builds/{bench.faces.name}")
@@ -154,30 +173,59 @@ def build(config: Config, format: Format) -> Path:
         say(f"  {note}")
     probe(bench)
     check_place(root)
-    with claim(root) as held:
-        sweep(root)
+    with sharing(root) as held:
         record = records.of_tables(identity)
-        begun = begun_in(root)
-        if begun is not None:
-            records.refuse_other(root, with_mixture(begun), with_mixture(identity))
-        if begun is not None and "files" in begun:
-            wrong = damaged(root, begun["files"])
-            if not wrong:
-                shutil.rmtree(root / BUILDING, ignore_errors=True)
+        with locked(root):
+            if not others(root, mine=1):
+                sweep(root)
+            begun = begun_in(root)
+            if begun is not None:
+                records.refuse_other(root, with_mixture(begun), with_mixture(identity))
+            if begun is None or "files" not in begun:
+                write_json(root / BUILDING / MANIFEST, identity)
+                (root / MANIFEST).unlink(missing_ok=True)  # one that cannot be read
+        with waiting_for(root, "files", "it checks the files"):
+            if is_sound(root, bench, format, identity, record):
                 say(f"{root} is complete already")
                 return root
-            say(f"{number(len(wrong), 'file is', 'files are')} missing or damaged and made again")
-        write_json(root / BUILDING / MANIFEST, identity)
-        bench = without_bad_images(bench, root / SKIPPED, root / BUILDING / CHECKED)
-        if begun is not None and "files" in begun:
-            reopen(root, bench, format, record, begun["files"], wrong)
-        if bench.external is not None:
-            write_text(root / GMM, bench.external.to_json())
-        labels = write_labels(bench, root, record)
-        write_images(bench, root, held, format, labels, record)
-        write_json(root / MANIFEST, {**identity, **contents(root, labels)})
-        shutil.rmtree(root / BUILDING)
+        skipped, checked = root / SKIPPED, root / BUILDING / CHECKED
+        bench = without_bad_images(bench, skipped, checked)
+        site = Site(bench, bench.images(), held, skipped, checked)
+        check_workers(site, bench)
+        with waiting_for(root, "labels", "it measures visibilities"):
+            if bench.external is not None:
+                write_text(root / GMM, bench.external.to_json())
+            labels = write_labels(bench, root, record)
+        write_images(bench, Writer(site, root, format, record))
+        if bench.config.part:
+            return root
+        with waiting_for(root, "files", "it finishes the build"):
+            if not (root / MANIFEST).exists():
+                write_json(root / MANIFEST, {**identity, **contents(root, labels)})
+                shutil.rmtree(root / BUILDING)
     return root
+
+
+def is_sound(
+    root: Path,
+    bench: Benchmark,
+    format: Format,
+    identity: Mapping[str, Any],
+    record: Mapping[str, str],
+) -> bool:
+    """Whether a build is complete; one with damaged files becomes an unfinished one."""
+    begun = begun_in(root)
+    if begun is None or "files" not in begun:
+        return False
+    wrong = damaged(root, begun["files"])
+    if not wrong:
+        shutil.rmtree(root / BUILDING, ignore_errors=True)
+        return True
+    say(f"{number(len(wrong), 'file is', 'files are')} missing or damaged and made again")
+    write_json(root / BUILDING / MANIFEST, identity)
+    bench = without_bad_images(bench, root / SKIPPED, root / BUILDING / CHECKED)
+    reopen(root, bench, format, record, begun["files"], wrong)
+    return False
 
 
 def check_place(root: Path) -> None:
@@ -186,7 +234,7 @@ def check_place(root: Path) -> None:
         return
     begun = all(map(UNFINISHED.fullmatch, names_in(root / BUILDING)))  # killed at its first file
     for name in names_in(root):
-        if name != LOCK and not UNFINISHED.fullmatch(name) and not (begun and name == BUILDING):
+        if name not in OURS and not UNFINISHED.fullmatch(name) and not (begun and name == BUILDING):
             raise RequestError(f"{root} is neither empty nor a build; choose another --out")
 
 
@@ -271,29 +319,35 @@ def write_labels(bench: Benchmark, root: Path, record: Mapping[str, str]) -> pl.
     return labels
 
 
-def write_images(
-    bench: Benchmark,
-    root: Path,
-    held: Held,
-    format: Format,
-    labels: pl.DataFrame,
-    record: Mapping[str, str],
-) -> None:
-    """Write the images of every job that is not done."""
-    images = bench.images()["scored"]
-    suite, n = bench.suite(images), len(images)
-    starts = [start for start in range(0, n, SHARD) if not hashes_in(root, start, record)]
+def write_images(bench: Benchmark, writer: Writer) -> None:
+    """Write the images of every shard of this part that is not done, or wait for who does it."""
+    n, executor, failures = len(bench.splits.scored), bench.entries.executor, Failures()
+    shards = share(bench.config.part).of(range(0, n, SHARD))
+    todo = [start for start in shards if not is_done(writer.root, start, writer.record)]
 
-    def job(start: int) -> Job:
-        ids = suite.ids[start : start + SHARD]
-        rows = labels.filter(pl.col("sample").is_in(ids)) if format == "parquet" else None
-        return Job(start, ids, images(range(n)[start : start + SHARD]), rows)
+    def attempt(starts: list[int]) -> list[int]:
+        total = sum(min(SHARD, n - start) for start in starts) * len(bench.cells)
+        with track("write images", total) as step:
+            made = executor.entry.attempts(
+                writer, starts, bench.config.workers, **executor.call.options
+            )
+            busy = []
+            for start, written in zip(starts, made, strict=True):
+                if isinstance(written, LostError):
+                    failures.add(f"images {start} to {min(start + SHARD, n) - 1}", written)
+                elif not written:
+                    busy.append(start)
+                else:
+                    step(written)
+        return busy
 
-    writer = Writer(held, root, bench.corruptor, bench.cells, record)
-    total = sum(len(suite.ids[start : start + SHARD]) for start in starts) * len(bench.cells)
-    with track("write images", total) as step:
-        for written in suite.executor(writer, map(job, starts), suite.workers):
-            step(written)
+    until_done(todo, attempt, writer.root, "shards")
+    failures.raise_all()
+
+
+def is_done(root: Path, start: int, record: Mapping[str, str]) -> bool:
+    """Whether the shard that begins with a row is written; all of a finished build are."""
+    return bool(hashes_in(root, start, record)) or (root / MANIFEST).exists()
 
 
 def hashes_in(root: Path, start: int, record: Mapping[str, str]) -> dict[str, str]:

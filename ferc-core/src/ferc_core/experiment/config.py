@@ -21,6 +21,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from ferc_core.base.paths import no_file
+from ferc_core.base.shares import share
 from ferc_core.base.values import check_path, check_value
 from ferc_core.data.noise import NOISE_SCHEMES
 from ferc_core.errors import RequestError, UnknownNameError
@@ -123,6 +124,7 @@ class Config(BaseModel):
     jobs: Annotated[int, Setting(WHERE, "N", "Trainings that run in parallel. Default: 1.", RESOURCES, low=1, high=1024)] = 1
     workers: Annotated[int, Setting(WHERE, "N", "Workers that corrupt images while a model predicts; 0 for none. Default: all cores but two, at most 8.", RESOURCES, low=-1, high=1024)] = -1
     executor: Annotated[str, Setting(WHERE, "NAME", "Worker backend: threads (default), processes, serial.", RESOURCES, kind="executors")] = "threads"
+    part: Annotated[str, Setting(WHERE, "I/N", "Do only the I-th of N parts of the work, for job arrays; without it the rest is done and the run finished.", RESOURCES)] = ""
     out: Annotated[str, Setting(WHERE, "DIR", "Run directory; earlier work in it is resumed. Default: ferc-runs/DATASET-KEY.", RESOURCES)] = ""
     # fmt: on
 
@@ -146,6 +148,8 @@ class Config(BaseModel):
         for one in value if isinstance(value, tuple) else (value,):
             if name == "severities":
                 check_severity(one)
+            elif name == "part":
+                share(one)
             elif one != default or one == -1:
                 check_range(SETTINGS[name], word(name), one)
         return tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ferc_core.base.claims import claimed, locked, others, sharing
 from ferc_core.base.files import (
-    LOCK,
+    OURS,
     UNFINISHED,
     Held,
-    claim,
     digest_of,
     names_in,
     read_json,
@@ -70,6 +70,7 @@ from ferc_core.faces import FaceSplit
 from ferc_core.suite.cells import CLEAN, Cell
 from ferc_core.suite.layout import checked_labels
 
+SCORES = "scores"  # the claim of who writes labels, scores or intervals
 WARNINGS = "ferc.warnings"  # in the metadata of the results
 HAS_FEATURES = "ferc.features"  # in the metadata of logits: "no" where the model has none
 
@@ -89,9 +90,8 @@ class RunDirectory:
         self.checked = path / "checked.json"
         self.cache = path / "cache"
         self.record: dict[str, str] = {}  # what the metadata of every file says about its making
-        self.held: Held | None = None  # while it is claimed
         self.keep_features = False
-        self._found: dict[Path, bool] = {}  # files of logits, and whether they can be used
+        self._found: set[Path] = set()  # files of logits that can be used
 
     def checkpoint(self, trial: Trial) -> Path:
         """The trained model of a trial."""
@@ -130,9 +130,9 @@ class RunDirectory:
                 return str(found.get("ferc.checkpoint", ""))
         return ""
 
-    def add_checkpoint(self, trial: Trial) -> None:
-        """Record what the checkpoint of a trial was made from; until then it is not used."""
-        digest = digest_of(self.checkpoint(trial))
+    def add_checkpoint(self, trial: Trial, file: Path) -> None:
+        """Record what the checkpoint of a trial, still under another name, is made from."""
+        digest = digest_of(file)
         write_json(self.made_of(trial), {**self.made_from(trial), "ferc.checkpoint": digest})
 
     def has_checkpoint(self, trial: Trial) -> bool:
@@ -162,17 +162,14 @@ class RunDirectory:
     def has_logits(self, trial: Trial, part: str, cell: Cell, ids: Sequence[str]) -> bool:
         """Whether there are logits that can be used; says why not where there are others."""
         path = self.predictions(trial, part, cell)
-        if path not in self._found:
-            self._found[path] = path.exists()
+        if path not in self._found and path.exists():
             try:
-                if path.exists():
-                    frame, record = self._stored(path, trial, cell, ids)
-                    kept = FEATURES in frame.columns or HAS_FEATURES in record
-                    self._found[path] = kept or not self.keep_features
+                frame, record = self._stored(path, trial, cell, ids)
+                if FEATURES in frame.columns or HAS_FEATURES in record or not self.keep_features:
+                    self._found.add(path)
             except DataError as error:
                 say(f"{error}; it is made again")
-                self._found[path] = False
-        return self._found[path]
+        return path in self._found
 
     def add_logits(
         self,
@@ -190,7 +187,7 @@ class RunDirectory:
         if self.keep_features and answers.features is None:
             record[HAS_FEATURES] = "no"
         write_parquet(path, frame, {**self.made_from(trial), **record})
-        self._found[path] = True
+        self._found.add(path)
 
     def logits(
         self, trial: Trial, cell: Cell = CLEAN, ids: Sequence[str] | None = None
@@ -315,7 +312,10 @@ class RunDirectory:
 
     def note(self, **circumstances: str) -> None:
         """Record a circumstance in the manifest."""
-        write_json(self.manifest, {**read_json(self.manifest), **circumstances})
+        with locked(self.path):
+            known = read_json(self.manifest)
+            if {**known, **circumstances} != known:
+                write_json(self.manifest, {**known, **circumstances})
 
     @property
     def has_work(self) -> bool:
@@ -354,38 +354,46 @@ class RunDirectory:
         return list(self.keys)
 
     @contextmanager
-    def claimed(self, bench: Benchmark) -> Iterator[RunDirectory]:
-        """Hold the directory for one process, and record what is made in it from what.
+    def claimed(self, bench: Benchmark) -> Iterator[Held]:
+        """Work in the directory, perhaps beside other processes, and record what is made from what.
 
-        Raises `RequestError` when another process holds it, or when it was made by other
-        versions, with other settings or from other data, or is no run directory.
+        Raises `RequestError` when it was made by other versions, with other settings or from other
+        data, or is no run directory.
         """
-        there = [n for n in names_in(self.path) if n != LOCK and not UNFINISHED.fullmatch(n)]
+        there = [n for n in names_in(self.path) if n not in OURS and not UNFINISHED.fullmatch(n)]
         if there and self.manifest.name not in there:
             raise RequestError(
                 f"{self.path} holds {there[0]} and is not a run directory, for it has no "
                 f"{self.manifest.name}; choose another directory with --out"
             )
-        with claim(self.path) as self.held:
+        with sharing(self.path) as held:
+            with locked(self.path):
+                self._begin(bench, alone=not others(self.path, mine=1))
+            yield held
+
+    def _begin(self, bench: Benchmark, alone: bool) -> None:
+        """Put a locked directory in order and write its manifest; see `claimed`."""
+        if alone:
             sweep(self.path)
-            identity = records.identity(bench)
-            begun = self.begun
-            if there and not begun:
-                say(f"{self.manifest} cannot be read; it is made again")
-            earlier = begun if self.has_work else {}
-            if earlier:
-                records.refuse_other(self.path, earlier, identity)
-                identity["versions"] = {**earlier["versions"], **identity["versions"]}
-            circumstances = records.circumstances(bench, earlier.get("trials", {}))
-            circumstances |= {k: earlier[k] for k in ("begun", "device") if k in earlier}
-            self.keys = (
-                records.keys_of(bench) if not earlier else self.keys | records.keys_of(bench)
-            )
-            write_json(self.manifest, {**identity, **circumstances})
-            write_text(self.config, bench.config.to_toml())
-            self.record = records.of_tables(identity)
-            self.keep_features = bench.config.keep_features
-            yield self
+        identity, begun = records.identity(bench), self.begun
+        if self.manifest.exists() and not begun:
+            say(f"{self.manifest} cannot be read; it is made again")
+        earlier = begun if self.has_work or not alone else {}
+        if earlier:
+            records.refuse_other(self.path, earlier, identity)
+            identity["versions"] = {**earlier["versions"], **identity["versions"]}
+        circumstances = records.circumstances(bench, earlier.get("trials", {}))
+        circumstances |= {k: earlier[k] for k in ("begun", "device") if k in earlier}
+        self.keys = records.keys_of(bench) if not earlier else self.keys | records.keys_of(bench)
+        write_json(self.manifest, {**identity, **circumstances})
+        whole = bench.config.model_copy(update={"part": ""})
+        write_text(self.config, whole.to_toml())
+        self.record = records.of_tables(identity)
+        self.keep_features = bench.config.keep_features
+
+    def claim(self, name: str) -> AbstractContextManager[bool]:
+        """Claim a part of the work; False where another process has it."""
+        return claimed(self.path, name)
 
 
 def warnings_record(warnings: Sequence[str]) -> dict[str, str]:

@@ -99,6 +99,8 @@ def resolve(
         raise UnknownNameError("severity table", config.severity_table, tables)
     defaults = {**USUAL, **dataset.entry.defaults}
     cores = os.cpu_count() or 1
+    workers = min(8, max(0, cores - 2)) if config.workers < 0 else config.workers
+    beside = config.jobs if executor.entry.everywhere is None else max(1, workers)
     values: dict[str, Any] = {
         "dataset": str(dataset),
         "corruptions": tuple(selected),
@@ -109,8 +111,8 @@ def resolve(
         "calibrators": tuple(calibrators),
         "image_size": config.image_size or defaults["image_size"],
         "epochs": config.epochs or defaults["epochs"],
-        "threads": config.threads or max(1, cores // config.jobs),
-        "workers": min(8, max(0, cores - 2)) if config.workers < 0 else config.workers,
+        "threads": config.threads or max(1, cores // beside),
+        "workers": workers,
         **{name: absolute(getattr(config, name)) for name in ("data_root", "weights", "gmm")},
     }
     if training:

@@ -18,7 +18,8 @@ from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.directory import RunDirectory
 from ferc_core.experiment.pipeline import describe
 from ferc_core.experiment.probing import probe
-from ferc_core.experiment.training import Images, check_trials, task_of, to_train
+from ferc_core.experiment.sites import Images
+from ferc_core.experiment.training import check_trials, task_of, to_train
 from ferc_core.spec import Predictor
 from ferc_core.suite.cells import Cell
 from ferc_core.suite.corrupt import Chunk

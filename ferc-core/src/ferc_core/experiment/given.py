@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ferc_core.errors import DataError, FercError, RequestError, RunError, as_failure
 from ferc_core.experiment.benchmark import Benchmark
 from ferc_core.experiment.directory import RunDirectory
-from ferc_core.experiment.prediction import Named
+from ferc_core.experiment.models import Named
 from ferc_core.faces import SUM_TOLERANCE
 from ferc_core.suite.cells import CLEAN
 

@@ -42,12 +42,7 @@ def measured(bench: Benchmark, images: ImageStore) -> pl.DataFrame:
     sample = suite.take(visibility.sample_rows(suite.ids, scope))
     ids, function = sample.ids, chosen.visibility
     with track(f"visibility {function}", len(ids) * len(cells)) as step:
-        degradation = visibility.measure(
-            sample,
-            cells,
-            lambda clean: function.entry.against(clean, **function.call.options),
-            step,
-        )
+        degradation = visibility.measure(sample, cells, function, chosen.executor, step)
     visible = visibility.normalise(degradation, in_benchmark(bench, cells), scope)
     visible = np.broadcast_to(visible, degradation.shape)
     return pl.concat(

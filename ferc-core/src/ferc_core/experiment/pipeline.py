@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from ferc_core.base.claims import waiting_for
 from ferc_core.base.failures import Failures
 from ferc_core.base.memory import keep_freed_blocks
 from ferc_core.base.progress import say
@@ -23,14 +24,15 @@ from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.calibration import at_bounds
 from ferc_core.experiment.cases import labels_of
 from ferc_core.experiment.config import Config
-from ferc_core.experiment.directory import RunDirectory, default_path
+from ferc_core.experiment.directory import SCORES, RunDirectory, default_path
 from ferc_core.experiment.entries import resolve
 from ferc_core.experiment.jobs import train_missing
 from ferc_core.experiment.labelling import label_table, visibilities
 from ferc_core.experiment.prediction import predict_missing
 from ferc_core.experiment.probing import probe
 from ferc_core.experiment.sanity import signs
-from ferc_core.experiment.scoring import score_run
+from ferc_core.experiment.scoring import SCHEMA, score_run
+from ferc_core.experiment.sites import Site, check_workers
 from ferc_core.suite.cells import CLEAN
 
 
@@ -45,31 +47,36 @@ class Outcome:
 
 
 def run(bench: Benchmark, out: RunDirectory) -> Outcome:
-    """Carry out a benchmark in a run directory, or resume it.
+    """Carry out a benchmark in a run directory, or resume it; or the part of it that is asked for.
 
     A part that fails does not stop the others; raises `FercError` when nothing can be scored.
     """
     keep_freed_blocks()
     failures = Failures(announce=len(bench.trials) > 1)
     probe(bench)
-    with out.claimed(bench):
+    with out.claimed(bench) as held:
         bench = without_bad_images(bench, out.skipped, out.checked)
         images = bench.images(out.cache)
+        site = Site(bench, images, held, out.skipped, out.checked, out.cache)
+        check_workers(site, bench)
         pending = training.to_train(bench, out)
         describe(bench, out, pending)
         training.check_trials(bench, images, out, pending)
-        train_missing(bench, images, out, pending, failures)
-        predict_missing(bench, images, out, failures)
+        train_missing(bench, site, out, pending, failures)
+        predict_missing(bench, site, out, failures)
         if all(trial in failures for trial in bench.trials):
             failures.raise_all()
-        visible = visibilities(bench, images["scored"], out)
-        labels = label_table(bench, visible)
-        out.write_labels(bench, labels)
-        trials = to_score(bench, out, failures)
-        by_cell = labels_of(labels, bench.cells)
-        results, pooled, parameters = score_run(bench, out, trials, by_cell, failures)
-        warnings = (*warnings_of(bench, out, trials), *at_bounds(parameters))
-        out.finish(bench, results, pooled, parameters, warnings)
+        if bench.config.part:
+            return Outcome(out.path, pl.DataFrame(schema=SCHEMA), failures)
+        with waiting_for(out.path, SCORES, "its scores"):
+            visible = visibilities(bench, images["scored"], out)
+            labels = label_table(bench, visible)
+            out.write_labels(bench, labels)
+            trials = to_score(bench, out, failures)
+            by_cell = labels_of(labels, bench.cells)
+            results, pooled, parameters = score_run(bench, out, trials, by_cell, failures)
+            warnings = (*warnings_of(bench, out, trials), *at_bounds(parameters))
+            out.finish(bench, results, pooled, parameters, warnings)
     return Outcome(out.path, results, failures, warnings)
 
 

@@ -3,58 +3,176 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from ferc_core.base.claims import until_done
 from ferc_core.base.failures import Failures
-from ferc_core.base.progress import Advance, say, track
-from ferc_core.data.classes import Outputs, names_of, outputs_of
-from ferc_core.errors import PluginError
+from ferc_core.base.progress import Advance, ignore, say, track
+from ferc_core.base.seeds import slug
+from ferc_core.base.shares import share
+from ferc_core.errors import FercError
 from ferc_core.experiment.answers import Answers
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.directory import RunDirectory
+from ferc_core.experiment.models import Models
 from ferc_core.experiment.sanity import signs
+from ferc_core.experiment.sites import Images, Site, elsewhere, spread
 from ferc_core.images.store import ImageStore, keep
-from ferc_core.spec import Predictor
 from ferc_core.suite.cells import CLEAN, Cell
 from ferc_core.suite.corrupt import Suite
 from ferc_core.suite.layout import open_build
 
-BUDGET = 4 << 30  # bytes of trained models that are in memory at a time
+BUDGET = 1 << 30  # bytes of trained models, and of their answers in a cell, in memory at a time
+VALUE = 8  # bytes of a logit, or of four features, on its way to a file
+
+Todo = Mapping[Cell, Sequence[Trial]]  # what lacks logits
 
 
-def predict_missing(
-    bench: Benchmark, images: Mapping[str, ImageStore], out: RunDirectory, failures: Failures
-) -> None:
+def predict_missing(bench: Benchmark, site: Site, out: RunDirectory, failures: Failures) -> None:
     """Store all logits that are missing; trials that fail go into ``failures``.
 
     The scored images are predicted in all cells. So are those of validation where a calibrator
-    is fitted on all cells, and else in the clean one alone.
+    is fitted on all cells, and else in the clean one alone. What another process is about is
+    waited for, and done here where that process ends.
     """
-    classes = bench.classes
+    _, images = site.open()
+    part_of_work = share(bench.config.part)
     for part, cells in (("validation", bench.validation_cells), ("scored", bench.cells)):
         trials = [trial for trial in bench.trials if trial not in failures]
-        todo = out.missing(trials, part, cells, images[part].ids)
-        if not todo:
-            continue
-        keep([images[part]])
-        suite = suite_of(bench, images[part], part)
-        groups = list(affordable(dict.fromkeys(t for ts in todo.values() for t in ts), out))
-        with track(f"predict {part}", len(todo) * len(groups) * len(suite.ids)) as step:
-            for group in groups:
-                models = Models(bench, out, failures)
-                these = {c: [t for t in ts if t in group] for c, ts in todo.items()}
-                for cell, answers in predictions(suite, these, models, step):
-                    for trial, found in answers.items():
-                        faces = images[part].faces if part == "validation" else None
-                        out.add_logits(trial, part, cell, suite.ids, found, faces)
-                        if part == "scored" and cell == CLEAN and not trial.trains:
-                            for text in signs(found.logits, images[part].faces.labels, classes):
-                                say(f"  warning: {trial}: {text}")
+        mine = cells if part == "validation" else part_of_work.of(cells)
+        todo = out.missing([t for t in trials if not t.trains], part, mine, images[part].ids)
+        trained = part_of_work.of([t for t in bench.trials if t.trains])
+        owned = [trial for trial in trained if trial in trials]
+        for cell, lacking in out.missing(owned, part, cells, images[part].ids).items():
+            todo[cell] = [*todo.get(cell, ()), *lacking]
+        size = len(images[part]) * len(bench.classes) * VALUE
+        for group in affordable(dict.fromkeys(t for ts in todo.values() for t in ts), out, size):
+            these = {c: [t for t in ts if t in group] for c, ts in todo.items()}
+            work = Prediction(site, out, part, failures)
+            predict_group(bench, work, {c: ts for c, ts in these.items() if ts})
+
+
+def predict_group(bench: Benchmark, work: Prediction, todo: Todo) -> None:
+    """Predict cells by a group of trials, here or elsewhere."""
+    _, images = work.site.open()
+    n, away = len(images[work.part]), elsewhere(bench, len(todo))
+
+    def attempt(cells: list[Cell]) -> list[Cell]:
+        with track(f"predict {work.part}", len(cells) * n) as step:
+            if not away:
+                return work({cell: todo[cell] for cell in cells}, step).busy
+            busy: list[Cell] = []
+            items = [{cell: todo[cell]} for cell in cells]
+            for cell, done in zip(cells, spread(bench, work, items, len(items)), strict=True):
+                found = Done.of(done, todo[cell]) if isinstance(done, FercError) else done
+                busy += found.busy
+                for trial, cause in found.failures.items():
+                    work.failures.add(trial, cause)
+                step(n, str(cell))
+            return busy
+
+    until_done(todo, attempt, work.out.path, "cells to predict")
+
+
+class Done:
+    """What became of cells: those that another process is ``busy`` with, and what failed."""
+
+    def __init__(self, busy: list[Cell], failures: Mapping[str, FercError]) -> None:
+        self.busy, self.failures = busy, failures
+
+    @classmethod
+    def of(cls, error: FercError, trials: Iterable[Trial]) -> Done:
+        """Return that an error befell all trials."""
+        return cls([], {str(trial): error for trial in trials})
+
+
+class Prediction:
+    """Predicts cells of one part of the data, wherever it is called."""
+
+    def __init__(self, site: Site, out: RunDirectory, part: str, failures: Failures) -> None:
+        self.site, self.out, self.part, self.failures = site, out, part, failures
+        self.models: Models | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        failures = Failures(announce=False)
+        failures.causes = dict(self.failures.causes)
+        return {**self.__dict__, "failures": failures, "models": None}
+
+    def __call__(self, todo: Todo, step: Advance = ignore) -> Done:
+        """Store the logits of cells, each by its trials."""
+        try:
+            bench, images = self.site.open()
+            keep([images[self.part]])
+            self.models = self.models or Models(bench, self.out, self.failures)
+            with Claimed(self.out, self.part, todo, images[self.part].ids, self.failures) as cells:
+                self.store(bench, images, self.models, cells, step)
+            return Done(cells.busy, self.failures.causes)
+        except BaseException as error:
+            if self.site.here:
+                raise
+            return Done.of(self.site.failure(error), chain.from_iterable(todo.values()))
+
+    def store(
+        self, bench: Benchmark, images: Images, models: Models, cells: Claimed, step: Advance
+    ) -> None:
+        """Store the logits of claimed cells."""
+        scored = images[self.part]
+        suite = suite_of(bench, scored, self.part)
+        for cell, answers in predictions(suite, cells, models, step):
+            for trial, found in answers.items():
+                faces = scored.faces if self.part == "validation" else None
+                self.out.add_logits(trial, self.part, cell, suite.ids, found, faces)
+                if self.part == "scored" and cell == CLEAN and not trial.trains:
+                    for text in signs(found.logits, scored.faces.labels, bench.classes):
+                        say(f"  warning: {trial}: {text}")
+            cells.done(cell)
+
+
+class Claimed:
+    """Cells that lack logits, claimed one after the other as they are asked for."""
+
+    def __init__(
+        self,
+        out: RunDirectory,
+        part: str,
+        todo: Todo,
+        ids: Sequence[str],
+        failures: Failures,
+    ) -> None:
+        self.out, self.part, self.todo, self.ids, self.failures = out, part, todo, ids, failures
+        self.busy: list[Cell] = []
+        self.trials: dict[Cell, list[Trial]] = {}  # of the cells that are claimed
+        self.claims: dict[Cell, ExitStack] = {}
+
+    def __enter__(self) -> Claimed:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for claim in self.claims.values():
+            claim.close()
+
+    def __iter__(self) -> Iterator[Cell]:
+        for cell, trials in self.todo.items():
+            claim = ExitStack()
+            if not claim.enter_context(self.out.claim(f"{self.part}-{slug(str(cell))}")):
+                self.busy.append(cell)
+                continue
+            self.claims[cell] = claim
+            lacking = [t for t in trials if t not in self.failures]
+            missing = self.out.missing(lacking, self.part, [cell], self.ids)
+            if cell in missing:
+                self.trials[cell] = missing[cell]
+                yield cell
+            else:
+                self.done(cell)
+
+    def done(self, cell: Cell) -> None:
+        """Let others see that a cell is done."""
+        self.claims.pop(cell).close()
 
 
 def suite_of(bench: Benchmark, images: ImageStore, part: str) -> Suite:
@@ -65,13 +183,15 @@ def suite_of(bench: Benchmark, images: ImageStore, part: str) -> Suite:
     return suite
 
 
-def affordable(trials: Iterable[Trial], out: RunDirectory) -> Iterator[list[Trial]]:
-    """Yield the trials in groups whose models fit into memory together, by their files' sizes."""
+def affordable(trials: Iterable[Trial], out: RunDirectory, answers: int) -> Iterator[list[Trial]]:
+    """Yield the trials in groups that fit into memory together: the models, by their files' sizes,
+    and their ``answers`` in a cell, in bytes.
+    """
     group: list[Trial] = []
     size = 0
     for trial in trials:
         path = out.checkpoint(trial)
-        need = path.stat().st_size if path.exists() else 0
+        need = answers + (path.stat().st_size if path.exists() else 0)
         if group and size + need > BUDGET:
             yield group
             group, size = [], 0
@@ -81,94 +201,13 @@ def affordable(trials: Iterable[Trial], out: RunDirectory) -> Iterator[list[Tria
         yield group
 
 
-class Models:
-    """Trained models, loaded when first asked; one that fails is not asked again."""
-
-    def __init__(self, bench: Benchmark, out: RunDirectory, failures: Failures) -> None:
-        self.bench, self.out, self.failures = bench, out, failures
-        self.loaded = {t: Named.of(model, bench, t) for t, model in bench.models.items()}
-
-    def answers(self, trial: Trial, images: npt.NDArray[np.uint8]) -> Answers | None:
-        """Return what a trial says of images, or None if it fails or has failed."""
-        if trial in self.failures:
-            return None
-        try:
-            if trial not in self.loaded:
-                method = self.bench.entries.methods[trial.method].entry
-                path, device = self.out.checkpoint(trial), self.bench.config.device
-                model = method.load_predictor(path, device)
-                self.loaded[trial] = Named.of(model, self.bench, trial)
-                self.out.note(device=str(getattr(model, "device", device)))
-            return self.loaded[trial](images)
-        except BaseException as error:  # a method may raise anything; the others continue
-            self.failures.add(trial, error)
-            return None
-
-
-@dataclass(frozen=True)
-class Named:
-    """A model whose outputs are matched to the classes of a dataset, by name where it has names."""
-
-    what: str
-    model: Predictor
-    names: tuple[str, ...]
-    outputs: Outputs
-    features: bool = False
-
-    @classmethod
-    def of(cls, model: Predictor, bench: Benchmark, trial: Trial) -> Named:
-        """Return the model of a trial; raises `RequestError` where it lacks a class."""
-        what = f"the model of {trial}"
-        names = names_of(model) or bench.classes
-        outputs = outputs_of(names, bench.classes, bench.faces.merged, what)
-        features = hasattr(model, "logits_and_features")
-        if bench.config.keep_features and not features:
-            say(f"  {trial}: the model has no features to keep; calibrators take its logits")
-        return cls(what, model, names, outputs, bench.config.keep_features and features)
-
-    def __call__(self, images: npt.NDArray[np.uint8]) -> Answers:
-        """Return logits of the dataset's classes; raises `PluginError` for what are none."""
-        features = None
-        if self.features:
-            found, features = self.model.logits_and_features(images)  # type: ignore[attr-defined]
-            if features is not None:
-                features = checked_features(self.what, features, len(images))
-        else:
-            found = self.model.logits(images)
-        check_logits(self.what, found, (len(images), len(self.names)))
-        if self.outputs.unchanged:
-            return Answers(found, features=features)
-        lost = self.outputs.lost(found) if self.outputs.left_out else None
-        return Answers(self.outputs.logits(found), lost, self.outputs.left_out, features)
-
-
-def check_logits(what: str, found: Any, shape: tuple[int, int]) -> None:
-    """Raise `PluginError` unless a model returned finite logits of this shape."""
-    if not isinstance(found, np.ndarray) or found.shape != shape or found.dtype.kind not in "fiu":
-        is_array = isinstance(found, np.ndarray)
-        answer = f"{found.dtype} {list(found.shape)}" if is_array else type(found).__name__
-        raise PluginError(f"{what} returned {answer}, not logits {list(shape)}")
-    if not np.isfinite(found).all():
-        raise PluginError(f"{what} returned logits that are not finite")
-
-
-def checked_features(what: str, found: Any, n: int) -> npt.NDArray[np.float16]:
-    """Return features [B, D] as float16; raises `PluginError` for something else."""
-    if not isinstance(found, np.ndarray) or found.ndim != 2 or len(found) != n:
-        raise PluginError(f"{what} returned features that are no array [{n}, D]")
-    largest = float(np.finfo(np.float16).max)
-    if not np.isfinite(found).all():
-        raise PluginError(f"{what} returned features that are not finite")
-    return np.clip(found, -largest, largest).astype(np.float16)
-
-
 def predictions(
-    suite: Suite, todo: Mapping[Cell, Sequence[Trial]], models: Models, step: Advance
+    suite: Suite, cells: Claimed, models: Models, step: Advance
 ) -> Iterator[tuple[Cell, dict[Trial, Answers]]]:
     """Yield each cell with the answers of its trials for all N images."""
     parts: dict[Trial, list[Answers]] = {}
-    for cell, rows, images in suite.chunks(list(todo)):
-        for trial in todo[cell]:
+    for cell, rows, images in suite.chunks(cells):
+        for trial in cells.trials[cell]:
             answers = models.answers(trial, images)
             if answers is not None:
                 parts.setdefault(trial, []).append(answers)

@@ -186,6 +186,26 @@ def refuse_other(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> 
                 )
 
 
+def refuse_unlike(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Raise `RequestError` where a process that is to help found another benchmark than is wanted:
+    other data, or other versions.
+    """
+    refuse_packages({"ferc benchmark": wanted["benchmark"]}, {"ferc benchmark": found["benchmark"]})
+    refuse_packages(wanted["versions"], found["versions"])
+    for part in ("classes", "data"):
+        if wanted[part] != found[part]:
+            raise RequestError("it finds other images or annotations where its dataset should be")
+
+
+def refuse_packages(wanted: Mapping[str, str], found: Mapping[str, str] | None = None) -> None:
+    """Raise `RequestError` where versions, by default the installed ones, are not those wanted."""
+    there = installed(tuple(wanted)) if found is None else found
+    for name, version in wanted.items():
+        if there.get(name) != version:
+            has = f"has {name} {there[name]}" if name in there else f"lacks {name}"
+            raise RequestError(f"it {has}, not {version}; install the same version there")
+
+
 def of_tables(identity: Mapping[str, Any]) -> dict[str, str]:
     """Return what the metadata of every table says about its making.
 

@@ -4,38 +4,61 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ferc_core.base.files import digest_of, replacing
 from ferc_core.base.progress import say, track
+from ferc_core.base.shares import share
 from ferc_core.data.noise import flip_labels
-from ferc_core.errors import RequestError
+from ferc_core.errors import FercError, RequestError
 from ferc_core.experiment.augment import soft_augmentation
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.config import Config
 from ferc_core.experiment.directory import RunDirectory
-from ferc_core.images.store import ImageStore, keep
+from ferc_core.experiment.sites import Images, Site
+from ferc_core.images.store import keep
 from ferc_core.labels.schemes import one_hot
 from ferc_core.plugins import objective
 from ferc_core.suite.cells import Cell
 from ferc_core.task import Epoch, Examples, Task
 
-Images = Mapping[str, ImageStore]  # by part of the data
+
+@dataclass(frozen=True)
+class Training:
+    """Trains trials, wherever it is called; ``visible`` is what soft augmentation softens by."""
+
+    site: Site
+    out: RunDirectory
+    visible: Mapping[Cell, float]
+
+    def __call__(self, trial: Trial) -> FercError | bool:
+        """Train a trial, or resume it; return False where another process is about it, and the
+        error where it fails.
+        """
+        try:
+            bench, images = self.site.open()
+            with self.out.claim(f"{trial.name}.training") as mine:
+                if mine and (not trial.trains or not self.out.has_checkpoint(trial)):
+                    train(bench, images, self.out, trial, self.visible)
+                return mine
+        except BaseException as error:  # a method may raise anything; the others continue
+            return self.site.failure(error)
 
 
 def to_train(bench: Benchmark, out: RunDirectory) -> list[Trial]:
-    """Return the trials that have no checkpoint; a ready-made model is opened each time."""
-    pending = []
-    for trial in bench.trials:
-        if trial in bench.models:
-            continue
-        if trial.trains and out.has_checkpoint(trial):
+    """Return the trials of this part that have no checkpoint; a ready-made model is opened each
+    time, in every part.
+    """
+    pending = [trial for trial in bench.trials if not trial.trains and trial not in bench.models]
+    for trial in share(bench.config.part).of([t for t in bench.trials if t.trains]):
+        if out.has_checkpoint(trial):
             # a kill may have come between the checkpoint and the end of the state
             shutil.rmtree(out.training(trial), ignore_errors=True)
         else:
             pending.append(trial)
-    return pending
+    return [trial for trial in bench.trials if trial in pending]
 
 
 def check_trials(
@@ -87,7 +110,7 @@ def train(
                 f"{trial.method} is no longer the model whose predictions {out.path} has; choose "
                 "another directory with --out"
             )
-    out.add_checkpoint(trial)
+        out.add_checkpoint(trial, temporary)
     shutil.rmtree(out.training(trial), ignore_errors=True)
 
 

@@ -14,7 +14,8 @@ corruptions a user selects; a cell that is worse than all of them gets v = 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +23,12 @@ import numpy.typing as npt
 from ferc_core.base.progress import Advance, ignore
 from ferc_core.base.seeds import rank
 from ferc_core.images.store import Images
-from ferc_core.suite.cells import Cell
-from ferc_core.suite.corrupt import Suite
+from ferc_core.plugins.registry import Chosen
+from ferc_core.spec import Visibility
+from ferc_core.suite.cells import CLEAN, Cell
+from ferc_core.suite.corrupt import Chunk, Suite
 
+BLOCK = 16  # images that are measured at a time, in all cells
 SAMPLE = 100  # faces behind the average (paper, Fig. 4)
 
 Array = npt.NDArray[np.float64]
@@ -36,28 +40,41 @@ def sample_rows(ids: tuple[str, ...], scope: str) -> npt.NDArray[np.int64]:
     return np.sort(rows[:SAMPLE] if scope == "average" else rows)
 
 
+@dataclass(frozen=True)
+class Measure:
+    """Measures the degradation of some images in every cell; picklable."""
+
+    corruptor: Callable[[Chunk], Images]
+    cells: tuple[Cell, ...]
+    visibility: Chosen[Visibility]
+
+    def __call__(self, clean: Chunk) -> Array:
+        """Return the degradation of B images in C cells, [B, C]."""
+        options, against = self.visibility.call.options, self.visibility.entry.against
+        measures = [against(image, **options) for image in clean.images]
+        columns = []
+        for cell in self.cells:
+            images = self.corruptor(replace(clean, cell=cell))
+            pairs = zip(measures, images, strict=True)
+            columns.append([degradation_of(image) for degradation_of, image in pairs])
+        return np.array(columns).T
+
+
 def measure(
     suite: Suite,
     cells: Sequence[Cell],
-    against: Callable[[Images], Callable[[Images], float]],
+    visibility: Chosen[Visibility],
+    executor: Callable[..., Iterator[Array]],
     advance: Advance = ignore,
 ) -> Array:
-    """Return the degradation of every sample in every cell, [N, C].
-
-    ``against(clean)`` returns what measures corruptions of one image.
-    """
-    degradation = np.empty((len(suite.ids), len(cells)))
-    column = {cell: j for j, cell in enumerate(cells)}
-    measured, measures = slice(0), []
-    for cell, place, images in suite.chunks(cells, all_cells_first=True):
-        if place != measured:
-            clean = suite.images(range(len(suite.ids))[place])
-            measured, measures = place, [against(image) for image in clean]
-        degradation[place, column[cell]] = [
-            degradation_of(image) for degradation_of, image in zip(measures, images, strict=True)
-        ]
-        advance(len(images))
-    return degradation
+    """Return the degradation of every sample in every cell, [N, C]."""
+    n, rows = len(suite.ids), []
+    places = (slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
+    work = (Chunk(CLEAN, suite.ids[place], suite.images(range(n)[place])) for place in places)
+    for found in executor(Measure(suite.corruptor, tuple(cells), visibility), work, suite.workers):
+        rows.append(found)
+        advance(found.size)
+    return np.concatenate(rows) if rows else np.empty((0, len(cells)))
 
 
 def normalise(degradation: Array, in_benchmark: npt.NDArray[np.bool_], scope: str) -> Array:

@@ -110,6 +110,15 @@ def register_executors(register: Callable[[Executor], None]) -> None:
         register(
             Executor(name, f"ferc_core.base.parallel:{name}", summary=summary, source="Python")
         )
+    register(
+        Executor(
+            "dask",
+            "ferc_core.base.cluster:dask",
+            everywhere="ferc_core.base.cluster:everywhere",
+            summary="A Dask cluster: on this machine, or that of scheduler=tcp://HOST:PORT.",
+            source="Dask",
+        )
+    )
 
 
 @hookimpl

@@ -16,12 +16,13 @@ from typing import Any
 
 import polars as pl
 
+from ferc_core.base.claims import sharing, waiting_for
 from ferc_core.base.failures import Failures
-from ferc_core.base.files import check_target, claim, read_table, write_parquet
+from ferc_core.base.files import check_target, read_table, write_parquet
 from ferc_core.base.seeds import key
 from ferc_core.base.tables import checked
 from ferc_core.errors import DataError
-from ferc_core.experiment.directory import RunDirectory
+from ferc_core.experiment.directory import SCORES, RunDirectory
 from ferc_core.plugins.host import registry
 from ferc_core.results.bootstrap import holm, interval, p_value
 from ferc_core.results.cards import estimates
@@ -90,7 +91,7 @@ def of_one(source: Source, request: Request, work: Map, failures: Failures) -> p
     """Return the stored intervals of one run directory, made now unless they are there."""
     out = source.directory
     file = out.path / FILE
-    with claim(out.path):
+    with sharing(out.path), waiting_for(out.path, SCORES, "its scores"):
         check_target(file)
         answers = made_of(out, request)
         with suppress(DataError):  # there are none, or they are damaged

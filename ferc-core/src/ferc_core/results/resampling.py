@@ -13,7 +13,7 @@ import polars as pl
 
 from ferc_core.base.failures import Failures
 from ferc_core.base.progress import Advance, track
-from ferc_core.errors import FercError, RequestError
+from ferc_core.errors import FercError, LostError, RequestError
 from ferc_core.experiment.benchmark import Trial
 from ferc_core.experiment.cases import Case
 from ferc_core.plugins.host import registry
@@ -29,7 +29,8 @@ CORRUPTED = "corrupted"  # in the column "corruption": all of them
 SUBJECT = f"{GROUP_PREFIX}subject"  # the column of labels
 
 # Maps the bootstrap over the cells, in order: `map`, or an executor with its number of workers.
-Map = Callable[[Bootstrap, Iterator[Predictions]], Iterator[list[Array | FercError]]]
+Answer = list[Array | FercError] | LostError
+Map = Callable[[Bootstrap, Iterator[Predictions]], Iterator[Answer]]
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def scores_of(
     groups: Mapping[Cell, Group],
     draws: Sequence[range],
     needs: Collection[str],
-    work: Callable[[Iterator[Predictions]], Iterator[list[Array | FercError]]],
+    work: Callable[[Iterator[Predictions]], Iterator[Answer]],
     step: Advance,
     failures: Failures,
     note: Callable[[Case], object],
@@ -169,6 +170,8 @@ def scores_of(
 
     scores: dict[Setting, dict[int, Scores]] = {}
     for found in work(jobs()):
+        if isinstance(found, LostError):
+            raise found
         case, drawn = asked.popleft()
         trial, group = case.trial, groups[case.cell]
         setting = Setting(trial.method, trial.loss, trial.noise, case.calibrator)

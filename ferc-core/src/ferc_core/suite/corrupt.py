@@ -5,7 +5,8 @@ Faces are first resized to one square size, then corrupted, as in the paper.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,23 +85,22 @@ class Suite:
         """Return the suite of some of the samples, their images in memory where they fit."""
         return replace(self, images=self.images.take(rows))
 
-    def chunks(
-        self, cells: Sequence[Cell], all_cells_first: bool = False
-    ) -> Iterator[tuple[Cell, slice, Images]]:
-        """Yield cell, rows and images [B, S, S, 3]: cell by cell, or all cells of the first rows.
+    def chunks(self, cells: Iterable[Cell]) -> Iterator[tuple[Cell, slice, Images]]:
+        """Yield cell, rows and images [B, S, S, 3], cell by cell, whatever the executor.
 
-        Whatever the executor, they come in this order.
+        Cells are asked for a little ahead of their turn.
         """
-        n = len(self.images)
-        rows = [slice(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]
-        places = [(cell, place) for cell in cells for place in rows]
-        if all_cells_first:
-            places = [(cell, place) for place in rows for cell in cells]
-        work = (
-            Chunk(cell, self.ids[place], self.images(range(n)[place])) for cell, place in places
-        )
-        made = self.executor(self.corruptor, work, self.workers)
-        for (cell, place), images in zip(places, made, strict=True):
+        n, places = len(self.images), deque[tuple[Cell, slice]]()
+
+        def work() -> Iterator[Chunk]:
+            for cell in cells:
+                for start in range(0, n, CHUNK):
+                    place = slice(start, min(start + CHUNK, n))
+                    places.append((cell, place))
+                    yield Chunk(cell, self.ids[place], self.images(range(n)[place]))
+
+        for images in self.executor(self.corruptor, work(), self.workers):
+            cell, place = places.popleft()
             if not isinstance(images, np.ndarray) or len(images) != place.stop - place.start:
                 raise PluginError(f"executor {self.executor} returned something else than images")
             yield cell, place, images
