@@ -6,7 +6,6 @@ is small. Work of a worker that ends is done again by another, until three have 
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import pickle
@@ -14,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import lru_cache
 from secrets import token_hex
 from typing import Any, TypeVar
 
@@ -22,7 +21,7 @@ from ferc_core.base.memory import keep_freed_blocks
 from ferc_core.base.parallel import AHEAD, DONE, FAILED, WORKER, remote_failure
 from ferc_core.base.progress import say, watcher, watching
 from ferc_core.base.relay import Message, Messenger, Relay
-from ferc_core.errors import LostError, RequestError, RunError
+from ferc_core.errors import LostError, RequestError, RunError, StoreError
 
 try:
     import dask as dask_itself
@@ -37,7 +36,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 PATIENCE = 10  # seconds that a scheduler has to answer
-LOOK = 5  # seconds after which it is looked whether any worker is left
+LOOK = 1  # seconds after which it is looked whether any worker is left
 DEATHS = 3  # of workers, after which what they were about is lost
 ALONE = threading.Lock()  # a worker does one piece of work at a time, whatever its threads
 
@@ -45,7 +44,8 @@ ALONE = threading.Lock()  # a worker does one piece of work at a time, whatever 
 def dask(
     function: Callable[[T], R], items: Iterable[T], workers: int, *, scheduler: str = ""
 ) -> Iterator[R | LostError]:
-    """Run on a Dask cluster: ``workers`` processes of this machine, or those of a ``scheduler``.
+    """Run on a Dask cluster: ``workers`` processes of this machine, or those of a ``scheduler``,
+    by its address or its file.
 
     Function, items and results must be picklable. Raises `RequestError` where no scheduler
     answers, and `RunError` when it ends.
@@ -60,14 +60,32 @@ def everywhere(
     return cluster(scheduler, workers).everywhere(function)
 
 
-@cache
+def leave() -> None:
+    """Leave the clusters of this process, and end those that were started here."""
+    while _clusters:
+        _, used = _clusters.popitem()
+        used.close()
+
+
+_clusters: dict[tuple[str, int], Cluster] = {}
+
+
 def cluster(scheduler: str, workers: int) -> Cluster:
     """Return the cluster of this process with these workers, started or connected to once."""
+    if (scheduler, workers) not in _clusters:
+        _clusters[scheduler, workers] = opened(scheduler, workers)
+    return _clusters[scheduler, workers]
+
+
+def opened(scheduler: str, workers: int) -> Cluster:
+    """Start a cluster, or connect to one."""
     dask_itself.config.set({"distributed.scheduler.allowed-failures": DEATHS - 1})
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         if scheduler:
-            client = Client(scheduler, timeout=PATIENCE)
+            is_file = os.path.isfile(scheduler)
+            where = {"scheduler_file" if is_file else "address": scheduler}
+            client = Client(**where, timeout=PATIENCE)
         else:
             client = Client(
                 LocalCluster(
@@ -83,9 +101,7 @@ def cluster(scheduler: str, workers: int) -> Cluster:
             f"no Dask scheduler answers at {scheduler!r}: start one with 'dask scheduler', or "
             "leave out scheduler= for workers on this machine"
         ) from error
-    found = Cluster(client, scheduler)
-    atexit.register(found.close)
-    return found
+    return Cluster(client, scheduler)
 
 
 class Cluster:
@@ -146,10 +162,10 @@ class Cluster:
         answers: dict[str, Any] = {}
         for worker, future in asked.items():
             try:
-                answers[worker] = self.result(future)
+                answers[worker] = self.result(future, worker)
             except Exception as error:
                 answers[worker] = error
-        return answers
+        return {w: answer for w, answer in answers.items() if not isinstance(answer, LostError)}
 
     def submit(self, content: bytes, item: Any, **where: Any) -> Future:
         """Hand out a piece of work."""
@@ -159,15 +175,22 @@ class Cluster:
                 run, content, item, self.topic, name, pure=False, key=name, **where
             )
 
-    def result(self, future: Future) -> Any:
-        """Return the result of a piece of work, or raise its error; or say that it is lost."""
+    def result(self, future: Future, worker: str = "") -> Any:
+        """Return the result of a piece of work, or raise its error; or say that it is lost, with
+        the one ``worker`` that might have done it.
+        """
         said = False
         while True:
             try:
                 kind, answer = future.result(timeout=LOOK)
                 break
             except TimeoutError:
-                if not said and not self.client.nthreads():
+                with self.reached():
+                    there = self.client.nthreads()
+                if worker and worker not in there:
+                    future.cancel()
+                    return LostError(f"worker {worker} ended")
+                if not (there or said):
                     say(f"the Dask scheduler at {self.scheduler} has no worker left; waiting")
                     said = True
             except KilledWorker:
@@ -221,6 +244,8 @@ def run(content: bytes, item: Any, topic: str, name: str) -> tuple[str, Any]:
         try:
             with watching(Messenger(send)):
                 return DONE, work_in(content)(item)
+        except StoreError as error:  # its disk may be full, and others' not
+            return FAILED, StoreError(f"worker {worker.address}: {error}")
         except BaseException as error:  # whatever the function raises
             return FAILED, remote_failure(error)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,11 +19,12 @@ class Executor(Entry):
     Where a worker ends, it may yield a `ferc_core.errors.LostError` in place of the result. One
     with ``everywhere(function, workers) -> {worker: result or error}``, which calls a function
     once in each worker, has workers on other machines: they are given whole trials and cells, and
-    write to storage that all of them share.
+    write to storage that all of them share. ``leave()`` is called when no more work comes.
     """
 
     function: Callable[[Callable[[Any], Any], Iterable[Any], int], Iterator[Any]] | str
     everywhere: Callable[..., Mapping[str, Any]] | str | None = field(default=None, kw_only=True)
+    leave: Callable[[], None] | str | None = field(default=None, kw_only=True)
 
     kind, singular = "executors", "executor"
 
@@ -48,6 +49,15 @@ class Executor(Entry):
             nullcontext if ours else partial(blaming, self),
             f"executor {self.name!r} does not give one result for each item",
         )
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Leave what the executor has started, or is connected to, at the end of the block."""
+        try:
+            yield
+        finally:
+            if self.leave is not None:
+                resolve(self.leave)()
 
     def visit(self, function: Callable[[], Any], workers: int, **options: Any) -> Mapping[str, Any]:
         """Return what a function returns in each worker on other machines, or raises there."""

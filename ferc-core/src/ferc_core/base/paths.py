@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 def expanded(path: Path | str) -> Path:
@@ -29,3 +31,11 @@ def no_file(path: Path) -> str:
     if stat.S_ISDIR(mode):
         return "it is a folder"
     return "" if stat.S_ISREG(mode) else "it is not a regular file"
+
+
+def with_absolute_paths(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of an object as another process can use them, in whatever folder."""
+    return {
+        name: Path(os.path.abspath(value)) if isinstance(value, Path) else value
+        for name, value in state.items()
+    }

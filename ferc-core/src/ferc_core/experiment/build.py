@@ -45,6 +45,7 @@ from ferc_core.base.files import (
     write_text,
 )
 from ferc_core.base.parallel import threads
+from ferc_core.base.paths import with_absolute_paths
 from ferc_core.base.progress import say, track
 from ferc_core.base.schemas import validated
 from ferc_core.base.seeds import BENCHMARK_VERSION
@@ -90,6 +91,9 @@ class Writer:
     root: Path
     format: Format
     record: Mapping[str, str]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return with_absolute_paths(self.__dict__)
 
     def __call__(self, start: int) -> int:
         """Write a shard and return the number of its images; 0 where another process does it."""
@@ -165,6 +169,13 @@ def build(config: Config, format: Format) -> Path:
     `RequestError` when the folder holds a build of something else.
     """
     bench = Benchmark.open(config, training=False)
+    with bench.entries.executor.entry.in_use():
+        return carried_out(bench, format)
+
+
+def carried_out(bench: Benchmark, format: Format) -> Path:
+    """Do what `build` does."""
+    config = bench.config
     root = Path(config.out or f"ferc-builds/{bench.faces.name}")
     identity = build_identity(bench, format)
     scored, name = len(bench.splits.scored), bench.splits.scored_name

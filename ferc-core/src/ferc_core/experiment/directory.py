@@ -45,7 +45,7 @@ from ferc_core.base.files import (
     write_parquet,
     write_text,
 )
-from ferc_core.base.paths import expanded
+from ferc_core.base.paths import expanded, with_absolute_paths
 from ferc_core.base.progress import say
 from ferc_core.base.seeds import key, slug
 from ferc_core.base.tables import matrix
@@ -92,6 +92,9 @@ class RunDirectory:
         self.record: dict[str, str] = {}  # what the metadata of every file says about its making
         self.keep_features = False
         self._found: set[Path] = set()  # files of logits that can be used
+
+    def __getstate__(self) -> dict[str, Any]:
+        return with_absolute_paths({**self.__dict__, "_found": set()})
 
     def checkpoint(self, trial: Trial) -> Path:
         """The trained model of a trial."""

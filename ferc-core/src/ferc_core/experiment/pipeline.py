@@ -53,30 +53,31 @@ def run(bench: Benchmark, out: RunDirectory) -> Outcome:
     """
     keep_freed_blocks()
     failures = Failures(announce=len(bench.trials) > 1)
-    probe(bench)
-    with out.claimed(bench) as held:
-        bench = without_bad_images(bench, out.skipped, out.checked)
-        images = bench.images(out.cache)
-        site = Site(bench, images, held, out.skipped, out.checked, out.cache)
-        check_workers(site, bench)
-        pending = training.to_train(bench, out)
-        describe(bench, out, pending)
-        training.check_trials(bench, images, out, pending)
-        train_missing(bench, site, out, pending, failures)
-        predict_missing(bench, site, out, failures)
-        if all(trial in failures for trial in bench.trials):
-            failures.raise_all()
-        if bench.config.part:
-            return Outcome(out.path, pl.DataFrame(schema=SCHEMA), failures)
-        with waiting_for(out.path, SCORES, "its scores"):
-            visible = visibilities(bench, images["scored"], out)
-            labels = label_table(bench, visible)
-            out.write_labels(bench, labels)
-            trials = to_score(bench, out, failures)
-            by_cell = labels_of(labels, bench.cells)
-            results, pooled, parameters = score_run(bench, out, trials, by_cell, failures)
-            warnings = (*warnings_of(bench, out, trials), *at_bounds(parameters))
-            out.finish(bench, results, pooled, parameters, warnings)
+    with bench.entries.executor.entry.in_use():
+        probe(bench)
+        with out.claimed(bench) as held:
+            bench = without_bad_images(bench, out.skipped, out.checked)
+            images = bench.images(out.cache)
+            site = Site(bench, images, held, out.skipped, out.checked, out.cache)
+            check_workers(site, bench)
+            pending = training.to_train(bench, out)
+            describe(bench, out, pending)
+            training.check_trials(bench, images, out, pending)
+            train_missing(bench, site, out, pending, failures)
+            predict_missing(bench, site, out, failures)
+            if all(trial in failures for trial in bench.trials):
+                failures.raise_all()
+            if bench.config.part:
+                return Outcome(out.path, pl.DataFrame(schema=SCHEMA), failures)
+            with waiting_for(out.path, SCORES, "its scores"):
+                visible = visibilities(bench, images["scored"], out)
+                labels = label_table(bench, visible)
+                out.write_labels(bench, labels)
+                trials = to_score(bench, out, failures)
+                by_cell = labels_of(labels, bench.cells)
+                results, pooled, parameters = score_run(bench, out, trials, by_cell, failures)
+                warnings = (*warnings_of(bench, out, trials), *at_bounds(parameters))
+                out.finish(bench, results, pooled, parameters, warnings)
     return Outcome(out.path, results, failures, warnings)
 
 

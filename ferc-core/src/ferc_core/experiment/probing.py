@@ -14,6 +14,7 @@ from ferc_core.base.seeds import generator
 from ferc_core.errors import FercError, PluginError, as_failure
 from ferc_core.experiment.benchmark import Benchmark
 from ferc_core.experiment.calibration import takes_soft
+from ferc_core.experiment.sites import check_packages
 from ferc_core.suite.layout import open_build
 
 SIDE = 64  # pixels of the image that corruptions and visibility are tried on
@@ -40,6 +41,7 @@ def attempts(bench: Benchmark) -> Iterator[tuple[str, Callable[[], object]]]:
     entries, config = bench.entries, bench.config
     image, severity = gradient(SIDE), config.severities[-1]
     yield f"executor {entries.executor}", lambda: entries.executor.entry.loaded
+    yield f"executor {entries.executor}", partial(check_packages, bench)
     if config.build:
         build = open_build(Path(config.build))
         yield f"build {build.root}", partial(build.check_cells, bench.cells)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from ferc_core.base.files import Held, hold, read_bytes, write_bytes
 from ferc_core.base.gpus import see_one
 from ferc_core.base.parallel import WORKER, crew_of, remote_failure
+from ferc_core.base.paths import with_absolute_paths
 from ferc_core.errors import FercError, RequestError, StoreError, as_failure
 from ferc_core.experiment import records
 from ferc_core.experiment.bad_images import without_bad_images
@@ -57,7 +58,7 @@ class Site:
         self.here = True
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "opened": None, "here": False}
+        return with_absolute_paths({**self.__dict__, "opened": None, "here": False})
 
     def open(self) -> tuple[Benchmark, Images]:
         """Return the benchmark and its images; in another process it is opened at the first call.
@@ -96,27 +97,32 @@ class Site:
         return as_failure(error) if self.here else remote_failure(error)
 
 
+def check_packages(bench: Benchmark) -> None:
+    """Raise `RequestError` naming a worker on another machine that has other packages."""
+    visit(bench, partial(records.refuse_packages, records.installed(records.MAKERS)))
+
+
 def check_workers(site: Site, bench: Benchmark) -> None:
     """Raise `RequestError` naming a worker on another machine that cannot do the work."""
-    executor = bench.entries.executor
-    if executor.entry.everywhere is None:
+    if bench.entries.executor.entry.everywhere is None:
         return
-
-    def visit(function: Callable[[], Any]) -> None:
-        found = executor.entry.visit(function, bench.config.workers, **executor.call.options)
-        for worker, answer in sorted(found.items()):
-            if isinstance(answer, BaseException):
-                raise RequestError(f"worker {worker} cannot be used: {as_failure(answer)}")
-
-    visit(partial(records.refuse_packages, records.installed(records.MAKERS)))
     name, content = f".{token_hex(8)}.part", token_hex(16).encode()
     path = Path(site.held.path) / name
     write_bytes(path, content)
     try:
-        visit(partial(site.check, name, content))
+        visit(bench, partial(site.check, name, content))
     finally:
         with suppress(OSError):
             path.unlink()
+
+
+def visit(bench: Benchmark, function: Callable[[], Any]) -> None:
+    """Call a function in each worker on other machines; raises `RequestError` where it raises."""
+    executor = bench.entries.executor
+    found = executor.entry.visit(function, bench.config.workers, **executor.call.options)
+    for worker, answer in sorted(found.items()):
+        if isinstance(answer, BaseException):
+            raise RequestError(f"worker {worker} cannot be used: {as_failure(answer)}")
 
 
 def spread(

@@ -115,6 +115,7 @@ def register_executors(register: Callable[[Executor], None]) -> None:
             "dask",
             "ferc_core.base.cluster:dask",
             everywhere="ferc_core.base.cluster:everywhere",
+            leave="ferc_core.base.cluster:leave",
             summary="A Dask cluster: on this machine, or that of scheduler=tcp://HOST:PORT.",
             source="Dask",
         )
