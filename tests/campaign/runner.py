@@ -26,7 +26,7 @@ PATIENCE = 420  # seconds for a worker's answer: it has a limit of its own for e
 LAST_LINES = 6
 TESTS = Path(__file__).parents[1]
 # Other parts of the campaign: modules with ``campaign(seed, say) -> (line, findings)``.
-PARTS = ("kills", "power_cuts")
+PARTS = ("kills", "power_cuts", "clusters")
 
 Answer = dict[str, Any]
 

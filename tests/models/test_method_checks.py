@@ -59,7 +59,7 @@ def test_a_check_neither_reads_images_nor_leaves_a_trace(method: str, tmp_path: 
         ("baseline", {"loss": "mbls(margin=wide)"}, "'margin' of 'mbls' must be a number"),
         ("baseline", {"options": {"agument": "flip"}}, "option of 'baseline' 'agument': did you"),
         ("baseline", {"options": {"augment": "turn"}}, "'augment' must be none or .*, not 'turn'"),
-        ("baseline", {"device": "gpu"}, "device must be auto, cpu or cuda, not 'gpu'"),
+        ("baseline", {"device": "gpu"}, "device must be auto, cpu, cuda or cuda:N, not 'gpu'"),
         ("baseline", {"weights": Path("no.pth")}, r"weights file no\.pth does not exist"),
         ("baseline", {"weights": Path("w.pth"), "pretrained": True}, "not both"),
         ("scn", {"options": {"margin2": 0.2}}, r"option of 'scn' 'margin2': did you mean 'margin_"),

@@ -232,14 +232,15 @@ def test_without_onnxruntime_the_user_is_told_what_to_install(tmp_path):
         fit(task(tmp_path, options={"file": str(file)}))
 
 
-def test_a_missing_gpu_is_refused(tmp_path):
+@pytest.mark.parametrize(("device", "found"), [("cuda", "no GPU"), ("cuda:7", "no such GPU")])
+def test_a_missing_gpu_is_refused(tmp_path, device, found):
     import onnxruntime
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime can use a GPU")
     file = linear_onnx(tmp_path / "m.onnx")
-    with pytest.raises(RequestError, match="onnxruntime finds no GPU"):
-        fit(task(tmp_path, options={"file": str(file)}, device="cuda"))
+    with pytest.raises(RequestError, match=f"'{device}' is not .*: onnxruntime finds {found}"):
+        fit(task(tmp_path, options={"file": str(file)}, device=device))
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):

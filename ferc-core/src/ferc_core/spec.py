@@ -214,7 +214,7 @@ class Method(Entry):
         return self.predictor(self.loaded(task))
 
     def load_predictor(self, path: Path, device: str = "auto") -> Predictor:
-        """Read a predictor that `Predictor.save` wrote, to run on "auto", "cpu" or "cuda"."""
+        """Read a predictor that `Predictor.save` wrote, to run on a `Task.device`."""
         return self.predictor(resolve(self.load)(path, device))
 
     def predictor(self, found: Any) -> Predictor:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+PRECISIONS = ("fp32", "bf16", "fp16")
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -53,9 +55,11 @@ class Task:
     backbone:   a timm name, or "" for the method's own default
     weights:    a local file of pretrained weights, or None
     pretrained: fetch pretrained weights through timm's own loader (needs a network)
-    device:     "auto", "cpu" or "cuda"
+    device:     "auto", "cpu", "cuda", or a GPU as in "cuda:1"
     threads:    threads that may compute, 0 for as many as there are cores; their number may
                 change the last bits of what is learned
+    precision:  "fp32", or "bf16" or "fp16" for mixed precision, in training and prediction
+    compile:    compile the network for the training
     workers:    threads that may read images
     augmentation: called with epoch, rows [B] of ``train``, images [B, S, S, 3] and targets
                 [B, K] of every training batch, returns images and targets to learn from
@@ -81,6 +85,8 @@ class Task:
     device: str = "auto"
     threads: int = 0
     workers: int = 0
+    precision: str = PRECISIONS[0]
+    compile: bool = False
     augmentation: Augmentation | None = None
     progress: Callable[[Epoch], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None

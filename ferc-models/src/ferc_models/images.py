@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -24,17 +25,62 @@ DRAWS = 6  # random numbers for each image
 
 def normalise(images: Images, device: torch.device) -> Tensor:
     """Turn uint8 [B, H, W, 3] into float32 [B, 3, H, W] on the device, channels last in memory."""
-    mean, std = statistics(device)
-    pixels = uploaded(images, device).permute(0, 3, 1, 2).float()
-    return pixels.sub_(mean).div_(std)
+    return normalised(uploaded(images, device))
+
+
+def normalised(images: Tensor) -> Tensor:
+    """Do what `normalise` does with images that are on the device."""
+    mean, std = statistics(images.device)
+    return images.permute(0, 3, 1, 2).float().sub_(mean).div_(std)
 
 
 def uploaded(array: npt.NDArray[Any], device: torch.device) -> Tensor:
     """Return an array as a tensor on the device; the copy to a GPU is not waited for."""
-    tensor = torch.tensor(np.ascontiguousarray(array))
     if device.type != "cuda":
-        return tensor
-    return tensor.pin_memory().to(device, non_blocking=True)
+        return torch.tensor(np.ascontiguousarray(array))
+    kind = torch.from_numpy(np.empty(0, array.dtype)).dtype
+    pinned = torch.empty(array.shape, dtype=kind, pin_memory=True)
+    pinned.numpy()[...] = array
+    return pinned.to(device, non_blocking=True)
+
+
+class Uploads:
+    """Yields tuples of arrays as tensors on a device, in order.
+
+    On a GPU the next ones are copied while it computes, in a stream of their own, from when
+    `look_ahead` is called; elsewhere that does nothing.
+    """
+
+    def __init__(
+        self, arrays: Iterator[tuple[npt.NDArray[Any], ...]], device: torch.device
+    ) -> None:
+        self.arrays, self.device = arrays, device
+        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self.ahead: list[tuple[Tensor, ...]] = []
+
+    def __iter__(self) -> Uploads:
+        return self
+
+    def __next__(self) -> tuple[Tensor, ...]:
+        if self.stream is None:
+            return tuple(uploaded(each, self.device) for each in next(self.arrays))
+        self.look_ahead()
+        if not self.ahead:
+            raise StopIteration
+        tensors, current = self.ahead.pop(), torch.cuda.current_stream(self.device)
+        current.wait_stream(self.stream)
+        for tensor in tensors:
+            tensor.record_stream(current)  # its memory is not taken for the next before it is used
+        return tensors
+
+    def look_ahead(self) -> None:
+        """Begin to copy what comes next to the GPU, if there is one."""
+        if self.stream is None or self.ahead:
+            return
+        arrays = next(self.arrays, None)
+        if arrays is not None:
+            with torch.cuda.stream(self.stream):
+                self.ahead.append(tuple(uploaded(each, self.device) for each in arrays))
 
 
 @cache

@@ -23,6 +23,7 @@ from ferc_models.images import AUGMENTATIONS
 from ferc_models.losses import Objective, build_loss
 from ferc_models.losses.base import SoftTargetsError
 from ferc_models.options import check_options, choice
+from ferc_models.precision import check_precision
 from ferc_models.runtime import choose_device, seeded
 from ferc_models.saved.predictor import Card, NetworkPredictor, load_predictor
 from ferc_models.training import Batch, check_task, train
@@ -54,6 +55,10 @@ class Learner(nn.Module):
     def targets(self, batch: Batch) -> Tensor:
         """Return the targets [B, K] that the objective is given for a batch."""
         return batch.targets
+
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return the modules that `loss` calls with a batch, which torch.compile may take."""
+        return [self.network]
 
     def groups(self, rate: float) -> list[dict[str, Any]]:
         """Return the optimiser's parameter groups for a learning rate of ``rate``."""
@@ -92,6 +97,7 @@ class Recipe:
             augment=task.options.get("augment", self.augment),
             groups=learner.groups(task.learning_rate),
             after_epoch=learner.objective.after_epoch,
+            parts=learner.compiled_parts(),
         )
         card = Card(
             method=self.name,
@@ -101,6 +107,7 @@ class Recipe:
             options=chosen(task.options, keywords(self.network)),
             notes=tuple(notes),
             history=tuple(state.history),
+            precision=task.precision,
         )
         return NetworkPredictor(learner.network, card, choose_device(task.device))
 
@@ -126,7 +133,7 @@ class Recipe:
         check_options(self.name, task.options, ["augment", *for_network, *for_learner])
         choice("augment", task.options.get("augment", self.augment), AUGMENTATIONS)
         check_task(task)
-        choose_device(task.device)
+        check_precision(task.precision, choose_device(task.device))
         if task.weights and task.pretrained:
             raise RequestError("use pretrained weights from a file or from timm, not both")
         with seeded(task.seed, 0):

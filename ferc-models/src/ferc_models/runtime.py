@@ -3,32 +3,57 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
 
 from ferc_core.errors import RequestError
 
+NUMBERED = re.compile(r"cuda:(0|[1-9]\d{0,3})", re.ASCII)
+
 
 def choose_device(name: str) -> torch.device:
-    """Return the device for "auto" (a GPU if there is one), "cpu" or "cuda".
+    """Return the device for "auto" (a GPU if there is one), "cpu", "cuda", or a GPU as "cuda:1".
 
-    Raises `RequestError` for another name, and for "cuda" if torch finds no GPU.
+    Raises `RequestError` for another name, and for a GPU that torch does not find.
     """
-    if name not in ("auto", "cpu", "cuda"):
-        raise RequestError(f"device must be auto, cpu or cuda, not {name!r}")
+    numbered = NUMBERED.fullmatch(name)
+    if name not in ("auto", "cpu", "cuda") and not numbered:
+        raise RequestError(f"device must be auto, cpu, cuda or cuda:N, not {name!r}")
     present = torch.cuda.is_available()
-    if name == "cuda" and not present:
-        raise RequestError("device 'cuda' is not available: torch finds no GPU; use auto or cpu")
+    if numbered or (name == "cuda" and not present):
+        count = torch.cuda.device_count() if present else 0
+        if not numbered or int(numbered[1]) >= count:
+            raise RequestError(f"device {name!r} is not available: torch finds {gpus(count)}")
+        return torch.device(name)
     return torch.device("cuda" if present and name != "cpu" else "cpu")
+
+
+def gpus(count: int) -> str:
+    """Say how many GPUs there are, and what they are called.
+
+    >>> gpus(0), gpus(1), gpus(8)
+    ('no GPU; use auto or cpu', '1 GPU, cuda:0', '8 GPUs, cuda:0 to cuda:7')
+    """
+    if count < 2:
+        return "1 GPU, cuda:0" if count else "no GPU; use auto or cpu"
+    return f"{count} GPUs, cuda:0 to cuda:{count - 1}"
+
+
+def using(device: torch.device) -> AbstractContextManager[Any]:
+    """Return the context in which a GPU is the one that torch takes by default."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 @contextmanager
 def seeded(*key: int) -> Iterator[None]:
     """Run a block with torch's generators seeded by ``key``; restore their state afterwards."""
-    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    # all GPUs, because torch seeds all of them
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
         yield
@@ -57,7 +82,10 @@ def deterministic(device: torch.device) -> Iterator[None]:
 def computing_threads(count: int) -> Iterator[None]:
     """Run a block with ``count`` threads of torch; 0 leaves their number unchanged."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
+    if count in (0, before):
+        yield
+        return
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,20 +21,21 @@ from torch import Tensor, nn
 
 from ferc_core.base.parallel import threads
 from ferc_core.errors import DataError, RequestError, RunError
-from ferc_core.task import Epoch, Examples, Task
+from ferc_core.task import PRECISIONS, Epoch, Examples, Task
 from ferc_metrics.classification import accuracy, macro_f1
+from ferc_models.compiling import compiled, forget_compiled
 from ferc_models.images import (
     AUGMENTATIONS,
     DRAWS,
-    Images,
     Rows,
+    Uploads,
     augmented,
-    normalise,
+    normalised,
     shuffled_batches,
-    uploaded,
 )
 from ferc_models.options import choice
-from ferc_models.runtime import choose_device, computing_threads, deterministic, seeded
+from ferc_models.precision import check_precision, computing_in, scaler_for
+from ferc_models.runtime import choose_device, computing_threads, deterministic, seeded, using
 from ferc_models.saved.predictor import BATCH, network_logits
 from ferc_models.saved.state import FILE, State, describe, load_state, save_state
 
@@ -69,6 +70,7 @@ def train(
     augment: str = "none",
     groups: list[dict[str, Any]] | None = None,
     after_epoch: Callable[[Tensor, Tensor], None] = lambda logits, targets: None,
+    parts: Sequence[nn.Module] = (),
 ) -> State:
     """Train ``network`` in place and leave it with the weights of its best epoch.
 
@@ -79,45 +81,61 @@ def train(
 
     ``augment`` changes the training images: see `augmented`. ``groups`` are the optimiser's
     parameter groups; by default one for all. ``after_epoch(logits [V, K], targets [V, K])`` is
-    called with those of the validation images, in float32, before the state is saved.
+    called with those of the validation images, in float32, before the state is saved. ``parts`` are
+    the modules that ``task.compile`` compiles for the training, by default the network; what they
+    are called with should depend on the size of a batch alone.
 
     Raises `RequestError` for a task that cannot be trained or whose directory holds the state of
-    another one, `DataError` for too few images, and `RunError` if the loss is not finite.
+    another one, `DataError` for too few images, and `RunError` if the loss is not finite or
+    torch.compile cannot be used.
     """
     check_task(task)
     choice("augment", augment, AUGMENTATIONS)
     device = choose_device(task.device)
+    check_precision(task.precision, device)
     network.to(device, memory_format=torch.channels_last)
+    scaler = scaler_for(task.precision, device)
     optimizer = torch.optim.Adam(
-        groups or network.parameters(), lr=task.learning_rate, weight_decay=WEIGHT_DECAY
+        groups or network.parameters(),
+        lr=task.learning_rate,
+        weight_decay=WEIGHT_DECAY,
+        fused=True if scaler else None,  # so that the scaler need not ask the GPU for infinities
     )
     task.directory.mkdir(parents=True, exist_ok=True)
     path, description = task.directory / FILE, describe(task, method)
-    state = load_state(path, description, network, optimizer)
+    state = load_state(path, description, network, optimizer, scaler)
+    fast = (list(parts) or [network]) if task.compile else []
+    forget_compiled(fast)
 
-    def step(batch: Batch) -> float:
-        """Learn from one batch and return its loss."""
+    def step(batch: Batch) -> Tensor:
+        """Learn from one batch and return its loss, for which a GPU is not waited."""
         optimizer.zero_grad()
-        loss = batch_loss(network, batch)
-        value = loss.item()
-        if math.isfinite(value):
+        with computing_in(task.precision, device):
+            loss = batch_loss(network, batch)
+        if scaler is None:
             loss.backward()
             optimizer.step()
-        return value
+        else:
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        return loss.detach()
 
-    with deterministic(device), computing_threads(task.threads):
+    with using(device), deterministic(device), computing_threads(task.threads):
         for epoch in range(state.epoch + 1, task.epochs + 1):
-            with seeded(task.seed, epoch):
-                work = batches(task, epoch, augment, device)
+            with seeded(task.seed, epoch), compiled(fast):
+                work = Batches(task, epoch, augment, device)
                 loss = train_epoch(task, epoch, network, step, work)
-            logits = validation_logits(network, task.validation, device, task.workers)
+            logits = validation_logits(
+                network, task.validation, device, task.workers, task.precision
+            )
             after_epoch(torch.tensor(logits), torch.tensor(task.validation.targets).float())
             f1, right = judge(logits, task.validation)
             state.history.append({"epoch": epoch, "loss": loss, "f1": f1, "accuracy": right})
             if f1 > state.best_f1:
                 state.best_f1 = f1
                 state.best = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
-            save_state(path, description, state, network, optimizer)
+            save_state(path, description, state, network, optimizer, scaler)
             task.progress(Epoch(epoch, task.epochs, 1.0, loss, f1))
     network.load_state_dict(state.best)
     return state
@@ -127,14 +145,16 @@ def train_epoch(
     task: Task,
     epoch: int,
     network: nn.Module,
-    step: Callable[[Batch], float],
-    batches: Iterator[Batch],
+    step: Callable[[Batch], Tensor],
+    batches: Batches,
 ) -> float:
     """Take a step for every batch of an epoch, and return the mean loss of an image."""
     network.train()
     total, seen, reported = 0.0, 0, time.monotonic()
     for number, batch in enumerate(batches, start=1):
-        value = step(batch)
+        loss = step(batch)
+        batches.look_ahead()
+        value = loss.item()  # a GPU is waited for here
         if not math.isfinite(value):
             raise RunError(
                 f"loss {task.loss!r} became {value} in epoch {epoch}, batch {number}; "
@@ -147,32 +167,52 @@ def train_epoch(
     return total / seen
 
 
-def batches(task: Task, epoch: int, augment: str, device: torch.device) -> Iterator[Batch]:
-    """Yield the batches of an epoch, in an order that depends on seed and epoch alone."""
-    rng = np.random.default_rng((task.seed, epoch))
-    rows = shuffled_batches(len(task.train), task.batch_size, rng)
-    draws = rng.random((len(task.train), DRAWS))
+class Batches:
+    """The batches of an epoch, in an order that depends on seed and epoch alone.
 
-    def read(rows: Rows) -> tuple[Rows, Images, npt.NDArray[np.float64]]:
+    Images are read in ``task.workers`` threads, and copied to a GPU while it computes: see
+    `Uploads`.
+    """
+
+    def __init__(self, task: Task, epoch: int, augment: str, device: torch.device) -> None:
+        self.task, self.epoch, self.augment = task, epoch, augment
+        rng = np.random.default_rng((task.seed, epoch))
+        self.rows = shuffled_batches(len(task.train), task.batch_size, rng)
+        self.draws = rng.random((len(task.train), DRAWS))
+        self.uploads = Uploads(threads(self.read, self.rows, task.workers), device)
+
+    def read(self, rows: Rows) -> tuple[npt.NDArray[Any], ...]:
+        """Return images, targets and labels of some rows, on the CPU."""
+        task = self.task
         images, targets = task.train.images(rows), task.train.targets[rows]
         if task.augmentation is not None:
-            images, targets = task.augmentation(epoch, rows, images, targets)
-        return rows, augmented(images, augment, draws[rows]), targets
+            images, targets = task.augmentation(self.epoch, rows, images, targets)
+        images = augmented(images, self.augment, self.draws[rows])
+        return images, targets.astype(np.float32), task.train.labels[rows]
 
-    for batch, images, given in threads(read, rows, task.workers):
-        targets = uploaded(given.astype(np.float32), device)
-        labels = uploaded(task.train.labels[batch], device)
-        yield Batch(epoch, batch, normalise(images, device), targets, labels)
+    def __iter__(self) -> Iterator[Batch]:
+        for rows, (images, targets, labels) in zip(self.rows, self.uploads, strict=True):
+            yield Batch(self.epoch, rows, normalised(images), targets, labels)
+
+    def look_ahead(self) -> None:
+        """Read the next batch and begin to copy it, where a GPU is computing."""
+        self.uploads.look_ahead()
 
 
 def validation_logits(
-    network: nn.Module, examples: Examples, device: torch.device, workers: int
+    network: nn.Module,
+    examples: Examples,
+    device: torch.device,
+    workers: int,
+    precision: str = PRECISIONS[0],
 ) -> npt.NDArray[np.float32]:
     """Return the logits of the validation images, float32 [V, K]."""
     network.eval()
     rows = [np.arange(i, min(i + BATCH, len(examples))) for i in range(0, len(examples), BATCH)]
     parts = threads(examples.images, rows, workers)
-    logits = np.concatenate([network_logits(network, images, device) for images in parts])
+    logits = np.concatenate(
+        [network_logits(network, images, device, precision) for images in parts]
+    )
     if not np.isfinite(logits).all():
         raise RunError("the network's logits became infinite or NaN; try a lower learning rate")
     return logits

@@ -11,6 +11,7 @@ A setting belongs to one of four roles, which a run directory treats differently
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from ferc_core.errors import RequestError, UnknownNameError
 from ferc_core.images.headers import MOST_PIXELS, UPPER_LIMIT
 from ferc_core.labels.schemes import FUSION
 from ferc_core.spec import LARGEST_SIDE, SEVERITIES, SMALLEST_SIDE, check_severity
+from ferc_core.task import PRECISIONS
 
 MAKING, SELECTION, JUDGING, RESOURCES = "making", "selection", "judging", "resources"
 # Headings of the help.
@@ -61,6 +63,8 @@ class Setting:
     role:    what a run directory makes of another value
     low, high: smallest and largest value, but for a default of 0
     choices: the values there are; ``kind``: the registry that names them
+    pattern: of further values
+    later:   whether it did not exist from the start: what is made with its default does not name it
     """
 
     panel: str
@@ -72,6 +76,8 @@ class Setting:
     high: float | None = None
     choices: tuple[str, ...] = ()
     kind: str = ""
+    pattern: str = ""
+    later: bool = False
 
 
 class Config(BaseModel):
@@ -109,6 +115,8 @@ class Config(BaseModel):
     batch_size: Annotated[int, Setting(TRAINING, "N", "Batch size. Default: the method's, mostly 256; toyfaces 64.", low=0, high=10**6)] = 0
     learning_rate: Annotated[float, Setting(TRAINING, "X", "Learning rate. Default: the method's, mostly 2.5e-4; toyfaces 2e-3.", low=0)] = 0.0
     threads: Annotated[int, Setting(TRAINING, "N", "Threads of a training; another number may change its last bits. Default: the cores, divided among the jobs.", low=0, high=1024)] = 0
+    precision: Annotated[str, Setting(TRAINING, "fp32|bf16|fp16", "Arithmetic of a training and of its model. Default: fp32; fp16 needs a GPU.", choices=PRECISIONS, later=True)] = PRECISIONS[0]
+    compile: Annotated[bool, Setting(TRAINING, "", "Compile the networks with torch.compile for their trainings; it changes the last bits.", later=True)] = False
 
     visibility: Annotated[str, Setting(SCORING, "NAME", "Visibility function: l2 (default), ssim, psnr, l2-uint8.", JUDGING, kind="visibilities")] = "l2"
     visibility_scope: Annotated[str, Setting(SCORING, "average|image|dataset", "What degradations are normalised by. Default: the function's own.", JUDGING, choices=("average", "image", "dataset"))] = ""
@@ -120,7 +128,7 @@ class Config(BaseModel):
     keep_features: Annotated[bool, Setting(SCORING, "", "Store each image's penultimate features beside its logits, for calibrators that use them.", SELECTION)] = False
 
     cache: Annotated[bool, Setting(WHERE, "", "Decode and resize each image once, into files of the run directory.", RESOURCES)] = False
-    device: Annotated[str, Setting(WHERE, "auto|cpu|cuda", "Device of the models. Default: auto.", RESOURCES, choices=("auto", "cpu", "cuda"))] = "auto"
+    device: Annotated[str, Setting(WHERE, "auto|cpu|cuda|cuda:N", "Device of the models. Default: auto, a GPU where there is one.", RESOURCES, choices=("auto", "cpu", "cuda"), pattern=r"cuda:(0|[1-9]\d{0,3})")] = "auto"
     jobs: Annotated[int, Setting(WHERE, "N", "Trainings that run in parallel. Default: 1.", RESOURCES, low=1, high=1024)] = 1
     workers: Annotated[int, Setting(WHERE, "N", "Workers that corrupt images while a model predicts; 0 for none. Default: all cores but two, at most 8.", RESOURCES, low=-1, high=1024)] = -1
     executor: Annotated[str, Setting(WHERE, "NAME", "Worker backend: threads (default), processes, serial.", RESOURCES, kind="executors")] = "threads"
@@ -155,8 +163,15 @@ class Config(BaseModel):
         return tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
 
     def making(self) -> dict[str, Any]:
-        """Return the settings that decide what training and prediction make."""
-        return {k: v for k, v in self.model_dump().items() if SETTINGS[k].role == MAKING}
+        """Return the settings that decide what training and prediction make.
+
+        Later settings are left out where they have their defaults: see `Setting`.
+        """
+        return {
+            name: value
+            for name, value in self.model_dump().items()
+            if SETTINGS[name].role == MAKING and LATER.get(name, ...) != value
+        }
 
     def to_toml(self) -> str:
         """Return the configuration as TOML that `read_config` reads back."""
@@ -166,6 +181,10 @@ class Config(BaseModel):
 SETTINGS: Mapping[str, Setting] = {
     name: next(part for part in field.metadata if isinstance(part, Setting))
     for name, field in Config.model_fields.items()
+}
+# Later settings with their defaults.
+LATER: Mapping[str, Any] = {
+    name: Config.model_fields[name].default for name, setting in SETTINGS.items() if setting.later
 }
 
 
@@ -177,7 +196,7 @@ def word(name: str) -> str:
 def check_range(setting: Setting, what: str, value: Any) -> None:
     """Raise `RequestError` for a value outside the range of its setting."""
     low, high = setting.low, setting.high
-    if setting.choices and value not in setting.choices and what != "split":
+    if setting.choices and not is_choice(setting, value) and what != "split":
         raise UnknownNameError(what, value, setting.choices)
     if low is not None and high is not None:
         if not low <= value <= high:
@@ -185,6 +204,13 @@ def check_range(setting: Setting, what: str, value: Any) -> None:
             raise RequestError(f"{what} must be between {low} and {high}, not {shown}")
     elif low is not None and not value >= low:
         raise RequestError(f"{what} must be at least {low}, not {value}")
+
+
+def is_choice(setting: Setting, value: Any) -> bool:
+    """Say whether a value is one of the choices of its setting, or of its pattern."""
+    if value in setting.choices:
+        return True
+    return bool(setting.pattern) and re.fullmatch(setting.pattern, value, re.ASCII) is not None
 
 
 def configured(values: Mapping[str, Any], where: str = "the configuration") -> Config:

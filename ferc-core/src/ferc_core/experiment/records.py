@@ -15,6 +15,7 @@ from ferc_core.base.files import digest_of
 from ferc_core.base.seeds import BENCHMARK_VERSION, key, other_version
 from ferc_core.errors import RequestError
 from ferc_core.experiment.benchmark import Benchmark, Trial
+from ferc_core.experiment.config import LATER
 from ferc_core.plugins import objective
 from ferc_core.plugins.host import normalise, registry
 from ferc_core.plugins.registry import Owner
@@ -173,6 +174,8 @@ def refuse_other(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> 
         raise RequestError(f"{what}; choose another directory with --out, or delete this one")
     for part in ("versions", "making", "data", "classes"):
         was, now = old.get(part), new[part]
+        if part == "making" and isinstance(was, dict):
+            was, now = ({**LATER, **each} for each in (was, now))
         if isinstance(was, dict) and isinstance(now, dict):
             # A plugin that only one of them uses makes no difference to the other.
             pairs = [(name, was[name], now[name]) for name in sorted({*was} & {*now})]

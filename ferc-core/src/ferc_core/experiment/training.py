@@ -142,6 +142,8 @@ def task_of(
         device=config.device,
         threads=config.threads,
         workers=config.workers,
+        precision=config.precision,
+        compile=config.compile,
         augmentation=augmentation,
         progress=progress,
         say=partial(tell, trial),

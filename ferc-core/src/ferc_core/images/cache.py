@@ -1,8 +1,8 @@
-"""Resized images in a file that is mapped into memory.
+"""Resized images in a file, from which a few are read at a time.
 
 A training reads every image in every epoch. Decoding and resizing a photograph takes longer than
 a small network needs to learn from it, and the images of a large dataset do not fit into memory.
-From a mapped file, which the system caches as it is used, they are read at the speed of the disk.
+From a file, which the system caches as it is used, they are read at the speed of the disk.
 """
 
 from __future__ import annotations
@@ -30,8 +30,40 @@ Images = npt.NDArray[np.uint8]
 SYNCED = 1024  # images after which a filling that is interrupted is resumed
 
 
-def mapped(folder: Path, store: ImageStore, advance: Callable[[int], None]) -> Images:
-    """Return images uint8 [N, S, S, 3] from a file in ``folder``, filled first if needed.
+class Kept:
+    """The images uint8 [N, S, S, 3] in a file, read when they are asked for."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        self.path, self.shape = path, shape
+        self.file: int | None = os.open(path, os.O_RDONLY)
+
+    def __getitem__(self, rows: npt.NDArray[np.int64]) -> Images:
+        """Return the images of some rows, [B, S, S, 3]."""
+        assert self.file is not None
+        found = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        size = math.prod(self.shape[1:])
+        for image, row in zip(found, rows.tolist(), strict=True):
+            if not 0 <= row < self.shape[0] or read_at(self.file, image, row * size) != size:
+                raise StoreError(f"{self.path} has no image {row}; delete it and rerun the command")
+        return found
+
+    def __del__(self) -> None:
+        if self.file is not None:
+            os.close(self.file)
+
+
+def read_at(file: int, image: Images, place: int) -> int:
+    """Fill an array with the bytes from a place in a file on, and return how many there were."""
+    if hasattr(os, "preadv"):
+        return os.preadv(file, [image.reshape(-1).data], place)
+    os.lseek(file, place, os.SEEK_SET)  # Windows
+    content = os.read(file, image.size)
+    image.reshape(-1)[: len(content)] = np.frombuffer(content, np.uint8)
+    return len(content)
+
+
+def kept_in(folder: Path, store: ImageStore, advance: Callable[[int], None]) -> Kept:
+    """Return the images of a file in ``folder``, filled first if needed.
 
     Of several processes one fills the file and the others wait; an interrupted filling is resumed.
     Raises `BadImageError` for an image that cannot be read, and `StoreError` when the file does
@@ -48,7 +80,7 @@ def mapped(folder: Path, store: ImageStore, advance: Callable[[int], None]) -> I
                 advance(len(store))
             else:
                 fill(path, store, advance)
-        return np.memmap(path, np.uint8, "r", shape=shape)
+        return Kept(path, shape)
     except OSError as error:
         raise StoreError(write_failure(path, error)) from error
 

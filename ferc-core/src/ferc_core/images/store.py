@@ -13,7 +13,7 @@ from ferc_core.base.parallel import threads
 from ferc_core.base.progress import Advance, ignore, track
 from ferc_core.errors import BadImageError
 from ferc_core.faces import FaceSplit
-from ferc_core.images.cache import mapped
+from ferc_core.images.cache import Kept, kept_in
 from ferc_core.images.io import resize
 from ferc_core.spec import check_image
 
@@ -33,7 +33,7 @@ class ImageStore:
         self.faces = faces
         self.side = side
         self.cache = cache
-        self._kept: Images | None = None
+        self._kept: Images | Kept | None = None
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -57,7 +57,7 @@ class ImageStore:
     def keep(self, advance: Callable[[int], None] = ignore) -> None:
         """Read all images now, into memory or the file of the cache."""
         if self.cache is not None:
-            self._kept = mapped(self.cache, self, advance)
+            self._kept = kept_in(self.cache, self, advance)
             return
         images = np.empty((len(self), self.side, self.side, 3), np.uint8)
         for i, image in enumerate(self.read_all()):

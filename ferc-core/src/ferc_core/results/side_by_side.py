@@ -17,7 +17,7 @@ import polars as pl
 
 from ferc_core.base.failures import Failures
 from ferc_core.errors import DataError, RequestError
-from ferc_core.experiment.config import JUDGING, MAKING, SETTINGS
+from ferc_core.experiment.config import JUDGING, LATER, MAKING, SETTINGS
 from ferc_core.results.filters import Filters
 from ferc_core.results.reading import TRIAL_COLUMNS, Source, sources_in
 
@@ -90,9 +90,9 @@ def differing(source: Source, sources: Sequence[Source]) -> dict[str, Any]:
     if not all(each.config for each in sources):
         return {}
     return {
-        name: plain(source.config.get(name))
+        name: plain(source.config.get(name, LATER.get(name)))
         for name in names
-        if len({str(each.config.get(name)) for each in sources}) > 1
+        if len({str(each.config.get(name, LATER.get(name))) for each in sources}) > 1
     }
 
 

@@ -41,6 +41,23 @@ def balance(class_prior: Prior, class_weights: str) -> Prior | None:
     return weights
 
 
+def constant(values: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return a function that gives values in type and on the device of a tensor.
+
+    They are copied there once: a GPU would be waited for.
+    """
+    copies: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+
+    def like(tensor: Tensor) -> Tensor:
+        where = tensor.device, tensor.dtype
+        if where not in copies:
+            with torch.inference_mode(False):  # trainings take them, too
+                copies[where] = values.to(tensor.device, tensor.dtype)
+        return copies[where]
+
+    return like
+
+
 def log_softmax(logits: Tensor) -> Tensor:
     """Return log p [B, K] in full precision."""
     return torch.log_softmax(full_precision(logits), dim=1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ferc_core.errors import RequestError
-from ferc_models.losses.base import Loss, Prior, balance, check_hard, log_softmax
+from ferc_models.losses.base import Loss, Prior, balance, check_hard, constant, log_softmax
 from ferc_models.options import number
 
 # FLSD-53 of Mukhoti et al. 2020: exponents for target probabilities below these bounds
@@ -109,12 +109,13 @@ def label_smoothing(
 def by_class(cost: Callable[[Tensor], Tensor], class_prior: Prior, class_weights: str) -> Loss:
     """Return the loss sum_k w_k y_k cost(log p_k), a mean over the batch."""
     weights = balance(class_prior, class_weights)
+    weights_like = None if weights is None else constant(torch.as_tensor(weights))
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
         log_p = log_softmax(logits)
         terms = targets.to(log_p) * cost(log_p)
-        if weights is not None:
-            terms = terms * torch.as_tensor(weights).to(log_p)
+        if weights_like is not None:
+            terms = terms * weights_like(log_p)
         return terms.sum(dim=1).mean()
 
     return loss

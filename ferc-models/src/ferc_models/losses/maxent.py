@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ferc_core.errors import RequestError
-from ferc_models.losses.base import Loss, Prior, log_softmax
+from ferc_models.losses.base import Loss, Prior, constant, log_softmax
 from ferc_models.losses.classification import focal
 from ferc_models.losses.multipliers import multipliers
 from ferc_models.options import choice, number
@@ -61,7 +61,7 @@ def maxent(
     classification = focal(num_classes, class_prior, gamma, class_weights)
     probs = np.full(num_classes, 1 / num_classes) if prior == "uniform" else class_prior
     q = torch.tensor(probs, dtype=torch.float64)[None]
-    wanted = moments(q, constraint)
+    wanted = constant(moments(q, constraint))
     weigh = build_strength(strength, constraint, target, q)
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ def maxent(
         found, y = moments(p, constraint), targets.to(p)
         distance = torch.zeros_like(found)
         if target != "local":
-            distance = distance + (found - wanted.to(p)).abs()
+            distance = distance + (found - wanted(p)).abs()
         if target != "global":
             distance = distance + (found - moments(y, constraint)).abs()
         penalty = (weigh(p, y) * distance).sum(dim=1)
@@ -101,11 +101,12 @@ def check_combination(
 def build_strength(strength: str | float, constraint: str, target: str, q: Tensor) -> Strength:
     """Return the function that weighs the distances."""
     if strength == "newton1":
-        return lambda p, y: newton_step(p, moments(q, "mean").to(p))
+        mu = constant(moments(q, "mean"))
+        return lambda p, y: newton_step(p, mu(p))
     if strength == "dual":
-        by_class = torch.as_tensor(np.abs(dual(constraint, target, q)))
+        by_class = constant(torch.as_tensor(np.abs(dual(constraint, target, q))))
         # not as a matrix product, which autocast would round
-        return lambda p, y: (largest(y)[:, :, None] * by_class.to(p)).sum(dim=1)
+        return lambda p, y: (largest(y)[:, :, None] * by_class(p)).sum(dim=1)
     if isinstance(strength, str):
         raise RequestError(
             f"option 'strength' must be newton1 or dual or a number, not {strength!r}"

@@ -19,6 +19,7 @@ from ferc_core.plugins.objective import terms
 from ferc_core.plugins.registry import Chosen
 from ferc_core.spec import Loss
 from ferc_models.losses.base import Prior
+from ferc_models.precision import in_float32
 
 Term = Callable[[Tensor, Tensor], Tensor]
 
@@ -31,6 +32,7 @@ class Objective(nn.Module):
         self.terms = terms
         self.modules_among_them = nn.ModuleList(t for t in terms if isinstance(t, nn.Module))
 
+    @in_float32
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of logits [B, K] for targets [B, K], a scalar."""
         return reduce(torch.add, [term(logits, targets) for term in self.terms])

@@ -10,6 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ferc_models.features import create_features, feature_shape
+from ferc_models.precision import in_float32
 
 
 class AttentionNetwork(nn.Module):
@@ -48,5 +49,12 @@ def look_twice(network: AttentionNetwork, images: Tensor) -> tuple[Tensor, Tenso
     """
     features = network.backbone(images)
     mirrored = network.backbone(images.flip(3))
+    difference = differences(features, mirrored, network)
+    return network.classify(features), difference
+
+
+@in_float32
+def differences(features: Tensor, mirrored: Tensor, network: AttentionNetwork) -> Tensor:
+    """Return the inconsistency [B, K] of feature maps [B, C, h, w] and those of mirror images."""
     difference = network.attention(features) - network.attention(mirrored).flip(3)
-    return network.classify(features), difference.square().mean(dim=(2, 3))
+    return difference.square().mean(dim=(2, 3))

@@ -21,14 +21,15 @@ from typing import Any
 import torch
 from timm.models.resnet import ResNet
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ferc_core.errors import RequestError
 from ferc_core.task import Task
 from ferc_models.features import create_pooled
+from ferc_models.images import uploaded
 from ferc_models.losses import Objective
 from ferc_models.methods.dmue_parts import (
     branch_labels,
+    branch_loss,
     confidence_network,
     evaluating,
     linear_classifier,
@@ -124,11 +125,12 @@ class DmueLearner(Learner):
     def loss(self, batch: Batch) -> Tensor:
         """Return the weighted sum of losses; branches take the largest class of a soft target."""
         labels = largest_class(batch.targets, batch.labels)
+        known = labels.cpu()  # rows are chosen there; a GPU has nothing to do yet but copy these
         maps = self.network.shared(batch.images)
         features = self.network.features(maps, self.network.backbone.layer4)
         logits = self.network.classifier(features)
-        own, similarity = self.branch_losses(maps, features, labels)
-        soft = soft_loss(logits, labels, self.mine(maps, labels))
+        own, similarity = self.branch_losses(maps, features, known)
+        soft = soft_loss(logits, labels, self.mine(maps, known))
         trust = self.confidence(statistics(features, labels, logits.shape[1]))
         learned = (
             self.objective(trust * logits, batch.targets)
@@ -143,16 +145,18 @@ class DmueLearner(Learner):
     ) -> tuple[Tensor, Tensor]:
         """Return the branches' cross-entropy and similarity loss, each a mean over the branches.
 
-        A branch with fewer than the two images that batch normalisation needs is left out.
+        The labels are on the CPU. A branch with fewer than the two images that batch normalisation
+        needs is left out.
         """
         own, similar = [], []
         for c, (branch, classifier) in enumerate(zip(self.branches, self.classifiers, strict=True)):
-            rows = (labels != c).nonzero()[:, 0]
-            if len(rows) < 2:
+            others = (labels != c).nonzero()[:, 0]
+            if len(others) < 2:
                 continue
+            rows, given = (uploaded(each.numpy(), maps.device) for each in (others, labels[others]))
             seen = self.network.features(maps[rows], branch)
             logits = classifier(seen)
-            own.append(functional.cross_entropy(logits, branch_labels(labels[rows], c)))
+            own.append(branch_loss(logits, branch_labels(given, c)))
             view = logits if self.similarity == "logits" else seen
             similar.append(similarity_loss(view, features[rows]))
         if not own:
@@ -160,15 +164,26 @@ class DmueLearner(Learner):
         return torch.stack(own).mean(), torch.stack(similar).mean()
 
     def mine(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """Return soft labels [N, K], each from the branch that is not trained on its class."""
-        mined = maps.new_zeros(len(maps), len(self.branches))
+        """Return soft labels [N, K], each from the branch that is not trained on its class.
+
+        The labels are on the CPU.
+        """
+        size = len(maps), len(self.branches)
+        mined = maps.new_zeros(size, dtype=torch.promote_types(maps.dtype, torch.float32))
         for c, (branch, classifier) in enumerate(zip(self.branches, self.classifiers, strict=True)):
-            rows = (labels == c).nonzero()[:, 0]
+            rows = uploaded((labels == c).nonzero()[:, 0].numpy(), maps.device)
             if len(rows):
                 with evaluating(branch):
                     logits = classifier(self.network.features(maps[rows], branch))
                     mined[rows] = mined_labels(logits, c)
         return mined
+
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return the stages of the main branch: the others get a different number of images in each
+        batch, and torch.compile would compile them anew for it.
+        """
+        net = self.network.backbone
+        return [net.layer1, net.layer2, net.layer3, net.layer4]
 
     def groups(self, rate: float) -> list[dict[str, Any]]:
         """Return two groups: the stages, and the parts with ``classifier_rate`` times the rate."""

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ferc_models.precision import in_float32
+
 TEMPERATURE = 1.2  # of mined labels; raised to the power 1 / 1.2, they become flatter
 CLASSIFIER_STD = 0.001  # standard deviation of a classifier's initial weights
 SMALLEST_RANGE = 1e-6  # of cosines in `statistics`; smaller differences are rounding
@@ -43,6 +45,13 @@ def branch_labels(labels: Tensor, branch: int) -> Tensor:
     return torch.where(labels < branch, labels, labels - 1)
 
 
+@in_float32
+def branch_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the cross-entropy of a branch's logits [N, K - 1] for its `branch_labels` [N]."""
+    return functional.cross_entropy(logits, labels)
+
+
+@in_float32
 def mined_labels(logits: Tensor, branch: int) -> Tensor:
     """Return soft labels [N, K] from a branch's logits [N, K - 1] for images of its own class.
 
@@ -53,6 +62,7 @@ def mined_labels(logits: Tensor, branch: int) -> Tensor:
     return torch.cat([probs[:, :branch], own, probs[:, branch:]], dim=1)
 
 
+@in_float32
 def soft_loss(logits: Tensor, labels: Tensor, mined: Tensor) -> Tensor:
     """Return the mean squared distance of softmax(logits) from mined labels, all [N, K].
 
@@ -62,6 +72,7 @@ def soft_loss(logits: Tensor, labels: Tensor, mined: Tensor) -> Tensor:
     return functional.mse_loss(others, mined)
 
 
+@in_float32
 def similarity_loss(branch: Tensor, main: Tensor) -> Tensor:
     """Return the difference between the similarities of N images in two views.
 
@@ -72,6 +83,7 @@ def similarity_loss(branch: Tensor, main: Tensor) -> Tensor:
     return functional.mse_loss(*grams)
 
 
+@in_float32
 def statistics(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """Return the input [N, 2K] of the confidence network.
 

@@ -10,7 +10,7 @@ images.
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ferc_core.task import Task
 from ferc_models.losses import Objective
@@ -26,11 +26,17 @@ class EacLearner(Learner):
     weight: lambda of the paper, at least 0; 5 is the authors', 0.1 FER-C's.
     """
 
+    network: AttentionNetwork
+
     def __init__(
         self, task: Task, network: AttentionNetwork, objective: Objective, *, weight: float = 5.0
     ) -> None:
         super().__init__(task, network, objective)
         self.weight = number("weight", weight)
+
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return the backbone, which `look_twice` calls."""
+        return [self.network.backbone]
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of a batch, a scalar."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ferc_core.errors import RequestError
 from ferc_core.task import Task
@@ -35,6 +35,7 @@ class MekLearner(Learner):
     weight: of the inconsistency, at least 0.
     """
 
+    network: AttentionNetwork
     rarity: Tensor
     others: Tensor
 
@@ -53,6 +54,10 @@ class MekLearner(Learner):
             raise RequestError(f"option 'smoothing' must be below 1, not {smoothing!r}")
         self.register_buffer("rarity", class_rarity(task.class_prior))
         self.register_buffer("others", other_classes(self.rarity))
+
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return the backbone, which `look_twice` calls."""
+        return [self.network.backbone]
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of a batch, a scalar."""

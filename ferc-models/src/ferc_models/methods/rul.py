@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from ferc_core.errors import RequestError
 from ferc_core.task import Task
 from ferc_models.features import create_features, feature_shape
+from ferc_models.images import uploaded
 from ferc_models.losses import Objective
 from ferc_models.options import choice, number
+from ferc_models.precision import in_float32
 from ferc_models.recipe import Learner, Recipe
 from ferc_models.training import Batch
 
@@ -82,7 +84,11 @@ class RulLearner(Learner):
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of a batch in which every image is mixed with a random one."""
         partners = torch.randperm(len(batch.rows))  # on the CPU: the same on every device
-        return self.paired_loss(batch, partners.to(batch.images.device))
+        return self.paired_loss(batch, uploaded(partners.numpy(), batch.images.device))
+
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return the backbone, which `paired_loss` calls."""
+        return [self.network.backbone]
 
     def paired_loss(self, batch: Batch, partners: Tensor) -> Tensor:
         """Return the loss where image i is mixed with image ``partners[i]``, a permutation."""
@@ -107,6 +113,7 @@ def embedding(map_shape: tuple[int, int, int], dropout: float) -> nn.Sequential:
     )
 
 
+@in_float32
 def mixture(mu: Tensor, log_variance: Tensor, partners: Tensor) -> Tensor:
     """Mix every embedding mu_i [B, D] with its partner's, in proportion to their uncertainties.
 

@@ -13,8 +13,11 @@ from ferc_core.errors import RequestError
 from ferc_core.task import Task
 from ferc_models.backbones import output_shape
 from ferc_models.features import create_pooled
+from ferc_models.images import uploaded
 from ferc_models.losses import Objective
+from ferc_models.losses.base import full_precision
 from ferc_models.options import number
+from ferc_models.precision import in_float32
 from ferc_models.recipe import Learner, Recipe
 from ferc_models.training import Batch, largest_class
 
@@ -94,28 +97,34 @@ class ScnLearner(Learner):
         logits, alpha = self.network.weighted(batch.images)
         classification = self.objective(logits, self.targets(batch))
         if batch.epoch - 1 >= self.relabel_epoch:  # epochs of a batch count from 1
-            self.relabel(torch.tensor(batch.rows, device=logits.device), logits.detach())
+            self.relabel(uploaded(batch.rows, logits.device), logits.detach())
         return classification + rank_loss(alpha, self.beta, self.margin_1)
 
     def targets(self, batch: Batch) -> Tensor:
         """Return the targets [B, K] of a batch, one-hot where the label was replaced."""
-        rows = torch.tensor(batch.rows, device=batch.targets.device)
+        rows = uploaded(batch.rows, batch.targets.device)
         one_hot = nn.functional.one_hot(self.labels[rows], batch.targets.shape[1])
         return torch.where(self.relabelled[rows, None], one_hot.to(batch.targets), batch.targets)
+
+    def compiled_parts(self) -> list[nn.Module]:
+        """Return the backbone, which `ScnNetwork.weighted` calls."""
+        return [self.network.backbone]
 
     def relabel(self, rows: Tensor, logits: Tensor) -> None:
         """Give rows [B] the predicted class where it is much more probable than the labelled one.
 
         The label of a soft target is its largest class. Source: Wang et al., "Relabeling".
         """
-        probs = logits.softmax(dim=1)
+        probs = full_precision(logits).softmax(dim=1)
         likeliest, predicted = probs.max(dim=1)
         labelled = probs.gather(1, self.labels[rows, None]).squeeze(1)
         wrong = likeliest - labelled > self.margin_2
-        self.labels[rows[wrong]] = predicted[wrong]
-        self.relabelled[rows[wrong]] = True
+        # all rows are written, since choosing among them would wait for a GPU
+        self.labels[rows] = torch.where(wrong, predicted, self.labels[rows])
+        self.relabelled[rows] |= wrong
 
 
+@in_float32
 def rank_loss(alpha: Tensor, beta: float, margin: float) -> Tensor:
     """Return max(0, margin - (mean of the largest weights - mean of the others)), a scalar.
 

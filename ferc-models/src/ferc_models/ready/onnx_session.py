@@ -143,20 +143,33 @@ def open_session(content: bytes, name: str, providers: str, device: str) -> Any:
     options.add_session_config_entry(nowhere, os.devnull)
     try:
         session = onnxruntime.InferenceSession(
-            content, options, providers=list(dict.fromkeys([*wanted, CPU]))
+            content,
+            options,
+            providers=[on_gpu(name, device) for name in dict.fromkeys([*wanted, CPU])],
         )
     except Exception as error:  # onnxruntime's errors have no common type
         raise unusable(name, error) from error
     used = session.get_providers()
-    if device == "cuda" and CUDA not in used:
+    if device.startswith("cuda") and CUDA not in used:
+        none = "no such GPU" if ":" in device else "no GPU"
         raise RequestError(
-            "device 'cuda' is not available: onnxruntime finds no GPU; install onnxruntime-gpu, or "
-            "use auto or cpu"
+            f"device {device!r} is not available: onnxruntime finds {none}; install "
+            "onnxruntime-gpu, or use auto or cpu"
         )
     for provider in wanted:
         if providers and provider not in used:
             raise RequestError(f"onnxruntime cannot use {provider} here; it would use {used[0]}")
     return session
+
+
+def on_gpu(provider: str, device: str) -> str | tuple[str, dict[str, int]]:
+    """Return a provider with the number of its GPU, where the device names one.
+
+    >>> on_gpu("CUDAExecutionProvider", "cuda:1"), on_gpu("CPUExecutionProvider", "cuda:1")
+    (('CUDAExecutionProvider', {'device_id': 1}), 'CPUExecutionProvider')
+    """
+    number = device.partition(":")[2]
+    return (provider, {"device_id": int(number)}) if provider == CUDA and number else provider
 
 
 def provider_of(word: str, there: Sequence[str]) -> str:

@@ -19,9 +19,10 @@ from ferc_core.data.classes import check_outputs
 from ferc_core.errors import DataError, FercError, RequestError, RunError
 from ferc_core.images.io import resize
 from ferc_core.spec import LARGEST_SIDE
-from ferc_core.task import Task
+from ferc_core.task import PRECISIONS, Task
 from ferc_models.images import Images
 from ferc_models.ready.convention import Convention, Floats, are_probabilities
+from ferc_models.runtime import computing_threads
 from ferc_models.saved.tensors import check_format, read_tensors, write_tensors
 
 FORMAT = 1
@@ -61,17 +62,19 @@ class ReadyCard:
         return self.size or self.image_size
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class ReadyPredictor:
     """A model with its convention.
 
     ``compute`` maps pixels float32 [B, S, S, 3], or 1 for grey, B at least 1, to values [B, K];
-    the model is stored as ``tensors``.
+    the model is stored as ``tensors``. ``threads`` is how many torch computes with; 0 leaves their
+    number unchanged. (A session of onnxruntime has its own from the start.)
     """
 
     card: ReadyCard
     compute: Callable[[Floats], npt.NDArray[Any]]
     tensors: Mapping[str, Tensor]
+    threads: int = 0
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -103,7 +106,8 @@ class ReadyPredictor:
             resized = (
                 images if card.side == side else np.stack([resize(i, card.side) for i in images])
             )
-            values = self.compute(card.convention.pixels(resized))
+            with computing_threads(self.threads):
+                values = self.compute(card.convention.pixels(resized))
         except FercError:
             raise
         except Exception as error:  # a model may raise anything
@@ -188,6 +192,8 @@ def introduce(predictor: ReadyPredictor, task: Task) -> None:
         )
     if card.convention.output == "logits" and are_probabilities(values):
         task.say("its outputs look like probabilities; if they are, use output=probs")
+    if task.precision != PRECISIONS[0]:
+        task.say("--precision is ignored: it is for methods that are trained")
     if task.weights:
         task.say("--weights is ignored: it is for methods that are trained")
 

@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from ferc_core.base.schemas import Checked, Count, Texts, shown, validated
 from ferc_core.errors import DataError, FercError, RequestError, as_failure
 from ferc_core.spec import LARGEST_SIDE
+from ferc_core.task import PRECISIONS
 from ferc_models.images import Images, normalise
 from ferc_models.penultimate import penultimate
-from ferc_models.runtime import choose_device
+from ferc_models.precision import check_precision, computing_in
+from ferc_models.runtime import choose_device, computing_threads, using
 from ferc_models.saved.tensors import check_format, read_tensors, write_tensors
 
 FORMAT = 1
@@ -33,7 +35,7 @@ class Card:
 
     ``history`` has one mapping for each epoch: its number, training loss, and validation macro-F1
     and accuracy. ``options`` are the method's options that shape the network; ``notes`` are
-    sentences for the user.
+    sentences for the user; ``precision`` is that of the training, in which it predicts, too.
     """
 
     method: str
@@ -43,14 +45,26 @@ class Card:
     options: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     history: tuple[Mapping[str, float], ...] = ()
+    precision: str = PRECISIONS[0]
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields as a file has them: "fp32" is left out, as it was before there were
+        others.
+        """
+        fields = asdict(self)
+        if self.precision == PRECISIONS[0]:
+            del fields["precision"]
+        return fields
 
 
 class NetworkPredictor:
     """A network that maps normalised images to logits, in evaluation mode.
 
     It takes images of the size that it was trained on and normalises them with ImageNet's mean and
-    standard deviation.
+    standard deviation. ``threads`` is how many it computes with; 0 leaves their number unchanged.
     """
+
+    threads = 0
 
     def __init__(self, network: nn.Module, card: Card, device: torch.device) -> None:
         self.network = network.to(device, memory_format=torch.channels_last).eval()
@@ -68,11 +82,16 @@ class NetworkPredictor:
                 f"this model takes uint8 RGB images [B, {side}, {side}, 3], "
                 f"not {images.dtype} {list(images.shape)}; resize them first"
             )
-        parts = [
-            network_logits(self.network, images[start : start + BATCH], self.device)
-            for start in range(0, len(images), BATCH)
-        ]
-        return np.concatenate([np.empty((0, len(self.card.classes)), np.float32), *parts])
+        with using(self.device), computing_threads(self.threads):
+            parts = [
+                logits_on(
+                    self.network, images[start : start + BATCH], self.device, self.card.precision
+                )
+                for start in range(0, len(images), BATCH)
+            ]
+            # read at the end, so that a GPU is not waited for in between
+            found = [part.cpu().numpy() for part in parts]
+        return np.concatenate([np.empty((0, len(self.card.classes)), np.float32), *found])
 
     def logits_and_features(
         self, images: Images
@@ -87,15 +106,24 @@ class NetworkPredictor:
 
     def save(self, path: Path) -> None:
         """Write tensors and card to ``path``, a .safetensors file, atomically."""
-        write_tensors(path, self.network.state_dict(), {"format": FORMAT, **asdict(self.card)})
+        write_tensors(path, self.network.state_dict(), {"format": FORMAT, **self.card.fields()})
 
 
 def network_logits(
-    network: nn.Module, images: Images, device: torch.device
+    network: nn.Module,
+    images: Images,
+    device: torch.device,
+    precision: str = PRECISIONS[0],
 ) -> npt.NDArray[np.float32]:
     """Return the logits of a few images; the network must be in evaluation mode."""
-    with torch.inference_mode():
-        logits: npt.NDArray[np.float32] = network(normalise(images, device)).float().cpu().numpy()
+    logits: npt.NDArray[np.float32] = logits_on(network, images, device, precision).cpu().numpy()
+    return logits
+
+
+def logits_on(network: nn.Module, images: Images, device: torch.device, precision: str) -> Tensor:
+    """Return what `network_logits` does as a float32 tensor on the device."""
+    with torch.inference_mode(), computing_in(precision, device):
+        logits: Tensor = network(normalise(images, device)).float()
     return logits
 
 
@@ -122,7 +150,12 @@ def load_predictor(
             f"{path} does not hold the tensors of backbone {card.backbone!r} for "
             f"{len(card.classes)} classes"
         )
-    return NetworkPredictor(network, card, choose_device(device))
+    chosen = choose_device(device)
+    try:
+        check_precision(card.precision, chosen)
+    except RequestError as error:
+        raise RequestError(f"{path} cannot be used on this device: {error}") from error
+    return NetworkPredictor(network, card, chosen)
 
 
 def built(
@@ -171,6 +204,7 @@ class Header(Checked):
     options: Annotated[dict[str, bool | int | float | str], Field(max_length=100)]
     notes: Texts
     history: Annotated[list[EpochScores], Field(max_length=MOST_EPOCHS)]
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
 
 
 def read_card(header: dict[str, Any], path: Path) -> Card:
@@ -188,4 +222,5 @@ def read_card(header: dict[str, Any], path: Path) -> Card:
         options=header["options"],
         notes=tuple(header["notes"]),
         history=tuple(header["history"]),
+        precision=header.get("precision", PRECISIONS[0]),
     )

@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from ferc_core.base.progress import say
 from ferc_core.base.schemas import Checked, validated
 from ferc_core.errors import DataError, RequestError
-from ferc_core.task import Examples, Task
+from ferc_core.task import PRECISIONS, Examples, Task
 from ferc_models.saved.predictor import MOST_EPOCHS, EpochScores, fits
 from ferc_models.saved.tensors import read_tensors, write_tensors
 
 FILE = "training.safetensors"
 FORMAT = 1
+LATER = {"precision": PRECISIONS[0], "compile": False}  # what older descriptions do not say
 MOMENTS = ("exp_avg", "exp_avg_sq")  # that Adam keeps of each parameter, beside its "step"
 
 
@@ -62,6 +63,8 @@ def describe(task: Task, method: str) -> dict[str, Any]:
         "training data": data_digest(task.train),
         "validation data": data_digest(task.validation),
     }
+    found = {name: getattr(task, name) for name in LATER}
+    described |= {name: value for name, value in found.items() if value != LATER[name]}
     plain: dict[str, Any] = json.loads(json.dumps(described))
     return plain
 
@@ -72,14 +75,17 @@ def save_state(
     state: State,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
+    scaler: Any = None,
 ) -> None:
-    """Write the state to ``path``."""
+    """Write the state to ``path``; ``scaler`` is that of the losses, if there is one."""
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
     for index, parameter in parameters(optimizer):
         for key, tensor in optimizer.state[parameter].items():
             tensors[f"optimizer.{index}.{key}"] = tensor
     header = {"task": description, "history": state.history, "best_f1": state.best_f1}
+    if scaler is not None:
+        header["scaler"] = scaler.state_dict()
     write_tensors(path, tensors, header)
 
 
@@ -88,8 +94,9 @@ def load_state(
     description: Mapping[str, Any],
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
+    scaler: Any = None,
 ) -> State:
-    """Load ``path`` into network and optimiser; return a fresh `State` if there is no file.
+    """Load ``path`` into network, optimiser and scaler; return a fresh `State` if there is no file.
 
     A state only saves time: where it is damaged, this is said, and the training starts over.
     Raises `RequestError` if it is the state of another training.
@@ -100,6 +107,7 @@ def load_state(
         tensors, header = read_tensors(path)
         check_header(path, header)
         check_same_training(path, header["task"], description)
+        check_scaler(path, header, scaler)
         check_tensors(path, tensors, network, optimizer)
     except DataError as error:
         say(f"  {error}; the training starts over")
@@ -107,7 +115,13 @@ def load_state(
     network.load_state_dict(part(tensors, "network."))
     for index, parameter in parameters(optimizer):
         for key, tensor in part(tensors, f"optimizer.{index}.").items():
-            optimizer.state[parameter][key] = tensor if key == "step" else like(parameter, tensor)
+            if key != "step":
+                tensor = like(parameter, tensor)
+            elif optimizer.defaults.get("fused"):
+                tensor = tensor.to(parameter.device)
+            optimizer.state[parameter][key] = tensor
+    if scaler is not None:
+        scaler.load_state_dict(header["scaler"])
     return State(header["history"], header["best_f1"], part(tensors, "best."))
 
 
@@ -117,6 +131,7 @@ class Header(Checked):
     task: dict[Any, Any]
     history: Annotated[list[EpochScores], Field(min_length=1, max_length=MOST_EPOCHS)]
     best_f1: float
+    scaler: dict[str, float] | None = None
 
 
 def check_header(path: Path, header: Mapping[str, Any]) -> None:
@@ -128,6 +143,12 @@ def check_header(path: Path, header: Mapping[str, Any]) -> None:
     numbers = [entry["epoch"] for entry in header["history"]]
     if numbers != list(range(1, len(numbers) + 1)):
         raise DataError(f"{path} is not the state of a training: its epochs are not in order")
+
+
+def check_scaler(path: Path, header: Mapping[str, Any], scaler: Any) -> None:
+    """Raise `DataError` unless a state has what a scaler, if there is one, is loaded from."""
+    if scaler is not None and (header.get("scaler") or {}).keys() != scaler.state_dict().keys():
+        raise DataError(f"{path} does not hold the scale of this training's losses")
 
 
 def check_tensors(
@@ -151,7 +172,8 @@ def check_same_training(
     path: Path, found: Mapping[str, Any], description: Mapping[str, Any]
 ) -> None:
     """Raise `RequestError` naming the first difference between two descriptions."""
-    for name, wanted in description.items():
+    found = {**LATER, **found}
+    for name, wanted in {**LATER, **description}.items():
         if found.get(name) != wanted:
             raise RequestError(
                 f"{path} belongs to another training: its {name} is {found.get(name)!r}, not "
