@@ -68,7 +68,7 @@ def score(
     from ferc_core.base.failures import Failures
     from ferc_core.base.files import check_output, write_parquet
     from ferc_core.experiment.config import read_config
-    from ferc_core.experiment.directory import warnings_record
+    from ferc_core.experiment.records import of_warnings
     from ferc_core.results.external import fit_all, held_out, score_predictions, truth_for
     from ferc_core.results.predictions import read_predictions
     from ferc_core.results.reading import sizes_of
@@ -94,7 +94,7 @@ def score(
             predictions, truth, metrics, config.dataset, file.stem, failures, fitted, known
         )
     if out is not None:
-        write_parquet(out, results, warnings_record(wrong))
+        write_parquet(out, results, of_warnings(wrong))
     o.echo(reporter(means(results, by, metric) if by else summary(results)))
     if size := sizes_of([vars(truth)]):
         o.echo(size, err=True)

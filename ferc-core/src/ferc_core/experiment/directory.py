@@ -20,7 +20,6 @@ that is damaged, or of something else, is made again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
@@ -47,7 +46,7 @@ from ferc_core.base.files import (
 )
 from ferc_core.base.paths import expanded, with_absolute_paths
 from ferc_core.base.progress import say
-from ferc_core.base.seeds import key, slug
+from ferc_core.base.seeds import slug
 from ferc_core.base.tables import matrix
 from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment import records
@@ -71,7 +70,6 @@ from ferc_core.suite.cells import CLEAN, Cell
 from ferc_core.suite.layout import checked_labels
 
 SCORES = "scores"  # the claim of who writes labels, scores or intervals
-WARNINGS = "ferc.warnings"  # in the metadata of the results
 HAS_FEATURES = "ferc.features"  # in the metadata of logits: "no" where the model has none
 
 
@@ -299,7 +297,7 @@ class RunDirectory:
     ) -> None:
         """Store the scores with what seems to be wrong with them, and the date in the manifest."""
         judged = self.record | records.mixture(bench) | {"ferc.labels": digest_of(self.labels)}
-        judged |= warnings_record(warnings)
+        judged |= records.of_warnings(warnings)
         write_parquet(self.results, results, judged)
         write_parquet(self.pooled, pooled, judged)
         write_parquet(self.calibrators, parameters, judged)
@@ -308,10 +306,7 @@ class RunDirectory:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What seemed to be wrong with the models that the results are of."""
-        try:
-            return tuple(map(str, json.loads(read_table(self.results)[1].get(WARNINGS, "[]"))))
-        except (ValueError, TypeError) as error:
-            raise DataError(f"{self.results}: its metadata {WARNINGS} is damaged") from error
+        return records.warnings_in(read_table(self.results)[1], self.results)
 
     def note(self, **circumstances: str) -> None:
         """Record a circumstance in the manifest."""
@@ -397,15 +392,3 @@ class RunDirectory:
     def claim(self, name: str) -> AbstractContextManager[bool]:
         """Claim a part of the work; False where another process has it."""
         return claimed(self.path, name)
-
-
-def warnings_record(warnings: Sequence[str]) -> dict[str, str]:
-    """Return what the metadata of scores say of what seems to be wrong with them."""
-    return {WARNINGS: json.dumps(warnings)} if warnings else {}
-
-
-def default_path(bench: Benchmark) -> Path:
-    """Return ``ferc-runs/DATASET-KEY``, the same for the same making and data."""
-    making = {**bench.config.making(), "data": bench.faces.fingerprint}
-    del making["threads"]  # the number of cores does not ask for another directory
-    return Path("ferc-runs") / f"{bench.faces.name}-{key(json.dumps(making), size=4).hex()}"

@@ -24,12 +24,13 @@ from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.calibration import at_bounds
 from ferc_core.experiment.cases import labels_of
 from ferc_core.experiment.config import Config
-from ferc_core.experiment.directory import SCORES, RunDirectory, default_path
+from ferc_core.experiment.directory import SCORES, RunDirectory
 from ferc_core.experiment.entries import resolve
 from ferc_core.experiment.jobs import train_missing
 from ferc_core.experiment.labelling import label_table, visibilities
 from ferc_core.experiment.prediction import predict_missing
 from ferc_core.experiment.probing import probe
+from ferc_core.experiment.records import default_path
 from ferc_core.experiment.sanity import signs
 from ferc_core.experiment.scoring import SCHEMA, score_run
 from ferc_core.experiment.sites import Site, check_workers

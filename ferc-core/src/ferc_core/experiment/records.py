@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from importlib import metadata
@@ -13,13 +13,14 @@ from typing import Any
 
 from ferc_core.base.files import digest_of
 from ferc_core.base.seeds import BENCHMARK_VERSION, key, other_version
-from ferc_core.errors import RequestError
+from ferc_core.errors import DataError, RequestError
 from ferc_core.experiment.benchmark import Benchmark, Trial
 from ferc_core.experiment.config import LATER
 from ferc_core.plugins import objective
 from ferc_core.plugins.host import normalise, registry
 from ferc_core.plugins.registry import Owner
 
+WARNINGS = "ferc.warnings"  # in the metadata of the results
 # Packages whose version may change what training and corruptions make.
 MAKERS = (
     "ferc-core",
@@ -226,3 +227,23 @@ def of_tables(identity: Mapping[str, Any]) -> dict[str, str]:
 def mixture(bench: Benchmark) -> dict[str, str]:
     """Return what the metadata of tables with soft labels say of their mixture."""
     return {"ferc.gmm": bench.mixture_note} if bench.mixture_note else {}
+
+
+def of_warnings(warnings: Sequence[str]) -> dict[str, str]:
+    """Return what the metadata of scores say of what seems to be wrong with them."""
+    return {WARNINGS: json.dumps(warnings)} if warnings else {}
+
+
+def warnings_in(record: Mapping[str, str], path: Path) -> tuple[str, ...]:
+    """Return what `of_warnings` wrote into the metadata of a file; raises `DataError`."""
+    try:
+        return tuple(map(str, json.loads(record.get(WARNINGS, "[]"))))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}: its metadata {WARNINGS} is damaged") from error
+
+
+def default_path(bench: Benchmark) -> Path:
+    """Return ``ferc-runs/DATASET-KEY``, the same for the same making and data."""
+    making = {**bench.config.making(), "data": bench.faces.fingerprint}
+    del making["threads"]  # the number of cores does not ask for another directory
+    return Path("ferc-runs") / f"{bench.faces.name}-{key(json.dumps(making), size=4).hex()}"
