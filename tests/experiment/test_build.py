@@ -263,7 +263,7 @@ def test_both_formats_hold_the_same_images_and_a_run_on_them_scores_as_without(
         assert done.returncode == 0, done.stderr
 
     shards = sorted((tmp_path / "parquet" / "data" / "snow" / "4").glob("*.parquet"))
-    assert [p.name for p in shards] == ["00000000.parquet", "00000008.parquet"]
+    assert [p.name for p in shards] == ["test-00000000.parquet", "test-00000008.parquet"]
     rows = pl.concat(pl.read_parquet(p) for p in shards)
     for row in rows.iter_rows(named=True):
         image = tmp_path / "png" / "images/snow/4" / row["image"]["path"]

@@ -41,17 +41,26 @@ def test_an_image_made_alone_has_the_same_bytes():
     assert taken == alone
 
 
-@pytest.mark.parametrize("first", [False, True])
-def test_chunks_cover_every_image_of_every_cell_once(first):
+def test_chunks_cover_every_image_of_every_cell_once():
     n, both = CHUNK + 3, (CLEAN, Cell("contrast", 5))
-    seen = [
-        (cell, range(n)[place])
-        for cell, place, _ in suite(faces(n, 40)).chunks(both, all_cells_first=first)
-    ]
+    seen = [(cell, range(n)[place]) for cell, place, _ in suite(faces(n, 40)).chunks(both)]
     for cell in both:
         assert [row for c, rows in seen if c == cell for row in rows] == list(range(n))
-    order = [cell for cell, _ in seen]
-    assert order == ([*both, *both] if first else [CLEAN, CLEAN, both[1], both[1]])
+    assert [cell for cell, _ in seen] == [CLEAN, CLEAN, both[1], both[1]]
+
+
+def test_cells_are_asked_for_a_little_ahead_of_their_turn():
+    asked = []
+
+    def cells():
+        for severity in (1, 2, 3, 4, 5):
+            asked.append(severity)
+            yield Cell("contrast", severity)
+
+    made = suite(faces()).chunks(cells())
+    assert next(made)[0] == Cell("contrast", 1)
+    assert asked == [1]
+    assert [cell.severity for cell, *_ in made] == [2, 3, 4, 5]
 
 
 def test_the_clean_cell_is_the_resized_image():

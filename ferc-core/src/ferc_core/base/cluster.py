@@ -92,7 +92,7 @@ def opened(scheduler: str, workers: int) -> Cluster:
                     n_workers=max(1, workers),
                     threads_per_worker=1,
                     memory_limit=0,
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",
                     silence_logs=logging.CRITICAL,
                 )
             )

@@ -24,10 +24,18 @@ app = o.new_app()
 
 
 class Format(StrEnum):
-    """How images are stored."""
+    """What images are stored as."""
 
     png = "png"
     parquet = "parquet"
+    webdataset = "webdataset"
+
+
+class Layout(StrEnum):
+    """In which folders files of images lie."""
+
+    cells = "cells"
+    imagefolder = "imagefolder"
 
 
 @app.command()
@@ -45,9 +53,17 @@ def build(
     format: Annotated[
         Format,
         typer.Option(
-            help="png: a file for each image. parquet: shards that Hugging Face datasets reads."
+            help="png: a file for each image. parquet: shards that Hugging Face datasets reads. "
+            "webdataset: shards in tar files."
         ),
     ] = Format.png,
+    layout: Annotated[
+        Layout,
+        typer.Option(
+            help="Folders of png files. cells: CORRUPTION/SEVERITY. imagefolder: below these "
+            "SPLIT/CLASS, as torchvision reads them."
+        ),
+    ] = Layout.cells,
     quiet: o.Quiet = False,
     log_file: o.LogFile = None,
     plugin: o.PluginFiles = None,
@@ -63,9 +79,8 @@ def build(
     from ferc_core.suite.layout import MANIFEST
 
     with o.showing(quiet, log_file):
-        folder = write_build(
-            read_config(config, {**RESOURCES, **settings, "out": out}), format.value
-        )
+        asked = read_config(config, {**RESOURCES, **settings, "out": out})
+        folder = write_build(asked, format.value, layout.value)
     if settings.get("part") and not (folder / MANIFEST).exists():
         o.echo(f"part {settings['part']} of {folder} is done; without --part the build is finished")
         return

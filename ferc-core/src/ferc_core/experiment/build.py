@@ -1,11 +1,11 @@
 """FER-C on disk: every scored image in every cell, with labels, visibilities and a manifest.
 
-    images/CORRUPTION/SEVERITY/SAMPLE.png     or, with ``--format parquet``,
-    data/CORRUPTION/SEVERITY/FIRST-ROW.parquet
+    images/CORRUPTION/SEVERITY/SAMPLE.png     or other files: see `ferc_core.suite.formats`
     labels.parquet        hard label, visibility and soft label of every sample in every cell
     visibility.parquet    degradation and visibility of the measured samples in every cell
     gmm.json              the mixture of another dataset that labels were made with, if any
     skipped.txt           the images left out by ``--on-bad-image skip``, if any
+    README.md, croissant.json    what it is, for people and for other tools
     manifest.json         what it was made from, counts, and a hash of every file
 
 The manifest is written last: a folder with one is complete. Until then ``.building`` says what is
@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
@@ -33,7 +33,6 @@ from ferc_core.base.files import (
     digest,
     digest_of,
     names_in,
-    parquet_bytes,
     read_json,
     read_parquet,
     read_table,
@@ -60,8 +59,9 @@ from ferc_core.experiment.probing import probe
 from ferc_core.experiment.sites import Site, check_workers
 from ferc_core.images.png import encode
 from ferc_core.images.store import Images
-from ferc_core.suite.cells import Cell
+from ferc_core.suite.card import CARD, card
 from ferc_core.suite.corrupt import Chunk
+from ferc_core.suite.formats import Format, Kind, Layout, format_of
 from ferc_core.suite.layout import (
     BUILDING,
     GMM,
@@ -69,16 +69,12 @@ from ferc_core.suite.layout import (
     MANIFEST,
     SHARD,
     VISIBILITY,
-    image_name,
-    shard_name,
 )
 from ferc_core.suite.manifest import MAKING, Manifest
 
 CHECKED = "checked.json"
 SKIPPED = "skipped.txt"  # names the images that --on-bad-image skip left out
 WORKERS = 4  # threads that read and hash files
-
-Format = Literal["png", "parquet"]
 
 
 @dataclass(frozen=True)
@@ -98,63 +94,25 @@ class Writer:
     def __call__(self, start: int) -> int:
         """Write a shard and return the number of its images; 0 where another process does it."""
         bench, images = self.site.open()
+        n = min(SHARD, len(images["scored"]) - start)
         with claimed(self.root, f"{start}.shard") as mine:
-            if not mine:
-                return 0
-            scored = images["scored"]
-            ids = scored.ids[start : start + SHARD]
-            if not is_done(self.root, start, self.record):
-                clean = scored(range(start, start + len(ids)))
-                labels = read_parquet(self.root / LABELS) if self.format == "parquet" else None
-                self.write(bench, Shard(start, ids, clean, labels))
-            return len(ids) * len(bench.cells)
+            if mine and not is_done(self.root, start, self.record):
+                self.write(bench, start, images["scored"](range(start, start + n)))
+            return n * len(bench.cells) if mine else 0
 
-    def write(self, bench: Benchmark, shard: Shard) -> None:
-        """Write the files of a shard."""
-        hashes = {}
+    def write(self, bench: Benchmark, start: int, clean: Images) -> None:
+        """Write the files of a shard; a mark says that all of them are there."""
+        ids, hashes = bench.splits.scored.ids[start : start + len(clean)], {}
+        labels = read_parquet(self.root / LABELS).filter(pl.col("sample").is_in(ids))
+        tables = labels.partition_by("corruption", "severity", as_dict=True)
         for cell in bench.cells:
-            corrupted = bench.corruptor(Chunk(cell, shard.ids, shard.images))
-            for name, content in content_of(shard, cell, [encode(each) for each in corrupted]):
+            images = [encode(image) for image in bench.corruptor(Chunk(cell, ids, clean))]
+            table = tables[cell.corruption, cell.severity]
+            for name, content in self.format.pack(cell, start, images, table):
                 write_bytes(self.root / name, content, durable=False)
                 hashes[name] = digest(content)
         sync_all(self.root)
-        write_json(note_of(self.root, shard.start), {**self.record, "files": hashes})
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Clean images from row ``start`` on, to be corrupted and written; some formats hold
-    ``labels``.
-    """
-
-    start: int
-    ids: tuple[str, ...]
-    images: Images
-    labels: pl.DataFrame | None
-
-
-def content_of(job: Shard, cell: Cell, encoded: list[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Yield names and contents of the files of a cell: of each image, or of a parquet file with
-    images and labels, which Hugging Face `datasets` reads.
-    """
-    names = names_of(job.start, job.ids, (cell,), "png" if job.labels is None else "parquet")
-    if job.labels is None:
-        yield from zip(names, encoded, strict=True)
-        return
-    labels = job.labels.filter(corruption=cell.corruption, severity=cell.severity)
-    labels = labels.filter(pl.col("sample").is_in(job.ids))
-    images = [
-        {"bytes": content, "path": f"{s}.png"} for s, content in zip(job.ids, encoded, strict=True)
-    ]
-    frame = labels.with_columns(image=pl.Series(images))
-    yield names[0], parquet_bytes(frame, {})
-
-
-def names_of(start: int, ids: Sequence[str], cells: Sequence[Cell], format: Format) -> list[str]:
-    """Return the names of the files of a job."""
-    if format == "parquet":
-        return [shard_name(cell, start) for cell in cells]
-    return [image_name(cell, sample) for cell in cells for sample in ids]
+        write_json(note_of(self.root, start), {**self.record, "files": hashes})
 
 
 def note_of(root: Path, start: int) -> Path:
@@ -162,22 +120,24 @@ def note_of(root: Path, start: int) -> Path:
     return root / BUILDING / f"{start}.json"
 
 
-def build(config: Config, format: Format) -> Path:
+def build(config: Config, format: Kind = "png", layout: Layout = "cells") -> Path:
     """Build a configuration into ``config.out`` and return that folder; resumes what was begun.
 
-    With ``config.part`` a part of the images is written, and the build is not finished. Raises
+    ``format`` and ``layout`` say how images are stored: see `ferc_core.suite.formats`. With
+    ``config.part`` a part of the images is written, and the build is not finished. Raises
     `RequestError` when the folder holds a build of something else.
     """
+    if layout != "cells" and format != "png":
+        raise RequestError(f"layout {layout!r} goes with format 'png', not {format!r}")
     bench = Benchmark.open(config, training=False)
     with bench.entries.executor.entry.in_use():
-        return carried_out(bench, format)
+        return carried_out(bench, {"format": format, "layout": layout})
 
 
-def carried_out(bench: Benchmark, format: Format) -> Path:
+def carried_out(bench: Benchmark, how: dict[str, str]) -> Path:
     """Do what `build` does."""
     config = bench.config
     root = Path(config.out or f"ferc-builds/{bench.faces.name}")
-    identity = build_identity(bench, format)
     scored, name = len(bench.splits.scored), bench.splits.scored_name
     say(f"{bench.faces.name}: {scored} faces of '{name}' in {len(bench.cells)} cells each")
     for note in bench.notes:
@@ -185,16 +145,17 @@ def carried_out(bench: Benchmark, format: Format) -> Path:
     probe(bench)
     check_place(root)
     with sharing(root) as held:
-        record = records.of_tables(identity)
         with locked(root):
             if not others(root, mine=1):
                 sweep(root)
             begun = begun_in(root)
+            identity = build_identity(bench, how, begun)
             if begun is not None:
-                records.refuse_other(root, with_mixture(begun), with_mixture(identity))
+                records.refuse_other(root, spelt_out(begun), spelt_out(identity))
             if begun is None or "files" not in begun:
                 write_json(root / BUILDING / MANIFEST, identity)
                 (root / MANIFEST).unlink(missing_ok=True)  # one that cannot be read
+        record, format = records.of_tables(identity), format_for(bench, identity)
         with waiting_for(root, "files", "it checks the files"):
             if is_sound(root, bench, format, identity, record):
                 say(f"{root} is complete already")
@@ -212,6 +173,8 @@ def carried_out(bench: Benchmark, format: Format) -> Path:
             return root
         with waiting_for(root, "files", "it finishes the build"):
             if not (root / MANIFEST).exists():
+                for name, content in card({**identity, "counts": counts(labels)}, root).items():
+                    write_bytes(root / name, content)
                 write_json(root / MANIFEST, {**identity, **contents(root, labels)})
                 shutil.rmtree(root / BUILDING)
     return root
@@ -307,7 +270,8 @@ def reopen(
     """Turn a complete build into an unfinished one, whose jobs with a damaged file are to do."""
     ids = bench.splits.scored.ids
     for start in range(0, len(ids), SHARD):
-        names = names_of(start, ids[start : start + SHARD], bench.cells, format)
+        rows = ids[start : start + SHARD]
+        names = [name for cell in bench.cells for name in format.files(cell, start, rows)]
         if wrong.isdisjoint(names) and files.keys() >= set(names):
             hashes = {name: files[name] for name in names}
             write_json(note_of(root, start), {**record, "files": hashes})
@@ -371,10 +335,17 @@ def hashes_in(root: Path, start: int, record: Mapping[str, str]) -> dict[str, st
     return {}
 
 
-def build_identity(bench: Benchmark, format: Format) -> dict[str, Any]:
-    """Return what a build is made from; but not where the data is stored."""
+def build_identity(
+    bench: Benchmark, how: Mapping[str, str], begun: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return what a build is made from; but not where the data is stored.
+
+    ``how`` are format and layout. A build that was ``begun`` before there were layouts has none.
+    """
     config = bench.config
-    making = {name: getattr(config, name) for name in MAKING} | {"format": format}
+    making = {name: getattr(config, name) for name in MAKING} | dict(how)
+    if begun is not None and "layout" not in begun["making"] and how["layout"] == "cells":
+        del making["layout"]
     if bench.external is not None:
         making["gmm"] = bench.external.key  # what the file says; not where it is stored
     return {
@@ -384,15 +355,23 @@ def build_identity(bench: Benchmark, format: Format) -> dict[str, Any]:
     }
 
 
-def with_mixture(identity: dict[str, Any]) -> dict[str, Any]:
-    """Return an identity that names the mixture even where it is the dataset's own."""
+def spelt_out(identity: dict[str, Any]) -> dict[str, Any]:
+    """Return an identity that names layout and mixture even where they are the usual ones."""
     making = identity.get("making")
-    return {**identity, "making": {"gmm": "own", **(making if isinstance(making, dict) else {})}}
+    usual = {"gmm": "own", "layout": "cells"}
+    return {**identity, "making": {**usual, **(making if isinstance(making, dict) else {})}}
+
+
+def format_for(bench: Benchmark, identity: Mapping[str, Any]) -> Format:
+    """Return how the images of a build are stored."""
+    scored = bench.splits.scored
+    labels = dict(zip(scored.ids, scored.labels.tolist(), strict=True))
+    return format_of(identity["making"], bench.classes, identity["split"], labels)
 
 
 def contents(root: Path, labels: pl.DataFrame) -> dict[str, Any]:
     """Return counts by cell and class, and the hash of every file."""
-    hashes = {name: digest_of(root / name) for name in (LABELS, VISIBILITY, GMM, SKIPPED)}
+    hashes = {name: digest_of(root / name) for name in (LABELS, VISIBILITY, GMM, SKIPPED, *CARD)}
     for part in names_in(root / BUILDING):
         if part not in (MANIFEST, CHECKED):
             hashes |= read_json(root / BUILDING / part)["files"]

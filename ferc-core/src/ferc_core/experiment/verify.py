@@ -19,7 +19,7 @@ from ferc_core.experiment.config import Config
 from ferc_core.images.store import Images
 from ferc_core.suite.cells import Cell
 from ferc_core.suite.corrupt import Chunk
-from ferc_core.suite.layout import LABELS, MANIFEST, VISIBILITY, Build, image_name
+from ferc_core.suite.layout import LABELS, MANIFEST, VISIBILITY, Build
 
 
 def verify(build: Build) -> list[str]:
@@ -103,7 +103,13 @@ def differs(build: Build, cell: Cell, sample: str, made: Images) -> str:
     try:
         stored = build.images(cell, [sample])[0]
     except (BadImageError, DataError) as error:
-        return f"{image_name(cell, sample)} cannot be read: {error}"
+        return f"{named(build, cell, sample)} cannot be read: {error}"
     if stored.shape == made.shape and (stored == made).all():
         return ""
-    return f"{image_name(cell, sample)} has other pixels than those made now"
+    return f"{named(build, cell, sample)} has other pixels than those made now"
+
+
+def named(build: Build, cell: Cell, sample: str) -> str:
+    """Return the file of a sample, and which it is where there are several in it."""
+    file = build.file(cell, sample)
+    return file if file.endswith(".png") else f"{shown(sample)} in {file}"

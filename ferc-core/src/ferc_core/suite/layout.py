@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ferc_core.base.files import digest, read_bytes, read_parquet, table_in
+from ferc_core.base.files import digest, read_bytes, read_parquet
 from ferc_core.base.schemas import shown
 from ferc_core.base.tables import ROWS, Schema, checked
 from ferc_core.errors import BadImageError, DataError, RequestError
@@ -22,12 +22,13 @@ from ferc_core.images.io import decode_image
 from ferc_core.images.store import Images
 from ferc_core.suite.cells import Cell
 from ferc_core.suite.corrupt import Chunk
-from ferc_core.suite.manifest import INSIDE, MAKING, inside, read_manifest
+from ferc_core.suite.formats import Format, format_of
+from ferc_core.suite.manifest import INSIDE, MAKING, read_manifest
 
 LABELS, VISIBILITY, MANIFEST = "labels.parquet", "visibility.parquet", "manifest.json"
 GMM = "gmm.json"  # a copy of the external mixture, if one was used
 BUILDING = ".building"  # the folder of what is not finished
-SHARD = 64  # rows of a parquet shard
+SHARD = 64  # rows that are written at a time, and those of a shard
 
 LABEL_COLUMNS: Schema = {
     "sample": pl.String,
@@ -50,18 +51,7 @@ VISIBILITY_COLUMNS: Schema = {
     "degradation": pl.Float64,
     "visibility": pl.Float64,
 }
-IMAGE = pl.Struct({"bytes": pl.Binary, "path": pl.String})  # as Hugging Face datasets has them
 SUM_TOLERANCE = 1e-6  # how far a soft label may be from a sum of 1
-
-
-def image_name(cell: Cell, sample: str) -> str:
-    """Return the file name of the image of a sample in a build."""
-    return inside(f"images/{cell.corruption}/{cell.severity}/{sample}.png")
-
-
-def shard_name(cell: Cell, start: int) -> str:
-    """Return the file name of the shard that begins with row ``start``."""
-    return inside(f"data/{cell.corruption}/{cell.severity}/{start:08d}.parquet")
 
 
 @dataclass(frozen=True)
@@ -115,6 +105,20 @@ class Build:
     def _row(self) -> dict[str, int]:
         return {sample: row for row, sample in enumerate(self.samples)}
 
+    @cached_property
+    def format(self) -> Format:
+        """How images are stored."""
+        rows = self.labels.unique("sample", maintain_order=True)
+        labels = dict(zip(rows["sample"], rows["label"], strict=True))
+        making, classes = self.manifest["making"], self.manifest["classes"]
+        return format_of(making, classes, self.manifest["split"], labels)
+
+    def file(self, cell: Cell, sample: str) -> str:
+        """Return the name of the file with a sample."""
+        if sample not in self._row:
+            raise BadImageError(f"the build {self.root} has no sample {shown(sample)}")
+        return self.format.file(cell, self._row[sample] // SHARD * SHARD, sample)
+
     def __call__(self, chunk: Chunk) -> Images:
         """Read the images of a chunk, as `ferc_core.suite.corrupt.Corruptor` makes them."""
         return np.stack(self.images(chunk.cell, chunk.ids))
@@ -140,38 +144,23 @@ class Build:
 
     def images(self, cell: Cell, samples: Sequence[str]) -> list[Images]:
         """Read the images of some samples; raises `BadImageError` naming a file."""
-        making, found = self.manifest["making"], []
-        read = self._read_files if making["format"] == "png" else self._read_shards
-        for sample, image in zip(samples, read(cell, samples), strict=True):
-            if image.shape[:2] != (making["image_size"],) * 2:
-                name = image_name(cell, sample)
-                raise BadImageError(
-                    f"image {name} of {self.root} has {image.shape[1]}x{image.shape[0]} pixels, "
-                    f"and its manifest says {making['image_size']}"
-                )
-            found.append(image)
-        return found
-
-    def _read_files(self, cell: Cell, samples: Sequence[str]) -> list[Images]:
-        names = [image_name(cell, sample) for sample in samples]
-        return [decode_image(self.content(name), self.root / name) for name in names]
-
-    def _read_shards(self, cell: Cell, samples: Sequence[str]) -> list[Images]:
-        unknown = [sample for sample in samples if sample not in self._row]
-        if unknown:
-            raise BadImageError(f"the build {self.root} has no sample {unknown[0]!r}")
-        starts = sorted({self._row[sample] // SHARD * SHARD for sample in samples})
-        names = [shard_name(cell, start) for start in starts]
-        folder = (self.root / names[0]).parent
-        content = {
-            sample: data
-            for name in names
-            for sample, data in in_shard(self.content(name), self.root / name)
-        }
+        side, files = self.manifest["making"]["image_size"], dict[str, list[str]]()
         for sample in samples:
-            if sample not in content:
-                raise BadImageError(f"{folder} has no image of sample {sample!r}")
-        return [decode_image(content[s], folder / f"{s}.png") for s in samples]
+            files.setdefault(self.file(cell, sample), []).append(sample)
+        images = {}
+        for name, those in files.items():
+            path = self.root / name
+            stored = self.format.unpack(path, self.content(name), those)
+            for sample in those:
+                if sample not in stored:
+                    raise BadImageError(f"{path} has no image of sample {shown(sample)}")
+                image = images[sample] = decode_image(stored[sample], path)
+                if image.shape[:2] != (side, side):
+                    raise BadImageError(
+                        f"the image of {shown(sample)} in {path} has {image.shape[1]}x"
+                        f"{image.shape[0]} pixels, and its manifest says {side}"
+                    )
+        return [images[sample] for sample in samples]
 
 
 def checked_labels(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
@@ -193,16 +182,6 @@ def checked_labels(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
             for sample in table.filter(off | (rows.list.min() < 0))["sample"].head(1):
                 raise DataError(f"{path}: the {what} of {shown(sample)} is no distribution")
     return table
-
-
-def in_shard(data: bytes, path: Path) -> Iterable[tuple[str, bytes]]:
-    """Return the samples of a shard with the content of their images."""
-    table, _ = table_in(data, path)
-    if {"sample": pl.String(), "image": IMAGE}.items() <= table.schema.items():
-        content = table["image"].struct.field("bytes")
-        if not content.null_count():
-            return zip(table["sample"], content, strict=True)
-    raise DataError(f"{path} must have a column 'sample' of text and a column 'image' of files")
 
 
 def open_build(root: Path) -> Build:

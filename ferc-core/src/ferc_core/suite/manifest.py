@@ -79,7 +79,8 @@ def check_files(table: dict[str, Any]) -> dict[str, Any]:
 class Making(Checked):
     """The settings that a build is made with, by the names that a configuration has for them.
 
-    ``gmm`` is the key of the mixture in ``GMM``, ``format`` what images are stored as.
+    ``gmm`` is the key of the mixture in ``GMM``; ``format`` and ``layout`` say how images are
+    stored: see `ferc_core.suite.formats`.
     """
 
     dataset: Annotated[str, AfterValidator(check_options)]
@@ -95,13 +96,16 @@ class Making(Checked):
     visibility_scope: str
     label_scheme: str
     fusion: float
-    format: Literal["png", "parquet"]
+    format: Literal["png", "parquet", "webdataset"]
+    layout: Literal["cells", "imagefolder"] = "cells"  # absent where there were none yet
     gmm: str = ""
     classes: Texts = Field(default_factory=list)
 
 
+HOW = ("format", "layout", "gmm")  # fields of `Making` that a configuration does not have
+
 # The fields of a configuration that say what a build is made from; a manifest can set no others.
-MAKING = tuple(name for name in Making.model_fields if name not in ("format", "gmm"))
+MAKING = tuple(name for name in Making.model_fields if name not in HOW)
 
 
 class Manifest(Checked):

@@ -233,9 +233,10 @@ def check_metric(entry: spec.Metric, **options: Any) -> None:
 
 def check_executor(entry: spec.Executor) -> None:
     """Results in the order of the items, with one worker and with several."""
-    for workers in (1, 3):
-        results = list(entry(abs, range(-20, 0), workers))
-        assert results == list(range(20, 0, -1)), f"{entry.name} mixes up its results"
+    with entry.in_use():
+        for workers in (1, 3):
+            results = list(entry(abs, range(-20, 0), workers))
+            assert results == list(range(20, 0, -1)), f"{entry.name} mixes up its results"
 
 
 def check_reporter(entry: spec.Reporter) -> None:
