@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from helpers.commands import FERC
+from helpers.processes import workers_of
 from helpers.runs import contents
 
 KILLS = 30  # of workers, in each kind of work
@@ -108,15 +109,3 @@ def run(words: Sequence[str]) -> None:
     done = subprocess.run([*FERC, *words], capture_output=True, text=True, timeout=LONGEST)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)}: {done.stderr[-2000:]}")
-
-
-def workers_of(parent: int) -> list[int]:
-    """Return the worker processes that a process has started; not Python's tracker of resources."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            state, ppid = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-            command = (folder / "cmdline").read_bytes()
-            if int(ppid) == parent and state != "Z" and b"spawn_main" in command:
-                found.append(int(folder.name))
-    return found

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from helpers.commands import FERC, one_sentence
+from helpers.processes import workers_of
 from helpers.runs import METHOD, TWO, contents, folder_of_faces
 
 pytest.importorskip("distributed")
@@ -49,14 +50,6 @@ def finished(folder: Path, *command: object) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("kind", ["run", "build"])
-@pytest.mark.parametrize("how", [LOCAL, ("--executor", "processes", "--workers", 2)])
-def test_whoever_works_the_bytes_are_the_same(tmp_path, alone, kind, how):
-    command = {"run": (*GRID, "--jobs", 2), "build": BUILD}[kind]
-    finished(tmp_path, *command, *how, "--out", "out")
-    assert contents(tmp_path / "out") == alone[kind]
-
-
 @pytest.mark.parametrize(("kind", "command"), [("run", GRID), ("build", BUILD)])
 def test_parts_that_run_at_once_make_the_whole(tmp_path, alone, kind, command):
     """Four parts and, beside them, a call for everything, which waits for what they are about."""
@@ -71,14 +64,14 @@ def test_parts_that_run_at_once_make_the_whole(tmp_path, alone, kind, command):
     assert not (tmp_path / "out" / ".claims").exists()
 
 
-def test_a_part_does_its_share_and_says_that_it_is_no_more(tmp_path):
-    said = finished(tmp_path, *GRID, "--part", "2/3", "--out", "out")
+def test_a_part_does_its_share_and_says_that_it_is_no_more(ferc, tmp_path):
+    done = ferc(*GRID, "--part", "2/3", "--out", "out")
+    assert "part 2/3 in out is done" in done.stdout
+    said = done.stderr
     assert "trainings: 4, of which 1 to do" in said
     assert len(list((tmp_path / "out" / "checkpoints").glob("*.safetensors"))) == 1
     assert not (tmp_path / "out" / "results.parquet").exists()
-    again = finished(
-        tmp_path, "run", "out", *METHOD[:2]
-    )  # the whole, whatever part was asked for before
+    again = ferc("run", "out", *METHOD[:2]).stderr  # the whole, whatever part was asked for
     assert "trainings: 4, of which 3 to do" in again
     assert (tmp_path / "out" / "results.parquet").exists()
 
@@ -107,24 +100,11 @@ def test_a_part_that_cannot_be_is_refused(ferc, part):
 # Kills
 
 
-def workers_of(parent: int) -> list[int]:
-    """Return the worker processes that a process has started; not Python's tracker of resources."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            state, ppid = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-            command = (folder / "cmdline").read_bytes()
-            if int(ppid) == parent and state != "Z" and b"spawn_main" in command:
-                found.append(int(folder.name))
-    return found
-
-
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="children are found in /proc")
-@pytest.mark.parametrize(("kind", "command"), [("run", GRID), ("build", BUILD)])
-def test_killed_workers_cost_time_and_nothing_else(tmp_path, alone, kind, command):
+def test_killed_workers_cost_time_and_nothing_else(tmp_path, alone):
     """`nox -s campaign` kills 30 at random moments, and those that give them work, too."""
-    words = [*FERC, *map(str, (*command, *LOCAL, "--out", "out"))]
-    rng = random.Random(kind)
+    words = [*FERC, *map(str, (*GRID, *LOCAL, "--out", "out"))]
+    rng = random.Random(0)
     with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as job:
         for _ in range(3):
             time.sleep(rng.uniform(1, 3))
@@ -133,8 +113,8 @@ def test_killed_workers_cost_time_and_nothing_else(tmp_path, alone, kind, comman
                     os.kill(victim, signal.SIGKILL)
         _, said = job.communicate(timeout=300)
     assert "Traceback" not in said
-    finished(tmp_path, *command, *LOCAL, "--out", "out")
-    assert contents(tmp_path / "out") == alone[kind]
+    finished(tmp_path, *GRID, *LOCAL, "--out", "out")
+    assert contents(tmp_path / "out") == alone["run"]
 
 
 # A scheduler that runs already
@@ -180,7 +160,8 @@ def test_workers_of_a_scheduler_may_run_in_any_folder(tmp_path, alone):
             assert contents(tmp_path / kind) == alone[kind]
 
 
-def test_a_scheduler_that_is_not_there_is_refused_at_once(ferc, tmp_path):
+def test_a_scheduler_that_is_not_there_is_refused_at_once(ferc, tmp_path, monkeypatch):
+    monkeypatch.setattr("ferc_core.base.cluster.PATIENCE", 1)
     found = ferc(*GRID, "--executor", "dask(scheduler=tcp://127.0.0.1:1)", "--out", "out")
     assert "no Dask scheduler answers at 'tcp://127.0.0.1:1'" in one_sentence(found, 2)
     assert not (tmp_path / "out").exists()

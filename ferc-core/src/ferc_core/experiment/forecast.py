@@ -34,7 +34,8 @@ def forecast(bench: Benchmark, out: RunDirectory) -> str:
     A batch of each method is trained and predicted, and one is corrupted in every cell; the
     times are multiplied by the number of images that are missing.
     """
-    probe(bench)
+    with bench.entries.executor.entry.in_use():
+        probe(bench)
     images = bench.images()
     out.keys = out.keys | records.keys_of(bench)
     to_do = to_train(bench, out)

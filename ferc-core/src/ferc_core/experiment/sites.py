@@ -47,25 +47,24 @@ class Site:
         checked: Path,
         cache: Path | None = None,
     ) -> None:
-        self.config, self.files, self.identity = (
-            bench.config,
-            plugin_files(),
-            records.identity(bench),
-        )
+        self.config, self.files = bench.config, plugin_files()
+        self.identity = records.identity(bench)
         self.training = bool(bench.trials)
         self.held, self.skipped, self.checked, self.cache = held, skipped, checked, cache
+        self.name = token_hex(8)
         self.opened: tuple[Benchmark, Images] | None = (bench, images)
-        self.here = True
 
     def __getstate__(self) -> dict[str, Any]:
-        return with_absolute_paths({**self.__dict__, "opened": None, "here": False})
+        return with_absolute_paths({**self.__dict__, "opened": None})
 
     def open(self) -> tuple[Benchmark, Images]:
         """Return the benchmark and its images; in another process it is opened at the first call.
 
         Raises `RequestError` where its data or the versions of its packages are others.
         """
-        if self.opened is None:
+        if self.opened is not None:
+            return self.opened
+        if self.name not in _opened:
             number = os.environ.get(WORKER)
             if number and self.config.device in ("auto", "cuda"):
                 see_one(int(number))
@@ -74,8 +73,14 @@ class Site:
             bench = Benchmark.open(self.config, training=self.training)
             records.refuse_unlike(self.identity, records.identity(bench))
             bench = without_bad_images(bench, self.skipped, self.checked)
-            self.opened = bench, bench.images(self.cache)
-        return self.opened
+            _opened.clear()
+            _opened[self.name] = bench, bench.images(self.cache)
+        return _opened[self.name]
+
+    @property
+    def here(self) -> bool:
+        """Whether this is the process that everybody else works for."""
+        return self.opened is not None
 
     def check(self, name: str, content: bytes) -> None:
         """Raise `FercError` unless this process can do the work and sees a file of its folder."""
@@ -95,6 +100,11 @@ class Site:
     def failure(self, error: BaseException) -> FercError:
         """Return an error as it can be sent from this process."""
         return as_failure(error) if self.here else remote_failure(error)
+
+
+_opened: dict[
+    str, tuple[Benchmark, Images]
+] = {}  # by the name of a site: the last one that this process opened for another
 
 
 def check_packages(bench: Benchmark) -> None:

@@ -52,7 +52,7 @@ def test_every_format_holds_the_same_images_and_labels(ferc, builds, name):
 
 def test_the_same_build_has_the_same_files_in_every_format(ferc, builds, tmp_path):
     for name in ("webdataset", "parquet"):
-        assert ferc(*BUILD, *HOW[name], "--out", name).returncode == 0
+        assert ferc(*BUILD, *HOW[name], "--executor", "serial", "--out", name).returncode == 0
         assert contents(tmp_path / name) == contents(builds / name)
 
 
@@ -164,7 +164,9 @@ def test_suffixes_of_the_users_files_are_not_doubled(ferc, tmp_path):
 
 
 def test_a_build_without_layouts_is_read_and_repaired_as_it_was(ferc, builds, tmp_path):
-    assert ferc(*BUILD, "--out", "old", "--format", "parquet").returncode == 0
+    assert (
+        ferc(*BUILD, "--executor", "serial", "--out", "old", "--format", "parquet").returncode == 0
+    )
     root, manifest = tmp_path / "old", json.loads((tmp_path / "old/manifest.json").read_text())
     del manifest["making"]["layout"]
     for path in sorted((root / "data").rglob("*.parquet")):
@@ -180,7 +182,9 @@ def test_a_build_without_layouts_is_read_and_repaired_as_it_was(ferc, builds, tm
     assert ferc("verify", "old", "--rebuild", 3).returncode == 0
     lost = next((root / "data" / "snow").rglob("*.parquet"))
     lost.unlink()
-    assert ferc(*BUILD, "--out", "old", "--format", "parquet").returncode == 0
+    assert (
+        ferc(*BUILD, "--executor", "serial", "--out", "old", "--format", "parquet").returncode == 0
+    )
     assert lost.exists()
     assert "test-" not in " ".join(path.name for path in (root / "data").rglob("*"))
     assert ferc("verify", "old", "--rebuild", 3).returncode == 0
