@@ -27,7 +27,7 @@ from ferc_core.suite.corrupt import Suite
 from ferc_core.suite.layout import open_build
 
 BUDGET = 1 << 30  # bytes of trained models, and of their answers in a cell, in memory at a time
-VALUE = 8  # bytes of a logit, or of four features, on its way to a file
+LOGIT, FEATURES = 8, 4096  # bytes of a logit, and of an image's features, on their way to a file
 
 Todo = Mapping[Cell, Sequence[Trial]]  # what lacks logits
 
@@ -49,7 +49,8 @@ def predict_missing(bench: Benchmark, site: Site, out: RunDirectory, failures: F
         owned = [trial for trial in trained if trial in trials]
         for cell, lacking in out.missing(owned, part, cells, images[part].ids).items():
             todo[cell] = [*todo.get(cell, ()), *lacking]
-        size = len(images[part]) * len(bench.classes) * VALUE
+        kept = FEATURES if bench.config.keep_features else 0
+        size = len(images[part]) * (len(bench.classes) * LOGIT + kept)
         for group in affordable(dict.fromkeys(t for ts in todo.values() for t in ts), out, size):
             these = {c: [t for t in ts if t in group] for c, ts in todo.items()}
             work = Prediction(site, out, part, failures)
