@@ -21,6 +21,11 @@ def faces() -> ferc.FaceSet:
 # --- datasets, corruptions, scores
 
 
+def test_a_part_is_for_the_command_line():
+    with pytest.raises(RequestError, match="part is for job arrays of ferc run"):
+        ferc.run(dataset="toyfaces", part="1/2", quiet=True)
+
+
 def test_a_dataset_opens_by_its_name_with_options_in_either_form(tmp_path):
     folder_of_faces(tmp_path / "faces")
     for root in (tmp_path / "faces", str(tmp_path / "faces")):

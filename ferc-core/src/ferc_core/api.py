@@ -43,7 +43,7 @@ Model = Callable[[Image], Any]
 NOT_OF_A_MODEL = (
     "dataset", "data_root", "build", "methods", "losses", "noise", "noise_scheme",
     "soft_augmentation", "seeds", "backbone", "weights", "pretrained", "epochs", "batch_size",
-    "learning_rate", "threads", "jobs", "device", "out",
+    "learning_rate", "threads", "precision", "compile", "jobs", "device", "part", "out",
 )  # fmt: skip
 
 
@@ -170,8 +170,13 @@ def run(
     """
     use_plugin_files(plugins)
     path = expanded(config) if config is not None else None
+    configs = read_configs(path, settings)
+    if any(each.part for each in configs):
+        raise RequestError(
+            "part is for job arrays of ferc run; calls from Python with the same out share the work"
+        )
     with showing(quiet, log_file):
-        outcome = pipeline.run_configs(read_configs(path, settings))
+        outcome = pipeline.run_configs(configs)
     warn(outcome.failures, outcome.warnings)
     return Run(outcome.path, failures=outcome.failures)
 
